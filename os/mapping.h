@@ -1,0 +1,72 @@
+// A named piece of memory that processes share: POSIX shared memory on Linux, a section object on
+// Windows.
+//
+//   auto created = os::Mapping::Create("jobs", 1 << 20, 0600);              // in one process
+//   auto opened = os::Mapping::Open("jobs", os::Access::kReadOnly);         // in another
+//
+// Names: store NAME is `/cubby.NAME` on Linux, `Local\cubby.NAME` on Windows. On Linux the memory
+// lives until Remove() and the last unmapping; on Windows until the last handle closes, whoever's
+// it is.
+//
+// A Mapping is movable, not copyable, and safe to read from many threads.
+#ifndef CUBBY_OS_MAPPING_H_
+#define CUBBY_OS_MAPPING_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace cubby::os {
+
+enum class Access { kReadOnly, kReadWrite };
+
+class Mapping {
+ public:
+  // Makes a new mapping of `bytes` zero bytes, all of them backed by memory before it returns, open
+  // for read and write. `mode` holds POSIX permission bits (umask does not apply); on Windows the
+  // owner's bits go to the current user and the others' bits to Everyone. AlreadyExists if the name
+  // is taken; ResourceExhausted, naming needed and available bytes, if memory is short.
+  static absl::StatusOr<Mapping> Create(absl::string_view store, uint64_t bytes, uint32_t mode);
+
+  // Opens the mapping of that name, whole. With kReadOnly the pages are write-protected: a store
+  // through data() faults. NotFound if there is none; PermissionDenied; FailedPrecondition if
+  // something else than a mapping has the name.
+  static absl::StatusOr<Mapping> Open(absl::string_view store, Access access);
+
+  // Takes the name away; those who have the mapping open keep it. OK if there was none. On Windows
+  // a name goes only with the last handle, so there it does nothing.
+  static absl::Status Remove(absl::string_view store);
+
+  Mapping() = default;
+  Mapping(Mapping&& other) noexcept;
+  Mapping& operator=(Mapping&& other) noexcept;
+  ~Mapping();
+
+  // Null, and size 0, after a move.
+  char* data() const { return data_; }
+  size_t size() const { return size_; }
+
+  // The user who owns the memory, as the system writes it (a uid on Linux, a SID on Windows). A
+  // store whose parts belong to different users is not one store.
+  const std::string& owner() const { return owner_; }
+  // True if the current user owns it.
+  bool OwnedByCaller() const;
+  // True if the system's administrator owns it: root, or the group Administrators or the system
+  // itself on Windows.
+  bool OwnedBySystem() const;
+
+ private:
+  char* data_ = nullptr;
+  size_t size_ = 0;
+  std::string owner_;
+  [[maybe_unused]] void* handle_ =
+      nullptr;  // Windows: the section, whose handle keeps the name alive. Unused on Linux.
+};
+
+}  // namespace cubby::os
+
+#endif  // CUBBY_OS_MAPPING_H_

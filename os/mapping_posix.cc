@@ -1,0 +1,118 @@
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/str_cat.h"
+#include "os/errors.h"
+#include "os/mapping.h"
+
+namespace cubby::os {
+namespace {
+
+std::string MappingName(absl::string_view store) { return absl::StrCat("/cubby.", store); }
+
+// Backs all of the file with memory now: a tmpfs that is too small must fail here and not by a
+// signal at some later store.
+absl::Status Reserve(int fd, uint64_t bytes) {
+  int error;
+  do {
+    error = posix_fallocate(fd, 0, static_cast<off_t>(bytes));
+  } while (error == EINTR);
+  if (error == 0) return absl::OkStatus();
+  struct statvfs space;
+  if (error == ENOSPC && fstatvfs(fd, &space) == 0) {
+    // What this file already took counts as available to it.
+    struct stat info = {};
+    fstat(fd, &info);
+    const uint64_t available =
+        uint64_t{space.f_bavail} * space.f_frsize + static_cast<uint64_t>(info.st_blocks) * 512;
+    return absl::ResourceExhaustedError(
+        absl::StrCat("the store needs ", bytes, " bytes of shared memory and /dev/shm has ",
+                     available, ": enlarge it (mount -o remount,size=...) or ask for less"));
+  }
+  return ErrorFromCode(error, absl::StrCat("cannot reserve ", bytes, " bytes of shared memory"));
+}
+
+}  // namespace
+
+absl::StatusOr<Mapping> Mapping::Create(absl::string_view store, uint64_t bytes, uint32_t mode) {
+  const std::string name = MappingName(store);
+  const int fd = shm_open(name.c_str(), O_RDWR | O_CREAT | O_EXCL, mode);
+  if (fd < 0) return LastError(absl::StrCat("cannot create the mapping /dev/shm", name));
+  absl::Cleanup close_fd = [fd] { close(fd); };
+  absl::Cleanup unlink_name = [&name] { shm_unlink(name.c_str()); };
+  if (fchmod(fd, mode) != 0) {  // whatever the umask says
+    return LastError(absl::StrCat("cannot set the mode of /dev/shm", name));
+  }
+  absl::Status reserved = Reserve(fd, bytes);
+  if (!reserved.ok()) return reserved;
+  void* data = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (data == MAP_FAILED) return LastError(absl::StrCat("cannot map ", bytes, " bytes"));
+  std::move(unlink_name).Cancel();
+  Mapping mapping;
+  mapping.data_ = static_cast<char*>(data);
+  mapping.size_ = bytes;
+  mapping.owner_ = absl::StrCat(geteuid());
+  return mapping;
+}
+
+absl::StatusOr<Mapping> Mapping::Open(absl::string_view store, Access access) {
+  const std::string name = MappingName(store);
+  const bool writable = access == Access::kReadWrite;
+  // O_NONBLOCK: opening a FIFO that squats on the name must not wait for its writer.
+  const int fd = shm_open(name.c_str(), (writable ? O_RDWR : O_RDONLY) | O_NONBLOCK, 0);
+  if (fd < 0) return LastError(absl::StrCat("cannot open the mapping /dev/shm", name));
+  absl::Cleanup close_fd = [fd] { close(fd); };
+  struct stat info;
+  if (fstat(fd, &info) != 0) return LastError(absl::StrCat("cannot look at /dev/shm", name));
+  if (!S_ISREG(info.st_mode)) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("/dev/shm", name, " is not a mapping: remove it"));
+  }
+  Mapping mapping;
+  mapping.owner_ = absl::StrCat(info.st_uid);
+  mapping.size_ = static_cast<size_t>(info.st_size);
+  if (mapping.size_ == 0)
+    return mapping;  // cannot be mapped; whoever validates it will say that it is too short
+  void* data = mmap(nullptr, mapping.size_, writable ? PROT_READ | PROT_WRITE : PROT_READ,
+                    MAP_SHARED, fd, 0);
+  if (data == MAP_FAILED) return LastError(absl::StrCat("cannot map /dev/shm", name));
+  mapping.data_ = static_cast<char*>(data);
+  return mapping;
+}
+
+absl::Status Mapping::Remove(absl::string_view store) {
+  if (shm_unlink(MappingName(store).c_str()) != 0 && errno != ENOENT) {
+    return LastError(absl::StrCat("cannot remove the mapping /dev/shm", MappingName(store)));
+  }
+  return absl::OkStatus();
+}
+
+Mapping::Mapping(Mapping&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)),
+      size_(std::exchange(other.size_, 0)),
+      owner_(std::move(other.owner_)) {}
+
+Mapping& Mapping::operator=(Mapping&& other) noexcept {
+  Mapping moved(std::move(other));  // so that what this had goes now, not when `other` does
+  std::swap(data_, moved.data_);
+  std::swap(size_, moved.size_);
+  std::swap(owner_, moved.owner_);
+  return *this;
+}
+
+Mapping::~Mapping() {
+  if (data_ != nullptr) munmap(data_, size_);
+}
+
+bool Mapping::OwnedBySystem() const { return owner_ == "0"; }
+
+bool Mapping::OwnedByCaller() const { return owner_ == absl::StrCat(geteuid()); }
+
+}  // namespace cubby::os

@@ -1,0 +1,129 @@
+#include "os/security_win.h"
+
+#include <aclapi.h>
+#include <sddl.h>
+
+#include <utility>
+#include <vector>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/str_cat.h"
+#include "os/errors.h"
+
+namespace cubby::os {
+namespace {
+
+constexpr char kEveryone[] = "WD";  // SDDL's word for it
+
+absl::StatusOr<std::string> SidText(PSID sid) {
+  char* text = nullptr;
+  if (!ConvertSidToStringSidA(sid, &text)) return LastError("cannot write a SID as text");
+  std::string copy = text;
+  LocalFree(text);
+  return copy;
+}
+
+// One entry of an access control list in SDDL. No rights, no entry.
+std::string Allow(DWORD rights, absl::string_view who) {
+  return rights == 0 ? "" : absl::StrCat("(A;;0x", absl::Hex(rights), ";;;", who, ")");
+}
+
+// The same list for another object: those who have one of `wanted` there get `rights` here.
+absl::StatusOr<std::string> AllowSame(PACL list, DWORD wanted, DWORD rights) {
+  std::string text;
+  for (DWORD i = 0; list != nullptr && i < list->AceCount; ++i) {
+    void* entry = nullptr;
+    if (!GetAce(list, i, &entry)) return LastError("cannot read an access control list");
+    const auto* allowed = static_cast<const ACCESS_ALLOWED_ACE*>(entry);
+    if (allowed->Header.AceType != ACCESS_ALLOWED_ACE_TYPE || (allowed->Mask & wanted) == 0) {
+      continue;
+    }
+    absl::StatusOr<std::string> who = SidText(const_cast<DWORD*>(&allowed->SidStart));
+    if (!who.ok()) return who.status();
+    absl::StrAppend(&text, Allow(rights, *who));
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string ObjectName(absl::string_view store, absl::string_view suffix) {
+  return absl::StrCat("Local\\cubby.", store, suffix);
+}
+
+absl::StatusOr<std::string> CurrentUserSid() {
+  HANDLE token;
+  if (!OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &token)) {
+    return LastError("cannot open the process's token");
+  }
+  absl::Cleanup close = [token] { CloseHandle(token); };
+  DWORD size = 0;
+  GetTokenInformation(token, TokenUser, nullptr, 0, &size);
+  std::vector<char> user(size);
+  if (!GetTokenInformation(token, TokenUser, user.data(), size, &size)) {
+    return LastError("cannot tell who the current user is");
+  }
+  return SidText(reinterpret_cast<TOKEN_USER*>(user.data())->User.Sid);
+}
+
+absl::StatusOr<std::string> OwnerSid(HANDLE object) {
+  PSID owner = nullptr;
+  PSECURITY_DESCRIPTOR descriptor = nullptr;
+  const DWORD error = GetSecurityInfo(object, SE_KERNEL_OBJECT, OWNER_SECURITY_INFORMATION, &owner,
+                                      nullptr, nullptr, nullptr, &descriptor);
+  if (error != ERROR_SUCCESS) {
+    return ErrorFromCode(static_cast<int>(error), "cannot tell who owns an object");
+  }
+  absl::Cleanup free = [descriptor] { LocalFree(descriptor); };
+  if (owner == nullptr) return absl::PermissionDeniedError("an object belongs to nobody");
+  return SidText(owner);
+}
+
+absl::StatusOr<Security> Security::FromText(const std::string& sddl) {
+  Security security;
+  PSECURITY_DESCRIPTOR descriptor = nullptr;
+  if (!ConvertStringSecurityDescriptorToSecurityDescriptorA(sddl.c_str(), SDDL_REVISION_1,
+                                                            &descriptor, nullptr)) {
+    return LastError(absl::StrCat("cannot make a security descriptor of ", sddl));
+  }
+  security.descriptor_.reset(descriptor);
+  security.attributes_.nLength = sizeof(security.attributes_);
+  security.attributes_.lpSecurityDescriptor = descriptor;
+  return security;
+}
+
+absl::StatusOr<Security> Security::FromMode(uint32_t mode, DWORD read, DWORD write) {
+  absl::StatusOr<std::string> user = CurrentUserSid();
+  if (!user.ok()) return user.status();
+  const auto rights = [&](uint32_t read_bit, uint32_t write_bit) {
+    return ((mode & read_bit) != 0 ? read : 0) | ((mode & write_bit) != 0 ? write : 0);
+  };
+  // The owner is named because an administrator's objects belong to the group of administrators
+  // otherwise.
+  return FromText(absl::StrCat("O:", *user, "D:P", Allow(rights(0400, 0200), *user),
+                               Allow(rights(0004, 0002), kEveryone)));
+}
+
+absl::StatusOr<Security> Security::ForWritersOf(absl::string_view store, DWORD rights) {
+  const HANDLE mapping =
+      OpenFileMappingA(READ_CONTROL, /*bInheritHandle=*/FALSE, ObjectName(store, "").c_str());
+  if (mapping == nullptr) {
+    if (GetLastError() == ERROR_FILE_NOT_FOUND) return FromMode(0600, rights, rights);
+    return LastError(absl::StrCat("cannot see who may write store '", store, "'"));
+  }
+  absl::Cleanup close = [mapping] { CloseHandle(mapping); };
+  PACL list = nullptr;
+  PSECURITY_DESCRIPTOR descriptor = nullptr;
+  const DWORD error = GetSecurityInfo(mapping, SE_KERNEL_OBJECT, DACL_SECURITY_INFORMATION, nullptr,
+                                      nullptr, &list, nullptr, &descriptor);
+  if (error != ERROR_SUCCESS) {
+    return ErrorFromCode(static_cast<int>(error),
+                         absl::StrCat("cannot see who may write store '", store, "'"));
+  }
+  absl::Cleanup free = [descriptor] { LocalFree(descriptor); };
+  absl::StatusOr<std::string> allowed = AllowSame(list, SECTION_MAP_WRITE, rights);
+  if (!allowed.ok()) return allowed.status();
+  return FromText(absl::StrCat("D:P", *allowed));
+}
+
+}  // namespace cubby::os

@@ -1,0 +1,24 @@
+#include <signal.h>
+
+#include <initializer_list>
+
+#include "os/signals.h"
+
+namespace cubby::os {
+namespace {
+
+void (*stop_function)() = nullptr;
+
+}  // namespace
+
+void OnStopRequest(void (*function)()) {
+  stop_function = function;
+  struct sigaction action = {};
+  action.sa_handler = [](int) { stop_function(); };
+  action.sa_flags = SA_RESTART;
+  for (int signal : {SIGTERM, SIGINT, SIGHUP}) sigaction(signal, &action, nullptr);
+}
+
+void IgnoreFileSizeSignal() { signal(SIGXFSZ, SIG_IGN); }
+
+}  // namespace cubby::os
