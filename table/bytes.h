@@ -1,0 +1,115 @@
+// Copies and compares bytes of the mapping while other processes may be writing them.
+//
+// What is read may be half old and half new: the caller checks a sequence word afterwards and
+// throws torn bytes away. The compiler must not know: each access here is a relaxed atomic word or
+// an opaque instruction, so nothing is loaded twice, and no store is split. (Measured in ns per
+// copy of 80 B hot / 1 KiB from a 1 GiB set: memcpy 2.2 / 174, a loop of relaxed words 3.4 / 846,
+// `rep movsb` 3.6 / 169. Neither g++ 12 nor clang 14 vectorises relaxed words.)
+//
+// Pointers into the mapping are 8-aligned. Order with respect to other accesses is the caller's
+// business.
+#ifndef CUBBY_TABLE_BYTES_H_
+#define CUBBY_TABLE_BYTES_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+// ThreadSanitizer sees neither fences nor assembly: it gets words, always.
+#if defined(__SANITIZE_THREAD__)
+#define CUBBY_TABLE_WORDS_ONLY 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define CUBBY_TABLE_WORDS_ONLY 1
+#endif
+#endif
+#if defined(__x86_64__) && !defined(CUBBY_TABLE_WORDS_ONLY)
+#define CUBBY_TABLE_X86_COPY 1
+#include <emmintrin.h>
+#endif
+
+namespace cubby::table {
+
+inline constexpr size_t RoundUp8(size_t bytes) { return (bytes + 7) & ~size_t{7}; }
+
+inline const std::atomic<uint64_t>& WordAt(const char* shared) {
+  return *reinterpret_cast<const std::atomic<uint64_t>*>(shared);
+}
+inline std::atomic<uint64_t>& WordAt(char* shared) {
+  return *reinterpret_cast<std::atomic<uint64_t>*>(shared);
+}
+
+#if defined(CUBBY_TABLE_X86_COPY)
+// From this size on, the microcoded copy's start-up cost is paid back.
+inline constexpr size_t kStringCopyBytes = 512;
+
+inline void StringCopy(void* to, const void* from, size_t bytes) {
+  asm volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(bytes) : : "memory");
+}
+
+inline __m128i LoadShared16(const char* shared) {
+  __m128i loaded;
+  asm volatile("movdqu %1, %0" : "=x"(loaded) : "m"(*reinterpret_cast<const char(*)[16]>(shared)));
+  return loaded;
+}
+#endif
+
+// Copies `bytes` out of the mapping.
+inline void CopyFromShared(char* to, const char* shared, size_t bytes) {
+#if defined(CUBBY_TABLE_X86_COPY)
+  if (bytes >= kStringCopyBytes) return StringCopy(to, shared, bytes);
+  for (; bytes >= 16; bytes -= 16, to += 16, shared += 16) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to), LoadShared16(shared));
+  }
+#endif
+  for (; bytes >= 8; bytes -= 8, to += 8, shared += 8) {
+    const uint64_t word = WordAt(shared).load(std::memory_order_relaxed);
+    std::memcpy(to, &word, 8);
+  }
+  if (bytes != 0) {
+    const uint64_t word = WordAt(shared).load(std::memory_order_relaxed);
+    std::memcpy(to, &word, bytes);
+  }
+}
+
+// Copies `bytes` into the mapping, and zeros up to the next multiple of 8.
+inline void CopyToShared(char* shared, const char* from, size_t bytes) {
+#if defined(CUBBY_TABLE_X86_COPY)
+  if (bytes >= kStringCopyBytes) {
+    const size_t whole = bytes & ~size_t{7};
+    StringCopy(shared, from, whole);
+    shared += whole;
+    from += whole;
+    bytes -= whole;
+  }
+#endif
+  uint64_t word;
+  for (; bytes >= 8; bytes -= 8, from += 8, shared += 8) {
+    std::memcpy(&word, from, 8);
+    WordAt(shared).store(word, std::memory_order_relaxed);
+  }
+  if (bytes != 0) {
+    word = 0;
+    std::memcpy(&word, from, bytes);
+    WordAt(shared).store(word, std::memory_order_relaxed);
+  }
+}
+
+// True if the `bytes` at `shared`, padded with zeros to a multiple of 8 as CopyToShared leaves
+// them, equal those at `own`.
+inline bool EqualsShared(const char* shared, const char* own, size_t bytes) {
+  uint64_t word;
+  for (; bytes >= 8; bytes -= 8, own += 8, shared += 8) {
+    std::memcpy(&word, own, 8);
+    if (WordAt(shared).load(std::memory_order_relaxed) != word) return false;
+  }
+  if (bytes == 0) return true;
+  word = 0;
+  std::memcpy(&word, own, bytes);
+  return WordAt(shared).load(std::memory_order_relaxed) == word;
+}
+
+}  // namespace cubby::table
+
+#endif  // CUBBY_TABLE_BYTES_H_

@@ -1,0 +1,40 @@
+// Walks a whole table and reports every broken invariant.
+#ifndef CUBBY_TABLE_CHECKER_H_
+#define CUBBY_TABLE_CHECKER_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "table/table.h"
+
+namespace cubby::table {
+
+struct CheckResult {
+  std::vector<std::string>
+      problems;                // one line each, at most kMaxProblems; none: the table is sound
+  uint64_t more_problems = 0;  // beyond those
+  uint64_t entries = 0;        // live slots found
+  uint64_t extents_in_use = 0;
+  // Overflow counts that are higher than need be, as some deaths leave them: misses there are
+  // slower, nothing is wrong.
+  uint64_t loose_overflow_counts = 0;
+
+  bool sound() const { return problems.empty(); }
+};
+
+inline constexpr size_t kMaxProblems = 100;
+
+// Checks: each live slot whole, within limits, filed under the right tag; each key in one place
+// only, and found from its home (overflow counts high enough on the way); a dead way in every
+// bucket; each extent in the free queue or in one live value, never both or neither; counters equal
+// to what is there; nothing left to mend.
+//
+// Changes nothing and never reads outside the table, whatever bytes it holds. Time and memory:
+// linear in the table. REQUIRES: the caller holds the writer lock (else an operation in progress
+// looks like damage).
+CheckResult Check(const Table& table);
+
+}  // namespace cubby::table
+
+#endif  // CUBBY_TABLE_CHECKER_H_

@@ -1,0 +1,174 @@
+#include "table/reader.h"
+
+#include <algorithm>
+#include <atomic>
+#include <type_traits>
+
+#include "absl/base/optimization.h"
+#include "os/clock.h"
+#include "table/bytes.h"
+#include "table/hash.h"
+
+namespace cubby::table {
+namespace {
+
+// Whether an entry of `revision` was committed no later than the commit that `word0` is of. The
+// difference is taken modulo 2^48. An entry 2^47 commits older than its bucket's last one looks
+// uncommitted: it is confirmed by an unchanged word0 instead. An uncommitted one cannot look
+// committed: it would have to be 2^47 commits newer than a word0 of the same call.
+bool CommittedBy(uint64_t word0, uint64_t revision) {
+  return (((word0 >> 16) - revision) & (uint64_t{1} << 47)) == 0;
+}
+
+void Prefetch(const void* address) { __builtin_prefetch(address, 0, 3); }
+
+}  // namespace
+
+uint32_t MatchTags(const BucketHead& head, uint16_t tag) {
+#if defined(CUBBY_TABLE_X86_COPY)
+  const auto* tags = reinterpret_cast<const char*>(head.tags);
+  const __m128i wanted = _mm_set1_epi16(static_cast<int16_t>(tag));
+  const __m128i low = _mm_cmpeq_epi16(LoadShared16(tags), wanted);
+  const __m128i high = _mm_cmpeq_epi16(LoadShared16(tags + 16), wanted);
+  return static_cast<uint32_t>(_mm_movemask_epi8(_mm_packs_epi16(low, high)));
+#else
+  uint32_t matches = 0;
+  for (uint32_t way = 0; way < kMaxWays; ++way) {
+    matches |= uint32_t{head.tags[way].load(std::memory_order_relaxed) == tag} << way;
+  }
+  return matches;
+#endif
+}
+
+Look DamagedUnlessDisturbed(const BucketHead& head, uint64_t word0) {
+  std::atomic_thread_fence(std::memory_order_acquire);
+  return head.word0.load(std::memory_order_relaxed) == word0 ? Look::kDamaged : Look::kDisturbed;
+}
+
+Look CopyValue(const Table& table, const SlotHead& slot, uint64_t sequence,
+               const SlotLengths& lengths, char* to) {
+  const Geometry& geometry = table.geometry();
+  const char* inline_value = SlotBytes(slot) + RoundUp8(lengths.key_bytes);
+  if (!lengths.in_extents) {
+    CopyFromShared(to, inline_value, lengths.value_bytes);
+    return Look::kWhole;
+  }
+  auto index = static_cast<uint32_t>(WordAt(inline_value).load(std::memory_order_relaxed));
+  for (uint32_t left = lengths.value_bytes; left != 0;) {
+    if (index >= geometry.extent_count) return Look::kDamaged;
+    const ExtentHead& extent = table.extent(index);
+    // Acquire: the bytes copied next are at least as new as this sequence.
+    if (extent.sequence.load(std::memory_order_acquire) != sequence) return Look::kDamaged;
+    index = extent.next.load(std::memory_order_relaxed);
+    const uint32_t bytes = std::min(left, geometry.extent_payload);
+    CopyFromShared(to, ExtentBytes(extent), bytes);
+    // Acquire fence: a byte of a later value was stored after that value's odd sequence, which
+    // would be seen below.
+    std::atomic_thread_fence(std::memory_order_acquire);
+    if (extent.sequence.load(std::memory_order_relaxed) != sequence) return Look::kDamaged;
+    to += bytes;
+    left -= bytes;
+  }
+  return Look::kWhole;
+}
+
+Look Confirm(const BucketHead& head, uint64_t word0, const SlotHead& slot, uint64_t sequence) {
+  // Acquire fence: as in CopyValue, for the slot's own bytes.
+  std::atomic_thread_fence(std::memory_order_acquire);
+  if (ABSL_PREDICT_FALSE(!CommittedBy(word0, sequence >> 1)) &&
+      head.word0.load(std::memory_order_relaxed) != word0) {
+    return Look::kDisturbed;
+  }
+  return slot.sequence.load(std::memory_order_relaxed) == sequence ? Look::kWhole
+                                                                   : Look::kDisturbed;
+}
+
+template <typename Sink>
+Outcome Reader::Get(absl::string_view key, const Sink& sink, Found* found) const {
+  const Geometry& geometry = table_.geometry();
+  const uint64_t hash = HashKey(key, geometry.hash_seed);
+  uint64_t bucket = HomeBucket(hash, geometry.bucket_count);
+  // Most keys lie in their likely way: fetching it with the head line saves a second wait.
+  const char* likely =
+      reinterpret_cast<const char*>(&table_.slot(bucket, LikelyWay(hash, geometry.ways)));
+  Prefetch(&table_.head(bucket));
+  Prefetch(likely);
+  Prefetch(likely + 64);
+  const uint16_t tag = TagOf(hash);
+  const uint32_t overflow_class = OverflowClass(hash);
+
+  int disturbed = 0;
+  for (uint64_t probes = 0; probes < geometry.bucket_count;) {
+    if (ABSL_PREDICT_FALSE(disturbed == kMaxRounds)) return Outcome::kContended;
+    const BucketHead& head = table_.head(bucket);
+    // Acquire: pairs with the commit's release. Slots that are live in this word0 are seen as
+    // written before it, or later.
+    const uint64_t word0 = head.word0.load(std::memory_order_acquire);
+    uint32_t candidates = MatchTags(head, tag) & LiveWays(word0) & geometry.ways_mask;
+    Look look = Look::kOtherKey;
+    for (; candidates != 0; candidates &= candidates - 1) {
+      const auto way = static_cast<uint32_t>(__builtin_ctz(candidates));
+      const SlotHead& slot = table_.slot(bucket, way);
+      // Acquire: the bytes read next are at least as new as this sequence.
+      const uint64_t sequence = slot.sequence.load(std::memory_order_acquire);
+      const SlotLengths lengths = UnpackLengths(slot.lengths.load(std::memory_order_relaxed));
+      if (ABSL_PREDICT_FALSE((sequence & 1) != 0 || !LengthsArePossible(geometry, lengths))) {
+        look = DamagedUnlessDisturbed(head, word0);
+        break;
+      }
+      if (lengths.key_bytes != key.size() ||
+          !EqualsShared(SlotBytes(slot), key.data(), key.size())) {
+        continue;  // if these were torn bytes of our key, word0 has changed: the miss is not
+                   // believed below
+      }
+      found->value_bytes = lengths.value_bytes;
+      found->revision = sequence >> 1;
+      found->expiry_ns = slot.expiry_ns.load(std::memory_order_relaxed);
+      if constexpr (std::is_same_v<Sink, NoSink>) {
+        look = Confirm(head, word0, slot, sequence);
+      } else {
+        char* to = sink.Reserve(lengths.value_bytes);
+        if (to == nullptr) {
+          look = Confirm(head, word0, slot, sequence);
+          if (look == Look::kWhole) look = Look::kTooSmall;
+        } else {
+          look = CopyValue(table_, slot, sequence, lengths, to);
+          look = look == Look::kWhole ? Confirm(head, word0, slot, sequence)
+                                      : DamagedUnlessDisturbed(head, word0);
+        }
+      }
+      break;
+    }
+    switch (look) {
+      case Look::kWhole:
+      case Look::kTooSmall:
+        if (found->expiry_ns != 0 && os::BootNanos() >= found->expiry_ns) return Outcome::kNotFound;
+        return look == Look::kWhole ? Outcome::kFound : Outcome::kTooSmall;
+      case Look::kDamaged:
+        return Outcome::kDamaged;
+      case Look::kDisturbed:
+        ++disturbed;
+        continue;
+      case Look::kOtherKey:
+        break;
+    }
+    const uint16_t overflow = head.overflow[overflow_class].load(std::memory_order_relaxed);
+    // Acquire fence: what was read above is not newer than the word0 loaded below, so all of it is
+    // of one state.
+    std::atomic_thread_fence(std::memory_order_acquire);
+    if (ABSL_PREDICT_FALSE(head.word0.load(std::memory_order_relaxed) != word0)) {
+      ++disturbed;
+      continue;
+    }
+    if (overflow == 0) return Outcome::kNotFound;
+    bucket = table_.NextBucket(bucket);
+    ++probes;
+  }
+  return Outcome::kNotFound;
+}
+
+template Outcome Reader::Get(absl::string_view, const BufferSink&, Found*) const;
+template Outcome Reader::Get(absl::string_view, const StringSink&, Found*) const;
+template Outcome Reader::Get(absl::string_view, const NoSink&, Found*) const;
+
+}  // namespace cubby::table

@@ -1,0 +1,107 @@
+// Gets: looks a key up in a table that others may be writing, with no lock, no store and no system
+// call.
+//
+// A way that is live is never written; writers fill a dead way and make it live, and the old one
+// dead, by one store of word0, which carries the revision of that commit. So the reader needs
+//   - of a hit: that the slot's sequence is the same before and after copying, and that its
+//   revision was committed when
+//     word0 was loaded (revision <= that of word0). Then the entry was the key's at that load,
+//     whatever came since. The second half matters: a stale word0 may lead to a way that has since
+//     died and been filled, whole, by a put that has not committed, and may never;
+//   - of a miss: that word0 did not change while the bucket's tags were looked at, and that the
+//   bucket's overflow count for the
+//     key's class was 0 then. Entries never move, so a key that is there all the while is in one
+//     bucket all the while.
+//
+// Bounded: after kMaxRounds disturbed rounds it gives up. Hostile bytes: every index and length is
+// loaded once and checked against the private Geometry before it is used; the number of buckets and
+// extents visited is bounded by the geometry.
+//
+// Safe from many threads; a Reader has no state of its own.
+#ifndef CUBBY_TABLE_READER_H_
+#define CUBBY_TABLE_READER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "table/table.h"
+
+namespace cubby::table {
+
+enum class Outcome {
+  kFound,
+  kNotFound,
+  kTooSmall,   // found, but the sink has no room for it; Found::value_bytes says how much it takes
+  kContended,  // disturbed in every round
+  kDamaged,    // bytes that no writer leaves
+};
+
+struct Found {
+  uint32_t value_bytes = 0;
+  uint64_t revision = 0;
+  uint64_t expiry_ns = 0;  // 0: never
+};
+
+// A round that a writer disturbs costs it a put, some 50 ns, and the reader about as much: this
+// many in a row take a reader that loses every race some microseconds, and the same luck 2^-64
+// often.
+inline constexpr int kMaxRounds = 64;
+
+// Where a value goes. Reserve(n) returns memory for n bytes, or null if it has no room. It may be
+// called again in a later round; the last call counts.
+struct BufferSink {
+  char* data;
+  size_t size;
+  char* Reserve(size_t bytes) const { return bytes <= size ? data : nullptr; }
+};
+struct StringSink {
+  std::string* value;
+  char* Reserve(size_t bytes) const {
+    value->resize(bytes);
+    return &(*value)[0];
+  }
+};
+struct NoSink {};  // only whether the key is there
+
+class Reader {
+ public:
+  explicit Reader(const Table& table) : table_(table) {}
+
+  // Defined for the three sinks above. With anything but kFound the sink's bytes are unspecified.
+  template <typename Sink>
+  Outcome Get(absl::string_view key, const Sink& sink, Found* found) const;
+
+ private:
+  const Table& table_;
+};
+
+// How a look at one way went; shared with iteration (table/scan.h).
+enum class Look {
+  kWhole,  // an entry that was live when word0 was loaded
+  kOtherKey,
+  kTooSmall,
+  kDisturbed,  // a writer was here: load word0 again
+  kDamaged,
+};
+
+// The value of a slot whose sequence and lengths were loaded before: copies it to `to`. Returns
+// kWhole if every extent belongs to that sequence; does not check the slot's own.
+Look CopyValue(const Table& table, const SlotHead& slot, uint64_t sequence,
+               const SlotLengths& lengths, char* to);
+
+// After copying: whether what was read of `slot` while its sequence was `sequence` is the entry
+// that was live there when `word0` was loaded from `head`, before any of it: kWhole, or kDisturbed.
+Look Confirm(const BucketHead& head, uint64_t word0, const SlotHead& slot, uint64_t sequence);
+
+// For bytes that no writer leaves in a live way: kDamaged if word0 still is `word0`, so that the
+// way was live all the while, else kDisturbed.
+Look DamagedUnlessDisturbed(const BucketHead& head, uint64_t word0);
+
+// A bit for each way whose tag is `tag`, live or not.
+uint32_t MatchTags(const BucketHead& head, uint16_t tag);
+
+}  // namespace cubby::table
+
+#endif  // CUBBY_TABLE_READER_H_

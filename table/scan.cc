@@ -1,0 +1,57 @@
+#include "table/scan.h"
+
+#include <atomic>
+#include <cstddef>
+
+#include "os/clock.h"
+#include "table/bytes.h"
+
+namespace cubby::table {
+namespace {
+
+Look ScanWay(const Table& table, const BucketHead& head, uint64_t word0, const SlotHead& slot,
+             ScannedEntry* entry) {
+  const uint64_t sequence = slot.sequence.load(std::memory_order_acquire);
+  const SlotLengths lengths = UnpackLengths(slot.lengths.load(std::memory_order_relaxed));
+  if ((sequence & 1) != 0 || !LengthsArePossible(table.geometry(), lengths)) {
+    return DamagedUnlessDisturbed(head, word0);
+  }
+  entry->revision = sequence >> 1;
+  entry->expiry_ns = slot.expiry_ns.load(std::memory_order_relaxed);
+  entry->key.resize(lengths.key_bytes);
+  CopyFromShared(&entry->key[0], SlotBytes(slot), lengths.key_bytes);
+  entry->value.resize(lengths.value_bytes);
+  if (CopyValue(table, slot, sequence, lengths, &entry->value[0]) != Look::kWhole) {
+    return DamagedUnlessDisturbed(head, word0);
+  }
+  return Confirm(head, word0, slot, sequence);
+}
+
+}  // namespace
+
+Outcome ScanBucket(const Table& table, uint64_t bucket, std::vector<ScannedEntry>* entries) {
+  const BucketHead& head = table.head(bucket);
+  for (int round = 0; round < kMaxRounds; ++round) {
+    const uint64_t word0 = head.word0.load(std::memory_order_acquire);
+    size_t count = 0;
+    Look look = Look::kWhole;
+    uint32_t ways = LiveWays(word0) & table.geometry().ways_mask;
+    for (; ways != 0 && look == Look::kWhole; ways &= ways - 1) {
+      const auto way = static_cast<uint32_t>(__builtin_ctz(ways));
+      if (count == entries->size()) entries->emplace_back();
+      ScannedEntry& entry = (*entries)[count];
+      look = ScanWay(table, head, word0, table.slot(bucket, way), &entry);
+      const bool expired = entry.expiry_ns != 0 && os::BootNanos() >= entry.expiry_ns;
+      if (!expired) ++count;
+    }
+    if (look == Look::kDamaged) return Outcome::kDamaged;
+    if (look != Look::kWhole) continue;
+    // All were confirmed as of the same word0, so no key that was put again meanwhile is here
+    // twice, or missing.
+    entries->resize(count);
+    return Outcome::kFound;
+  }
+  return Outcome::kContended;
+}
+
+}  // namespace cubby::table

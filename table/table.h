@@ -1,0 +1,107 @@
+// A laid-out store in memory: where each bucket, slot and extent lies. Works on any buffer; whose
+// memory it is, is not known here. The buffer outlives the Table.
+#ifndef CUBBY_TABLE_TABLE_H_
+#define CUBBY_TABLE_TABLE_H_
+
+#include <cstdint>
+
+#include "table/geometry.h"
+#include "table/layout.h"
+
+namespace cubby::table {
+
+// For looking only: works on write-protected memory. Indices are the caller's to keep in range.
+class Table {
+ public:
+  Table(const char* memory, const Geometry& geometry) : memory_(memory), geometry_(geometry) {}
+
+  const Geometry& geometry() const { return geometry_; }
+  const FixedPart& fixed() const { return *reinterpret_cast<const FixedPart*>(memory_); }
+  const BucketHead& head(uint64_t bucket) const {
+    return *reinterpret_cast<const BucketHead*>(BucketAt(bucket));
+  }
+  const SlotHead& slot(uint64_t bucket, uint32_t way) const {
+    return *reinterpret_cast<const SlotHead*>(BucketAt(bucket) + sizeof(BucketHead) +
+                                              uint64_t{way} * geometry_.slot_bytes);
+  }
+  const ExtentHead& extent(uint32_t index) const {
+    return *reinterpret_cast<const ExtentHead*>(memory_ + geometry_.extents_offset +
+                                                uint64_t{index} * geometry_.extent_bytes);
+  }
+
+  uint64_t NextBucket(uint64_t bucket) const {
+    return bucket + 1 == geometry_.bucket_count ? 0 : bucket + 1;
+  }
+
+ private:
+  const char* BucketAt(uint64_t bucket) const {
+    return memory_ + kHeaderBytes + bucket * geometry_.bucket_bytes;
+  }
+
+  const char* memory_;
+  Geometry geometry_;
+};
+
+// The same with the right to change it.
+class WritableTable : public Table {
+ public:
+  WritableTable(char* memory, const Geometry& geometry) : Table(memory, geometry) {}
+
+  FixedPart& mutable_fixed() const { return const_cast<FixedPart&>(fixed()); }
+  BucketHead& mutable_head(uint64_t bucket) const { return const_cast<BucketHead&>(head(bucket)); }
+  SlotHead& mutable_slot(uint64_t bucket, uint32_t way) const {
+    return const_cast<SlotHead&>(slot(bucket, way));
+  }
+  ExtentHead& mutable_extent(uint32_t index) const {
+    return const_cast<ExtentHead&>(extent(index));
+  }
+};
+
+inline const char* SlotBytes(const SlotHead& slot) {
+  return reinterpret_cast<const char*>(&slot) + kSlotHeadBytes;
+}
+inline char* SlotBytes(SlotHead& slot) { return reinterpret_cast<char*>(&slot) + kSlotHeadBytes; }
+inline const char* ExtentBytes(const ExtentHead& extent) {
+  return reinterpret_cast<const char*>(&extent) + kExtentHeadBytes;
+}
+inline char* ExtentBytes(ExtentHead& extent) {
+  return reinterpret_cast<char*>(&extent) + kExtentHeadBytes;
+}
+
+// word0 and SlotHead::lengths, taken apart and put together.
+inline uint64_t MakeWord0(uint64_t revision, uint32_t live) { return revision << 16 | live; }
+inline uint32_t LiveWays(uint64_t word0) { return static_cast<uint32_t>(word0 & 0xffff); }
+
+struct SlotLengths {
+  uint32_t value_bytes;
+  uint32_t key_bytes;
+  bool in_extents;
+};
+inline SlotLengths UnpackLengths(uint64_t lengths) {
+  return {static_cast<uint32_t>(lengths), static_cast<uint32_t>(lengths >> 32 & 0xffff),
+          (lengths >> 48 & kSlotFlagExtents) != 0};
+}
+inline uint64_t PackLengths(const SlotLengths& lengths) {
+  return lengths.value_bytes | uint64_t{lengths.key_bytes} << 32 |
+         (lengths.in_extents ? kSlotFlagExtents << 48 : 0);
+}
+
+// How many extents a value takes.
+inline uint32_t ChainLength(const Geometry& geometry, uint32_t value_bytes) {
+  return (value_bytes + geometry.extent_payload - 1) / geometry.extent_payload;
+}
+
+// Whether lengths read from a slot can be true: if so, key, value and extent link lie inside the
+// slot and the value is within the store's limit.
+inline bool LengthsArePossible(const Geometry& geometry, const SlotLengths& lengths) {
+  const uint64_t key_room = (uint64_t{lengths.key_bytes} + 7) & ~uint64_t{7};
+  if (lengths.key_bytes == 0 || lengths.key_bytes > geometry.max_key_bytes) return false;
+  if (lengths.value_bytes > geometry.max_value_bytes) return false;
+  if (!lengths.in_extents) return key_room + lengths.value_bytes <= geometry.max_inline_bytes;
+  return lengths.value_bytes != 0 &&
+         ChainLength(geometry, lengths.value_bytes) < geometry.extent_count;
+}
+
+}  // namespace cubby::table
+
+#endif  // CUBBY_TABLE_TABLE_H_

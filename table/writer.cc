@@ -1,0 +1,356 @@
+#include "table/writer.h"
+
+#include <algorithm>
+#include <atomic>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "table/bytes.h"
+#include "table/hash.h"
+#include "table/reader.h"
+
+namespace cubby::table {
+namespace {
+
+constexpr auto kRelaxed = std::memory_order_relaxed;
+
+absl::Status Damaged(uint64_t bucket) {
+  return absl::DataLossError(absl::StrCat("bucket ", bucket, " is damaged: run cubby check"));
+}
+
+bool HasExpired(const SlotHead& slot, uint64_t now_ns) {
+  const uint64_t expiry = slot.expiry_ns.load(kRelaxed);
+  return expiry != 0 && now_ns >= expiry;
+}
+
+}  // namespace
+
+absl::Status Writer::CheckSizes(absl::string_view key, absl::string_view value) const {
+  const Geometry& geometry = table_.geometry();
+  if (key.empty()) return absl::InvalidArgumentError("the key is empty: use 1 byte or more");
+  if (key.size() > geometry.max_key_bytes) {
+    return absl::OutOfRangeError(
+        absl::StrCat("the key has ", key.size(), " bytes, the limit is ", geometry.max_key_bytes,
+                     ": use a shorter key, or make the store with a larger --slot-bytes"));
+  }
+  if (value.size() > geometry.max_value_bytes) {
+    return absl::OutOfRangeError(absl::StrCat(
+        "the value has ", value.size(), " bytes, the limit is ", geometry.max_value_bytes,
+        ": use a shorter value, or make the store with a larger --max-value"));
+  }
+  return absl::OkStatus();
+}
+
+bool Writer::Full() const {
+  return table_.fixed().counters.entries.load(kRelaxed) >= table_.geometry().capacity;
+}
+
+absl::StatusOr<absl::optional<Writer::Place>> Writer::Locate(absl::string_view key,
+                                                             uint64_t hash) const {
+  const Geometry& geometry = table_.geometry();
+  const uint16_t tag = TagOf(hash);
+  uint64_t bucket = HomeBucket(hash, geometry.bucket_count);
+  for (uint64_t probes = 0; probes < geometry.bucket_count; ++probes) {
+    const BucketHead& head = table_.head(bucket);
+    uint32_t candidates =
+        MatchTags(head, tag) & LiveWays(head.word0.load(kRelaxed)) & geometry.ways_mask;
+    for (; candidates != 0; candidates &= candidates - 1) {
+      const auto way = static_cast<uint32_t>(__builtin_ctz(candidates));
+      const SlotHead& slot = table_.slot(bucket, way);
+      const SlotLengths lengths = UnpackLengths(slot.lengths.load(kRelaxed));
+      if (!LengthsArePossible(geometry, lengths)) return Damaged(bucket);
+      if (lengths.key_bytes == key.size() &&
+          EqualsShared(SlotBytes(slot), key.data(), key.size())) {
+        return Place{bucket, way};
+      }
+    }
+    if (head.overflow[OverflowClass(hash)].load(kRelaxed) == 0) break;
+    bucket = table_.NextBucket(bucket);
+  }
+  return absl::optional<Place>();
+}
+
+absl::StatusOr<uint64_t> Writer::FindRoom(uint64_t home) const {
+  const Geometry& geometry = table_.geometry();
+  uint64_t bucket = home;
+  for (uint64_t probes = 0; probes < geometry.bucket_count; ++probes) {
+    const uint32_t live = LiveWays(table_.head(bucket).word0.load(kRelaxed)) & geometry.ways_mask;
+    // One way stays dead, for the next overwrite.
+    if (static_cast<uint32_t>(__builtin_popcount(live)) + 1 < geometry.ways) return bucket;
+    bucket = table_.NextBucket(bucket);
+  }
+  // The capacity is at most the sum of what the buckets take, so with a right count there always is
+  // one.
+  return absl::DataLossError("the store's entry count is damaged: run cubby check");
+}
+
+uint32_t Writer::ChooseDeadWay(uint64_t bucket, uint64_t hash,
+                               absl::optional<uint32_t> old_way) const {
+  const Geometry& geometry = table_.geometry();
+  const uint32_t live = LiveWays(table_.head(bucket).word0.load(kRelaxed));
+  const uint32_t dead = ~live & geometry.ways_mask;
+  // Where readers look first. (An entry overwritten again and again goes to and fro between this
+  // way and others.)
+  const uint32_t likely = LikelyWay(hash, geometry.ways);
+  if ((dead >> likely & 1) != 0) return likely;
+  // Else the next dead one after the old, so that a way just vacated, which readers may still be
+  // copying, comes last.
+  const uint32_t after = old_way.value_or(likely);
+  const uint32_t behind = dead & ~((2u << after) - 1);
+  return static_cast<uint32_t>(__builtin_ctz(behind != 0 ? behind : dead));
+}
+
+uint64_t Writer::NextRevision() {
+  Counters& counters = table_.mutable_fixed().counters;
+  const uint64_t revision = counters.revision.load(kRelaxed) + 1;
+  counters.revision.store(revision, std::memory_order_release);
+  return revision;
+}
+
+absl::Status Writer::PlanQueue(const Chain& taken, const Chain& freed, Plan* plan) const {
+  const ExtentQueue& queue = table_.fixed().extents;
+  uint32_t head = queue.head.load(kRelaxed);
+  uint32_t tail = queue.tail.load(kRelaxed);
+  plan->queue_before = PackLink(head, tail);
+  plan->queue_after = plan->queue_before;
+  if (taken.length == 0 && freed.length == 0) return absl::OkStatus();
+  if (tail >= table_.geometry().extent_count) {
+    return absl::DataLossError("the queue of free extents is damaged: run cubby check");
+  }
+  if (taken.length != 0) head = table_.extent(taken.last).next.load(kRelaxed);
+  if (freed.length != 0) tail = freed.last;
+  plan->queue_after = PackLink(head, tail);
+  plan->freed_first = freed.first;
+  plan->free_count_after = queue.free_count.load(kRelaxed) - taken.length + freed.length;
+  return absl::OkStatus();
+}
+
+void Writer::FillSlot(const Place& place, const PutRequest& request, uint64_t revision,
+                      const Chain& chain) {
+  const uint64_t sequence = revision << 1;
+  SlotHead& slot = table_.mutable_slot(place.bucket, place.way);
+  // A reader with an old word0 may still be copying what was here. With the first new byte it must
+  // see that the slot is being written: odd, then a release fence, then bytes.
+  slot.sequence.store(sequence | 1, std::memory_order_release);
+  std::atomic_thread_fence(std::memory_order_release);
+  slot.expiry_ns.store(request.expiry_ns, kRelaxed);
+  slot.lengths.store(PackLengths({static_cast<uint32_t>(request.value.size()),
+                                  static_cast<uint32_t>(request.key.size()), chain.length != 0}),
+                     kRelaxed);
+  char* bytes = SlotBytes(slot);
+  CopyToShared(bytes, request.key.data(), request.key.size());
+  bytes += RoundUp8(request.key.size());
+  if (chain.length == 0) {
+    CopyToShared(bytes, request.value.data(), request.value.size());
+  } else {
+    WordAt(bytes).store(PackLink(chain.first, chain.last), kRelaxed);
+    FillChain(table_, chain, sequence, request.value);
+  }
+  // Release: publishes the bytes to readers that load this sequence.
+  slot.sequence.store(sequence, std::memory_order_release);
+  table_.mutable_head(place.bucket).tags[place.way].store(TagOf(request.hash), kRelaxed);
+}
+
+absl::StatusOr<uint64_t> Writer::Put(const PutRequest& request, uint64_t now_ns) {
+  MendIfNeeded(table_);
+  const Geometry& geometry = table_.geometry();
+  const Counters& counters = table_.fixed().counters;
+  absl::StatusOr<absl::optional<Place>> located = Locate(request.key, request.hash);
+  if (!located.ok()) return located.status();
+  const absl::optional<Place> old = *located;
+  const bool present = old.has_value() && !HasExpired(table_.slot(old->bucket, old->way), now_ns);
+  if (present && request.condition == Condition::kIfAbsent) {
+    return absl::AlreadyExistsError("the key is there already");
+  }
+  if (!present && request.condition == Condition::kIfPresent) {
+    return absl::Status(absl::StatusCode::kNotFound, "");
+  }
+
+  const uint64_t home = HomeBucket(request.hash, geometry.bucket_count);
+  uint64_t bucket = home;
+  if (old.has_value()) {
+    bucket = old->bucket;
+  } else {
+    if (Full()) {
+      return absl::ResourceExhaustedError(
+          absl::StrCat("the store is full: it holds ", geometry.capacity,
+                       " entries, its limit: delete some, or make it with a larger --capacity"));
+    }
+    absl::StatusOr<uint64_t> room = FindRoom(home);
+    if (!room.ok()) return room.status();
+    bucket = *room;
+  }
+  Chain taken;
+  if (RoundUp8(request.key.size()) + request.value.size() > geometry.max_inline_bytes) {
+    absl::StatusOr<Chain> first_free =
+        FirstFree(table_, static_cast<uint32_t>(request.value.size()));
+    if (!first_free.ok()) return first_free.status();
+    taken = *first_free;
+  }
+  Chain freed;
+  uint64_t expiring = counters.expiring.load(kRelaxed) + (request.expiry_ns != 0);
+  if (old.has_value()) {
+    const SlotHead& old_slot = table_.slot(old->bucket, old->way);
+    absl::StatusOr<Chain> old_chain = ChainOf(table_, old_slot);
+    if (!old_chain.ok()) return old_chain.status();
+    freed = *old_chain;
+    expiring -= old_slot.expiry_ns.load(kRelaxed) != 0;
+  }
+  BucketHead& head = table_.mutable_head(bucket);
+  const uint32_t live = LiveWays(head.word0.load(kRelaxed)) & geometry.ways_mask;
+  if (live == geometry.ways_mask) return Damaged(bucket);
+  const Place place = {bucket,
+                       ChooseDeadWay(bucket, request.hash,
+                                     old ? absl::optional<uint32_t>(old->way) : absl::nullopt)};
+
+  Plan plan;
+  absl::Status planned = PlanQueue(taken, freed, &plan);
+  if (!planned.ok()) return planned;
+
+  // From here on nothing can fail. The numbers are the steps of recovery.h.
+  const uint64_t revision = NextRevision();  // 1
+  uint32_t live_after = live | 1u << place.way;
+  if (old.has_value()) live_after &= ~(1u << old->way);
+  plan.operation = Operation::kPut;
+  plan.bucket = bucket;
+  plan.word0_after = MakeWord0(revision, live_after);
+  plan.home = old.has_value() ? bucket : home;
+  plan.overflow_class = OverflowClass(request.hash);
+  plan.entries_after = counters.entries.load(kRelaxed) + (old.has_value() ? 0 : 1);
+  plan.expiring_after = expiring;
+  WriteIntent(table_, plan);                              // 2
+  RaiseOverflow(plan.home, bucket, plan.overflow_class);  // 3
+  if (request.expiry_ns != 0 && request.expiry_ns < counters.next_expiry.load(kRelaxed)) {
+    table_.mutable_fixed().counters.next_expiry.store(request.expiry_ns, kRelaxed);
+  }
+  FillSlot(place, request, revision, taken);  // 4
+  // Release: publishes slot, tag, extents and overflow counts to every reader that loads this
+  // word0.
+  head.word0.store(plan.word0_after, std::memory_order_release);  // 5
+  SetBookkeeping(table_, plan);                                   // 6
+  Counters& totals = table_.mutable_fixed().counters;
+  totals.puts.store(totals.puts.load(kRelaxed) + 1, kRelaxed);
+  ClearIntent(table_);  // 8
+  return revision;
+}
+
+absl::Status Writer::Delete(absl::string_view key, uint64_t hash, uint64_t now_ns) {
+  MendIfNeeded(table_);
+  absl::StatusOr<absl::optional<Place>> located = Locate(key, hash);
+  if (!located.ok()) return located.status();
+  const absl::optional<Place> place = *located;
+  const absl::Status not_found(absl::StatusCode::kNotFound, "");
+  if (!place.has_value()) return not_found;
+  Counters& totals = table_.mutable_fixed().counters;
+  const bool expired = HasExpired(table_.slot(place->bucket, place->way), now_ns);
+  absl::Status erased = Erase(*place, hash);
+  if (!erased.ok()) return erased;
+  std::atomic<uint64_t>& total = expired ? totals.expired : totals.deletes;
+  total.store(total.load(kRelaxed) + 1, kRelaxed);
+  return expired ? not_found : absl::OkStatus();
+}
+
+absl::Status Writer::Erase(const Place& place, uint64_t hash) {
+  const Geometry& geometry = table_.geometry();
+  const Counters& counters = table_.fixed().counters;
+  const SlotHead& slot = table_.slot(place.bucket, place.way);
+  absl::StatusOr<Chain> freed = ChainOf(table_, slot);
+  if (!freed.ok()) return freed.status();
+  BucketHead& head = table_.mutable_head(place.bucket);
+  const uint32_t live = LiveWays(head.word0.load(kRelaxed)) & geometry.ways_mask;
+
+  Plan plan;
+  absl::Status planned = PlanQueue(Chain(), *freed, &plan);
+  if (!planned.ok()) return planned;
+  const uint64_t revision = NextRevision();  // 1
+  plan.operation = Operation::kDelete;
+  plan.bucket = place.bucket;
+  plan.word0_after = MakeWord0(revision, live & ~(1u << place.way));
+  plan.home = HomeBucket(hash, geometry.bucket_count);
+  plan.overflow_class = OverflowClass(hash);
+  plan.entries_after = counters.entries.load(kRelaxed) - 1;
+  plan.expiring_after =
+      counters.expiring.load(kRelaxed) - (slot.expiry_ns.load(kRelaxed) != 0 ? 1 : 0);
+  WriteIntent(table_, plan);  // 2
+  // Release: a reader that sees the entry gone sees nothing older than that.
+  head.word0.store(plan.word0_after, std::memory_order_release);  // 5
+  SetBookkeeping(table_, plan);                                   // 6
+  LowerOverflow(plan.home, place.bucket, plan.overflow_class);    // 7
+  ClearIntent(table_);                                            // 8
+  return absl::OkStatus();
+}
+
+absl::StatusOr<uint64_t> Writer::HashOf(const Place& place) const {
+  const SlotHead& slot = table_.slot(place.bucket, place.way);
+  const SlotLengths lengths = UnpackLengths(slot.lengths.load(kRelaxed));
+  if (!LengthsArePossible(table_.geometry(), lengths)) return Damaged(place.bucket);
+  std::string key(lengths.key_bytes, '\0');
+  CopyFromShared(&key[0], SlotBytes(slot), lengths.key_bytes);
+  const uint64_t hash = HashKey(key, table_.geometry().hash_seed);
+  // Erasing by a wrong hash would lower counts that other keys are found by.
+  if (table_.head(place.bucket).tags[place.way].load(kRelaxed) != TagOf(hash)) {
+    return Damaged(place.bucket);
+  }
+  return hash;
+}
+
+absl::StatusOr<uint32_t> Writer::SweepBucket(uint64_t bucket, uint64_t now_ns,
+                                             uint64_t* next_expiry) {
+  MendIfNeeded(table_);
+  uint32_t swept = 0;
+  uint32_t ways = LiveWays(table_.head(bucket).word0.load(kRelaxed)) & table_.geometry().ways_mask;
+  for (; ways != 0; ways &= ways - 1) {
+    const Place place = {bucket, static_cast<uint32_t>(__builtin_ctz(ways))};
+    const SlotHead& slot = table_.slot(place.bucket, place.way);
+    const uint64_t expiry = slot.expiry_ns.load(kRelaxed);
+    if (expiry == 0) continue;
+    if (now_ns < expiry) {
+      *next_expiry = std::min(*next_expiry, expiry);
+      continue;
+    }
+    absl::StatusOr<uint64_t> hash = HashOf(place);
+    if (!hash.ok()) return hash.status();
+    absl::Status erased = Erase(place, *hash);
+    if (!erased.ok()) return erased;
+    ++swept;
+  }
+  Counters& totals = table_.mutable_fixed().counters;
+  if (swept != 0) totals.expired.store(totals.expired.load(kRelaxed) + swept, kRelaxed);
+  return swept;
+}
+
+absl::StatusOr<uint32_t> Writer::ClearBucket(uint64_t bucket) {
+  MendIfNeeded(table_);
+  uint32_t cleared = 0;
+  uint32_t ways = LiveWays(table_.head(bucket).word0.load(kRelaxed)) & table_.geometry().ways_mask;
+  for (; ways != 0; ways &= ways - 1) {
+    const Place place = {bucket, static_cast<uint32_t>(__builtin_ctz(ways))};
+    absl::StatusOr<uint64_t> hash = HashOf(place);
+    if (!hash.ok()) return hash.status();
+    absl::Status erased = Erase(place, *hash);
+    if (!erased.ok()) return erased;
+    ++cleared;
+  }
+  Counters& totals = table_.mutable_fixed().counters;
+  totals.deletes.store(totals.deletes.load(kRelaxed) + cleared, kRelaxed);
+  return cleared;
+}
+
+void Writer::RaiseOverflow(uint64_t home, uint64_t bucket, uint32_t overflow_class) {
+  for (; home != bucket; home = table_.NextBucket(home)) {
+    std::atomic<uint16_t>& count = table_.mutable_head(home).overflow[overflow_class];
+    const uint16_t raised = count.load(kRelaxed);
+    if (raised != 0xffff) count.store(raised + 1, std::memory_order_release);
+  }
+}
+
+void Writer::LowerOverflow(uint64_t home, uint64_t bucket, uint32_t overflow_class) {
+  for (; home != bucket; home = table_.NextBucket(home)) {
+    std::atomic<uint16_t>& count = table_.mutable_head(home).overflow[overflow_class];
+    const uint16_t lowered = count.load(kRelaxed);
+    // At its largest value a count stays: how many it stands for is not known any more.
+    if (lowered != 0xffff && lowered != 0) count.store(lowered - 1, std::memory_order_release);
+  }
+}
+
+}  // namespace cubby::table

@@ -1,0 +1,89 @@
+// Puts and deletes: copy on write inside the bucket, committed by one store of word0.
+//
+// At least one way of every bucket is dead. A put fills a dead way and then makes it live, and the
+// way of the old value dead, with one store; a delete makes a way dead. An entry never moves to
+// another bucket while it lives. A writer killed at any instruction leaves the old value or the new
+// one; table/recovery.h says what becomes of the rest.
+//
+// REQUIRES, for all but CheckSizes: the caller holds the store's writer lock for the whole call.
+#ifndef CUBBY_TABLE_WRITER_H_
+#define CUBBY_TABLE_WRITER_H_
+
+#include <cstdint>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/optional.h"
+#include "table/extents.h"
+#include "table/recovery.h"
+#include "table/table.h"
+
+namespace cubby::table {
+
+enum class Condition { kAlways, kIfAbsent, kIfPresent };
+
+struct PutRequest {
+  absl::string_view key;
+  absl::string_view value;
+  uint64_t hash = 0;       // HashKey(key, geometry.hash_seed)
+  uint64_t expiry_ns = 0;  // BootNanos() at which it is gone; 0: never
+  Condition condition = Condition::kAlways;
+};
+
+class Writer {
+ public:
+  explicit Writer(const WritableTable& table) : table_(table) {}
+
+  // InvalidArgument for an empty key, OutOfRange for a key or value over the limit, which is named.
+  // Needs no lock.
+  absl::Status CheckSizes(absl::string_view key, absl::string_view value) const;
+
+  // Makes the entry be there and returns its revision. REQUIRES: CheckSizes() gave OK.
+  // AlreadyExists, NotFound: the condition does not hold. ResourceExhausted: as many entries as the
+  // capacity, or no extents. DataLoss: damage was met and nothing was changed.
+  absl::StatusOr<uint64_t> Put(const PutRequest& request, uint64_t now_ns);
+
+  // NotFound, without a message, if it is not there.
+  absl::Status Delete(absl::string_view key, uint64_t hash, uint64_t now_ns);
+
+  // True if the table holds as many entries as it may.
+  bool Full() const;
+
+  // Deletes the expired entries of `bucket`; returns how many. *next_expiry is lowered to the
+  // earliest expiry left.
+  absl::StatusOr<uint32_t> SweepBucket(uint64_t bucket, uint64_t now_ns, uint64_t* next_expiry);
+  // Deletes all entries of `bucket`; returns how many.
+  absl::StatusOr<uint32_t> ClearBucket(uint64_t bucket);
+
+ private:
+  struct Place {
+    uint64_t bucket;
+    uint32_t way;
+  };
+
+  // Where the live entry of that key is, expired or not.
+  absl::StatusOr<absl::optional<Place>> Locate(absl::string_view key, uint64_t hash) const;
+  // The first bucket from the key's home on that may take one more.
+  absl::StatusOr<uint64_t> FindRoom(uint64_t home) const;
+  uint32_t ChooseDeadWay(uint64_t bucket, uint64_t hash, absl::optional<uint32_t> old_way) const;
+  // The revision for the next commit, which nobody gets again. Step 1 of recovery.h.
+  uint64_t NextRevision();
+  // Sets the plan's queue fields: `taken` off the head, `freed` behind the tail. DataLoss if the
+  // queue's ends are impossible.
+  absl::Status PlanQueue(const Chain& taken, const Chain& freed, Plan* plan) const;
+  void FillSlot(const Place& place, const PutRequest& request, uint64_t revision,
+                const Chain& chain);
+  // Deletes a live entry that lies in `place`. REQUIRES: `hash` is its key's.
+  absl::Status Erase(const Place& place, uint64_t hash);
+  // The hash of the key of a live way; DataLoss if the slot cannot be an entry that was put there.
+  absl::StatusOr<uint64_t> HashOf(const Place& place) const;
+  void RaiseOverflow(uint64_t home, uint64_t bucket, uint32_t overflow_class);
+  void LowerOverflow(uint64_t home, uint64_t bucket, uint32_t overflow_class);
+
+  const WritableTable& table_;
+};
+
+}  // namespace cubby::table
+
+#endif  // CUBBY_TABLE_WRITER_H_
