@@ -1,0 +1,164 @@
+#include "client/admin.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "os/deadline.h"
+#include "os/pipe.h"
+#include "os/process.h"
+#include "os/store_name.h"
+#include "proto/control.pb.h"
+#include "proto/frame.h"
+#include "proto/protocol.h"
+
+namespace cubby {
+
+struct Admin::Impl {
+  // Sends `request` and returns what the daemon answered: an error, or an answer of the kind
+  // `expected`.
+  absl::StatusOr<control::Response> Call(control::Request request,
+                                         control::Response::ResponseCase expected) const;
+
+  std::string store;
+  absl::Duration timeout;
+};
+
+absl::StatusOr<control::Response> Admin::Impl::Call(
+    control::Request request, control::Response::ResponseCase expected) const {
+  const os::Deadline deadline(timeout);
+  // A channel for each call: between calls an Admin is in no daemon's way, and it outlives a
+  // daemon's restart.
+  auto pipe = os::PipeClient::Connect(store, deadline.Left());
+  if (!pipe.ok()) return pipe.status();
+  request.set_protocol(proto::kProtocol);
+  request.set_request_id(os::RandomBits());
+  request.set_session((*pipe)->session());
+  absl::StatusOr<std::string> frame = proto::EncodeFrames(request.SerializeAsString());
+  if (!frame.ok()) return frame.status();
+  absl::Status sent = (*pipe)->Send(*frame, deadline.Left());
+  if (!sent.ok()) return sent;
+
+  proto::FrameDecoder decoder;
+  for (;;) {
+    absl::StatusOr<std::string> bytes = (*pipe)->Receive(deadline.Left());
+    if (!bytes.ok()) return bytes.status();
+    decoder.Append(*bytes);
+    while (absl::optional<std::string> message = decoder.Next()) {
+      control::Response response;
+      const bool parsed = response.ParseFromString(*message);
+      if (parsed && response.request_id() != request.request_id()) continue;
+      if (parsed && response.status_code() != 0) {
+        return absl::Status(static_cast<absl::StatusCode>(response.status_code()),
+                            response.status_message());
+      }
+      if (parsed && response.response_case() == expected) return response;
+      return absl::InternalError(absl::StrCat("the daemon of store '", store,
+                                              "' gave no answer to what was asked: update cubbyd"));
+    }
+  }
+}
+
+Admin::Admin(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Admin::~Admin() = default;
+
+absl::StatusOr<std::unique_ptr<Admin>> Admin::Connect(absl::string_view store,
+                                                      absl::Duration timeout) {
+  absl::Status valid = os::ValidateStoreName(store);
+  if (!valid.ok()) return valid;
+  // So that a missing daemon is told here and now.
+  absl::Status reachable = os::PipeClient::Connect(store, timeout).status();
+  if (!reachable.ok()) return reachable;
+  return std::unique_ptr<Admin>(
+      new Admin(std::make_unique<Impl>(Impl{std::string(store), timeout})));
+}
+
+absl::Status Admin::Ping() {
+  control::Request request;
+  request.mutable_ping();
+  return impl_->Call(std::move(request), control::Response::kPing).status();
+}
+
+absl::StatusOr<DaemonInfo> Admin::Info() {
+  control::Request request;
+  request.mutable_info();
+  absl::StatusOr<control::Response> response =
+      impl_->Call(std::move(request), control::Response::kInfo);
+  if (!response.ok()) return response.status();
+  const control::InfoResponse& answer = response->info();
+  DaemonInfo info;
+  info.store = answer.store();
+  info.version = answer.version();
+  info.pid = answer.pid();
+  info.uptime = absl::Seconds(answer.uptime_seconds());
+  info.full_policy = answer.full_policy();
+  info.geometry.capacity = answer.capacity();
+  info.geometry.max_key_bytes = answer.max_key_bytes();
+  info.geometry.max_value_bytes = answer.max_value_bytes();
+  info.geometry.max_inline_bytes = answer.max_inline_bytes();
+  info.geometry.slot_bytes = answer.slot_bytes();
+  info.geometry.ways = answer.ways();
+  info.geometry.bucket_count = answer.bucket_count();
+  info.geometry.extent_bytes = answer.extent_bytes();
+  info.geometry.extent_count = answer.extent_count();
+  info.geometry.total_bytes = answer.total_bytes();
+  info.geometry.generation = answer.generation();
+  info.geometry.layout_major = answer.layout_major();
+  info.geometry.layout_minor = answer.layout_minor();
+  info.geometry.created = absl::UnixEpoch() + absl::Seconds(answer.created_unix_seconds());
+  return info;
+}
+
+absl::StatusOr<DaemonStats> Admin::Stats() {
+  control::Request request;
+  request.mutable_stats();
+  absl::StatusOr<control::Response> response =
+      impl_->Call(std::move(request), control::Response::kStats);
+  if (!response.ok()) return response.status();
+  const control::StatsResponse& answer = response->stats();
+  DaemonStats stats;
+  stats.store.entries = answer.entries();
+  stats.store.expiring = answer.expiring();
+  stats.store.revision = answer.revision();
+  stats.store.puts = answer.puts();
+  stats.store.deletes = answer.deletes();
+  stats.store.expired = answer.expired();
+  stats.store.lock_takeovers = answer.lock_takeovers();
+  stats.store.mends = answer.mends();
+  stats.store.extents_in_use = answer.extents_in_use();
+  stats.requests = answer.requests();
+  stats.rejected_frames = answer.rejected_frames();
+  return stats;
+}
+
+absl::StatusOr<uint64_t> Admin::Flush() {
+  control::Request request;
+  request.mutable_flush();
+  absl::StatusOr<control::Response> response =
+      impl_->Call(std::move(request), control::Response::kFlush);
+  if (!response.ok()) return response.status();
+  return response->flush().removed();
+}
+
+absl::StatusOr<CheckReport> Admin::Check() {
+  control::Request request;
+  request.mutable_check();
+  absl::StatusOr<control::Response> response =
+      impl_->Call(std::move(request), control::Response::kCheck);
+  if (!response.ok()) return response.status();
+  const control::CheckResponse& answer = response->check();
+  CheckReport report;
+  report.problems.assign(answer.problems().begin(), answer.problems().end());
+  report.more_problems = answer.more_problems();
+  report.entries = answer.entries();
+  report.extents_in_use = answer.extents_in_use();
+  report.loose_overflow_counts = answer.loose_overflow_counts();
+  return report;
+}
+
+absl::Status Admin::Shutdown() {
+  control::Request request;
+  request.mutable_shutdown();
+  return impl_->Call(std::move(request), control::Response::kShutdown).status();
+}
+
+}  // namespace cubby

@@ -1,0 +1,274 @@
+// bench: how fast this very store answers, on this machine, now.
+//
+// Keys are looked up in a random order that is the same in every round. They are copied in that
+// order beforehand, so that fetching the next key is sequential and what is measured is the store
+// and not the list of keys.
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <random>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/types/span.h"
+#include "client/cli/cli.h"
+#include "client/cli/histogram.h"
+#include "client/cli/output.h"
+#include "client/cli/status.h"
+#include "client/cli/text.h"
+#include "os/tick_clock.h"
+
+namespace cubby::cli {
+namespace {
+
+using os::ExitCode;
+using SteadyClock = std::chrono::steady_clock;
+
+struct BenchOptions {
+  std::string seconds = "1";
+  int threads = 1;
+  bool json = false;
+};
+
+class ShuffledKeys {
+ public:
+  static absl::StatusOr<ShuffledKeys> Of(const Store& store) {
+    std::vector<std::string> keys;
+    const absl::Status status =
+        store.ForEach([&keys](absl::string_view key, absl::string_view, const Entry&) {
+          keys.emplace_back(key);
+          return true;
+        });
+    if (!status.ok()) return status;
+    std::mt19937_64 random;
+    std::shuffle(keys.begin(), keys.end(), random);
+    ShuffledKeys shuffled;
+    for (const std::string& key : keys) {
+      shuffled.bytes_ += key;
+      shuffled.ends_.push_back(shuffled.bytes_.size());
+    }
+    return shuffled;
+  }
+
+  size_t size() const { return ends_.size(); }
+  absl::string_view operator[](size_t i) const {
+    const size_t begin = i == 0 ? 0 : ends_[i - 1];
+    return absl::string_view(bytes_).substr(begin, ends_[i] - begin);
+  }
+
+ private:
+  std::string bytes_;
+  std::vector<size_t> ends_;
+};
+
+// What one thread saw, or all of them.
+struct Tally {
+  uint64_t gets = 0;
+  uint64_t missing = 0;    // the key went away since it was listed
+  uint64_t contended = 0;  // writers rewrote the entry under every try
+  double gets_per_second = 0;
+  Histogram ticks;
+  absl::Status status;  // what ended it early
+
+  void Merge(const Tally& other) {
+    gets += other.gets;
+    missing += other.missing;
+    contended += other.contended;
+    gets_per_second += other.gets_per_second;
+    ticks.Merge(other.ticks);
+    status.Update(other.status);
+  }
+};
+
+// One thread's look-ups, beginning with key `next`.
+class Reader {
+ public:
+  Reader(const Store& store, const ShuffledKeys& keys, size_t next)
+      : store_(store), keys_(keys), next_(next), value_(store.geometry().max_value_bytes, '\0') {}
+
+  // Looks up for `duration`; `timed` says whether each get is timed by itself.
+  Tally Run(std::chrono::duration<double> duration, bool timed) {
+    // The system's clock is asked once a batch: rarely enough not to show in the figures.
+    constexpr int kBatch = 256;
+    Tally tally;
+    const SteadyClock::time_point start = SteadyClock::now();
+    std::chrono::duration<double> elapsed{0};
+    while (elapsed < duration && tally.status.ok()) {
+      for (int i = 0; i < kBatch; ++i) {
+        timed ? GetTimed(&tally) : Get(&tally);
+      }
+      tally.gets += kBatch;
+      elapsed = SteadyClock::now() - start;
+    }
+    tally.gets_per_second = static_cast<double>(tally.gets) / elapsed.count();
+    return tally;
+  }
+
+ private:
+  void GetTimed(Tally* tally) {
+    const absl::string_view key = NextKey();
+    const uint64_t before = os::Ticks();
+    const absl::StatusOr<Entry> entry = store_.Get(key, absl::MakeSpan(value_));
+    const uint64_t after = os::Ticks();
+    // Processors' clocks may be some ticks apart when the thread moves between them.
+    tally->ticks.Add(after > before ? after - before : 0);
+    Judge(entry.status(), tally);
+  }
+
+  void Get(Tally* tally) { Judge(store_.Get(NextKey(), absl::MakeSpan(value_)).status(), tally); }
+
+  void Judge(const absl::Status& status, Tally* tally) {
+    if (status.ok()) return;
+    if (absl::IsNotFound(status)) {
+      ++tally->missing;
+    } else if (absl::IsUnavailable(status)) {
+      ++tally->contended;
+    } else {
+      tally->status = status;
+    }
+  }
+
+  absl::string_view NextKey() {
+    const absl::string_view key = keys_[next_];
+    if (++next_ == keys_.size()) next_ = 0;
+    return key;
+  }
+
+  const Store& store_;
+  const ShuffledKeys& keys_;
+  size_t next_;
+  std::string value_;
+};
+
+// Runs `threads` readers at once, each beginning elsewhere in the order.
+Tally RunThreads(const Store& store, const ShuffledKeys& keys, int threads,
+                 std::chrono::duration<double> duration, bool timed) {
+  std::vector<Tally> tallies(threads);
+  std::vector<std::thread> running;
+  for (int i = 0; i < threads; ++i) {
+    running.emplace_back([&, i] {
+      Reader reader(store, keys, keys.size() * i / threads);
+      tallies[i] = reader.Run(duration, timed);
+    });
+  }
+  for (std::thread& thread : running) thread.join();
+  Tally all;
+  for (const Tally& tally : tallies) all.Merge(tally);
+  return all;
+}
+
+// What two readings of the clock with nothing between them are apart, usually.
+uint64_t ClockTicks() {
+  Histogram ticks;
+  for (int i = 0; i < 10'000; ++i) {
+    const uint64_t before = os::Ticks();
+    const uint64_t after = os::Ticks();
+    ticks.Add(after > before ? after - before : 0);
+  }
+  return ticks.Percentile(0.5);
+}
+
+struct Latency {
+  const char* name;
+  const char* json_name;
+  uint64_t ns;
+};
+
+ExitCode Print(const BenchOptions& options, uint64_t keys, const Tally& timed, const Tally& untimed,
+               double ns_per_tick) {
+  const auto ns = [ns_per_tick](uint64_t ticks) {
+    return static_cast<uint64_t>(static_cast<double>(ticks) * ns_per_tick + 0.5);
+  };
+  const Latency latencies[] = {
+      {"p50", "p50_ns", ns(timed.ticks.Percentile(0.5))},
+      {"p99", "p99_ns", ns(timed.ticks.Percentile(0.99))},
+      {"p99.9", "p999_ns", ns(timed.ticks.Percentile(0.999))},
+      {"max", "max_ns", ns(timed.ticks.max())},
+  };
+  const uint64_t clock_ns = ns(ClockTicks());
+  const uint64_t missing = timed.missing + untimed.missing;
+  const uint64_t contended = timed.contended + untimed.contended;
+  const auto ops_per_second = static_cast<uint64_t>(untimed.gets_per_second);
+  Output out;
+  if (options.json) {
+    Record record;
+    record.AddNumber("keys", keys).AddNumber("threads", options.threads);
+    for (const Latency& latency : latencies) {
+      record.AddNumber(latency.json_name, latency.ns);
+    }
+    record.AddNumber("clock_ns", clock_ns)
+        .AddNumber("timed_gets", timed.gets)
+        .AddNumber("untimed_gets", untimed.gets)
+        .AddNumber("ops_per_second", ops_per_second)
+        .AddNumber("missing", missing)
+        .AddNumber("contended", contended);
+    out.Write(absl::StrCat(record.ToJson(), "\n"));
+    return out.Finish();
+  }
+  out.Write(absl::StrFormat("%d keys in random order, %d thread%s\n", keys, options.threads,
+                            options.threads == 1 ? "" : "s"));
+  out.Write(absl::StrFormat("latency of a get (%d gets, each timed by itself):\n", timed.gets));
+  for (const Latency& latency : latencies) {
+    out.Write(absl::StrFormat("  %-6s %10d ns\n", latency.name, latency.ns));
+  }
+  out.Write(absl::StrFormat("  of which reading the clock takes about %d ns\n", clock_ns));
+  out.Write(absl::StrFormat("throughput (%d gets, none timed): %d ops/s\n", untimed.gets,
+                            ops_per_second));
+  if (missing > 0) out.Write(absl::StrFormat("%d gets found their key gone\n", missing));
+  if (contended > 0) out.Write(absl::StrFormat("%d gets were contended\n", contended));
+  return out.Finish();
+}
+
+ExitCode Bench(const StoreOptions& store_options, const BenchOptions& options) {
+  const absl::StatusOr<absl::Duration> seconds = ParseDuration("--seconds", options.seconds);
+  if (!seconds.ok()) return Fail(seconds.status(), Subject::kStore);
+  const std::chrono::duration<double> duration(absl::ToDoubleSeconds(*seconds));
+  const auto store = store_options.Open(Mode::kReadOnly);
+  if (!store.ok()) return Fail(store.status(), Subject::kStore);
+  const absl::StatusOr<ShuffledKeys> keys = ShuffledKeys::Of(**store);
+  if (!keys.ok()) return Fail(keys.status(), Subject::kEntry);
+  if (keys->size() == 0) {
+    return Fail(ExitCode::kNotFound, absl::StrCat("store ", store_options.store(),
+                                                  " is empty: nothing to look up; fill it with "
+                                                  "`cubby load` or `cubby put`"));
+  }
+  const SteadyClock::time_point start = SteadyClock::now();
+  const uint64_t start_ticks = os::Ticks();
+  const Tally timed = RunThreads(**store, *keys, options.threads, duration, /*timed=*/true);
+  const std::chrono::duration<double, std::nano> ns = SteadyClock::now() - start;
+  const double ns_per_tick = ns.count() / static_cast<double>(os::Ticks() - start_ticks);
+  if (!timed.status.ok()) return Fail(timed.status, Subject::kEntry);
+  const Tally untimed = RunThreads(**store, *keys, options.threads, duration, /*timed=*/false);
+  if (!untimed.status.ok()) return Fail(untimed.status, Subject::kEntry);
+  return Print(options, keys->size(), timed, untimed, ns_per_tick);
+}
+
+}  // namespace
+
+void AddBenchCommand(Cli* cli) {
+  const auto options = std::make_shared<BenchOptions>();
+  CLI::App* const command =
+      cli->Add("bench", "Measure look-ups of the store's own keys: latency and throughput",
+               "Looks keys up in random order in two runs: once timing each get by itself (p50, "
+               "p99, p99.9,\n"
+               "max; percentiles are rounded up by at most 1.6 %), once with no clock between them "
+               "(ops/s).\n"
+               "Examples:\n"
+               "  cubby bench -s words\n"
+               "  cubby bench -s words --seconds 10 --threads 4 --json",
+               [options](const StoreOptions& store) { return Bench(store, *options); });
+  command->add_option("--seconds", options->seconds, "How long each of the two runs takes [1]")
+      ->type_name("TIME");
+  command->add_option("--threads", options->threads, "How many threads read at once [1]")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1024));
+  command->add_flag("--json", options->json, "As a JSON object");
+}
+
+}  // namespace cubby::cli

@@ -1,0 +1,167 @@
+// get put add replace del exists: one key at a time.
+#include <cerrno>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <system_error>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/substitute.h"
+#include "client/cli/cli.h"
+#include "client/cli/input.h"
+#include "client/cli/output.h"
+#include "client/cli/status.h"
+#include "client/cli/text.h"
+#include "os/standard_streams.h"
+
+namespace cubby::cli {
+namespace {
+
+using os::ExitCode;
+
+constexpr char kKeyHelp[] = "The key; after -- even one that begins with a dash";
+
+ExitCode Get(const StoreOptions& store_options, const std::string& key, bool json) {
+  const auto store = store_options.Open(Mode::kReadOnly);
+  if (!store.ok()) return Fail(store.status(), Subject::kStore);
+  std::string value;
+  const absl::StatusOr<Entry> entry = (*store)->Get(key, &value);
+  if (!entry.ok()) return Fail(EntryError(entry.status(), key), Subject::kEntry);
+  Output out;
+  if (json) {
+    out.Write(EntryRecord(key, value, *entry).ToJson());
+    out.Write("\n");
+  } else {
+    out.Write(value);
+    if (os::OutputIsTerminal()) out.Write("\n");
+  }
+  return out.Finish();
+}
+
+void AddGet(Cli* cli) {
+  struct Options {
+    std::string key;
+    bool json = false;
+  };
+  const auto options = std::make_shared<Options>();
+  CLI::App* const command = cli->Add(
+      "get", "Print the value of a key",
+      "Prints the value's exact bytes, and a line end after them only on a terminal.\n"
+      "Examples:\n"
+      "  cubby get -s sessions user:7\n"
+      "  cubby get -s sessions user:7 --json",
+      [options](const StoreOptions& store) { return Get(store, options->key, options->json); });
+  command->add_option("KEY", options->key, kKeyHelp)->required()->type_name("");
+  command->add_flag("--json", options->json, kEntryJsonHelp);
+}
+
+struct WriteOptions {
+  std::string key;
+  std::string value;
+  std::string ttl;
+  bool literal = false;
+};
+
+// put, add and replace differ in nothing else.
+using WriteFunction = absl::StatusOr<uint64_t> (Store::*)(absl::string_view, absl::string_view,
+                                                          const PutOptions&);
+
+// The bytes that VALUE stands for: itself, or what a file or standard input holds.
+absl::StatusOr<std::string> ReadValue(const WriteOptions& options, uint64_t max_bytes) {
+  if (options.literal) return options.value;
+  if (options.value == "-") return ReadAll(stdin, "standard input", max_bytes);
+  if (options.value.empty() || options.value.front() != '@') return options.value;
+  const std::string path = options.value.substr(1);
+  std::FILE* const file = os::OpenFile(path);
+  if (file == nullptr) {
+    return absl::InternalError(
+        absl::StrCat("cannot open ", Quoted(path), ": ",
+                     std::error_code(errno, std::generic_category()).message(),
+                     "; give --literal for a value that begins with @"));
+  }
+  const absl::Cleanup close_file = [file] { std::fclose(file); };
+  return ReadAll(file, Quoted(path), max_bytes);
+}
+
+ExitCode Write(const StoreOptions& store_options, const WriteOptions& options,
+               WriteFunction write) {
+  PutOptions put_options;
+  if (!options.ttl.empty()) {
+    const absl::StatusOr<absl::Duration> ttl = ParseDuration("--ttl", options.ttl);
+    if (!ttl.ok()) return Fail(ttl.status(), Subject::kEntry);
+    put_options.ttl = *ttl;
+  }
+  const auto store = store_options.Open(Mode::kReadWrite);
+  if (!store.ok()) return Fail(store.status(), Subject::kStore);
+  const absl::StatusOr<std::string> value =
+      ReadValue(options, (*store)->geometry().max_value_bytes);
+  if (!value.ok()) return Fail(value.status(), Subject::kEntry);
+  const absl::Status status = ((**store).*write)(options.key, *value, put_options).status();
+  if (!status.ok()) return Fail(EntryError(status, options.key), Subject::kEntry);
+  return ExitCode::kOk;
+}
+
+void AddWrite(Cli* cli, const std::string& name, const std::string& summary, WriteFunction write) {
+  const auto options = std::make_shared<WriteOptions>();
+  CLI::App* const command = cli->Add(
+      name, summary,
+      absl::Substitute("Examples:\n"
+                       "  cubby $0 -s sessions user:7 ada\n"
+                       "  cubby $0 -s sessions user:7 ada --ttl 30m\n"
+                       "  cubby $0 -s sessions photo @photo.jpg\n"
+                       "  date | cubby $0 -s sessions now -\n"
+                       "  cubby $0 -s sessions handle @ada --literal",
+                       name),
+      [options, write](const StoreOptions& store) { return Write(store, *options, write); });
+  command->add_option("KEY", options->key, kKeyHelp)->required()->type_name("");
+  command
+      ->add_option("VALUE", options->value,
+                   "The value; - for all of standard input, @FILE for a file's bytes")
+      ->required()
+      ->type_name("");
+  command->add_flag("--literal", options->literal, "Take VALUE as it is, even - or @FILE");
+  command->add_option("--ttl", options->ttl, kTtlHelp)->type_name("TIME");
+}
+
+ExitCode Delete(const StoreOptions& store_options, const std::string& key) {
+  const auto store = store_options.Open(Mode::kReadWrite);
+  if (!store.ok()) return Fail(store.status(), Subject::kStore);
+  const absl::Status status = (*store)->Delete(key);
+  if (!status.ok()) return Fail(EntryError(status, key), Subject::kEntry);
+  return ExitCode::kOk;
+}
+
+ExitCode Exists(const StoreOptions& store_options, const std::string& key) {
+  const auto store = store_options.Open(Mode::kReadOnly);
+  if (!store.ok()) return Fail(store.status(), Subject::kStore);
+  const absl::StatusOr<bool> there = (*store)->Contains(key);
+  if (!there.ok()) return Fail(there.status(), Subject::kEntry);
+  return *there ? ExitCode::kOk : ExitCode::kNotFound;
+}
+
+void AddKeyOnly(Cli* cli, const std::string& name, const std::string& summary,
+                const std::string& notes,
+                ExitCode (*run)(const StoreOptions&, const std::string& key)) {
+  const auto key = std::make_shared<std::string>();
+  CLI::App* const command = cli->Add(
+      name, summary, notes, [key, run](const StoreOptions& store) { return run(store, *key); });
+  command->add_option("KEY", *key, kKeyHelp)->required()->type_name("");
+}
+
+}  // namespace
+
+void AddKeyCommands(Cli* cli) {
+  AddGet(cli);
+  AddWrite(cli, "put", "Set the value of a key, there or not", &Store::Put);
+  AddWrite(cli, "add", "Set the value of a key that is not there; exit code 1 if it is",
+           &Store::Add);
+  AddWrite(cli, "replace", "Set the value of a key that is there; exit code 1 if it is not",
+           &Store::Replace);
+  AddKeyOnly(cli, "del", "Remove a key; exit code 1 if it is not there",
+             "Example:\n  cubby del -s sessions user:7", &Delete);
+  AddKeyOnly(cli, "exists", "Tell by the exit code alone whether a key is there: 0 yes, 1 no",
+             "Example:\n  if cubby exists -s sessions user:7; then echo welcome back; fi", &Exists);
+}
+
+}  // namespace cubby::cli

@@ -1,0 +1,203 @@
+// scan count load verify: many entries at a time.
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "client/cli/cli.h"
+#include "client/cli/input.h"
+#include "client/cli/output.h"
+#include "client/cli/status.h"
+#include "client/cli/text.h"
+
+namespace cubby::cli {
+namespace {
+
+using os::ExitCode;
+
+struct ScanOptions {
+  std::string prefix;
+  bool keys_only = false;
+  bool json = false;
+};
+
+// One entry as `scan` shows it, without a line end.
+std::string ScanLine(const ScanOptions& options, absl::string_view key, absl::string_view value,
+                     const Entry& entry) {
+  if (options.json) {
+    return (options.keys_only ? Record().AddText("key", key) : EntryRecord(key, value, entry))
+        .ToJson();
+  }
+  std::string line;
+  AppendField(key, &line);
+  if (options.keys_only) return line;
+  line.push_back('\t');
+  AppendField(value, &line);
+  return line;
+}
+
+ExitCode Scan(const StoreOptions& store_options, const ScanOptions& options) {
+  const auto store = store_options.Open(Mode::kReadOnly);
+  if (!store.ok()) return Fail(store.status(), Subject::kStore);
+  Output out;
+  // Lines end after each entry; in JSON they begin before it, so that the comma can be there or
+  // not.
+  absl::string_view before = options.json ? "[\n" : "";
+  const absl::Status status =
+      (*store)->ForEach([&](absl::string_view key, absl::string_view value, const Entry& entry) {
+        if (!absl::StartsWith(key, options.prefix)) return true;
+        out.Write(before);
+        out.Write(ScanLine(options, key, value, entry));
+        if (options.json) {
+          before = ",\n";
+        } else {
+          out.Write("\n");
+        }
+        return !out.failed();
+      });
+  // Without the closing bracket on error: half a list must not pass for a whole one.
+  if (options.json && status.ok()) out.Write(before == "[\n" ? "[]\n" : "\n]\n");
+  const ExitCode written = out.Finish();
+  return status.ok() ? written : Fail(status, Subject::kEntry);
+}
+
+void AddScan(Cli* cli) {
+  const auto options = std::make_shared<ScanOptions>();
+  CLI::App* const command =
+      cli->Add("scan", "List the entries, in no order: a line each of key, tab, value",
+               "In lines, backslash, tab, line feed and carriage return are shown as \\\\ \\t \\n "
+               "\\r, other\n"
+               "control characters and bytes that are not UTF-8 as \\xHH: `cubby load --escaped` "
+               "reads it back.\n"
+               "Examples:\n"
+               "  cubby scan -s sessions --prefix user:\n"
+               "  cubby scan -s sessions --json | jq -r '.[].key'\n"
+               "  cubby scan -s sessions | cubby load -s copy --escaped",
+               [options](const StoreOptions& store) { return Scan(store, *options); });
+  command->add_option("--prefix", options->prefix, "Only keys that begin so")->type_name("BYTES");
+  command->add_flag("--keys-only", options->keys_only, "Without the values");
+  command->add_flag("--json", options->json, kEntryJsonHelp);
+}
+
+ExitCode Count(const StoreOptions& store_options) {
+  const auto store = store_options.Open(Mode::kReadOnly);
+  if (!store.ok()) return Fail(store.status(), Subject::kStore);
+  const StoreStats stats = (*store)->Stats();
+  uint64_t count = stats.entries;
+  if (stats.expiring > 0) {
+    // Some of those may have expired and not been swept yet: only a walk leaves them out.
+    count = 0;
+    const absl::Status status =
+        (*store)->ForEach([&count](absl::string_view, absl::string_view, const Entry&) {
+          ++count;
+          return true;
+        });
+    if (!status.ok()) return Fail(status, Subject::kEntry);
+  }
+  Output out;
+  out.Write(absl::StrCat(count, "\n"));
+  return out.Finish();
+}
+
+constexpr char kEscapedHelp[] =
+    "Undo the escapes of `cubby scan`; else bytes are taken as they are";
+
+struct LoadOptions {
+  std::string ttl;
+  bool escaped = false;
+};
+
+ExitCode Load(const StoreOptions& store_options, const LoadOptions& options) {
+  PutOptions put_options;
+  if (!options.ttl.empty()) {
+    const absl::StatusOr<absl::Duration> ttl = ParseDuration("--ttl", options.ttl);
+    if (!ttl.ok()) return Fail(ttl.status(), Subject::kEntry);
+    put_options.ttl = *ttl;
+  }
+  const auto store = store_options.Open(Mode::kReadWrite);
+  if (!store.ok()) return Fail(store.status(), Subject::kStore);
+  uint64_t loaded = 0;
+  const absl::Status status = ForEachInputEntry(
+      (*store)->geometry(), options.escaped, [&](absl::string_view key, absl::string_view value) {
+        const absl::Status put = (*store)->Put(key, value, put_options).status();
+        if (put.ok()) ++loaded;
+        return put;
+      });
+  const std::string summary = absl::StrCat("loaded ", loaded, loaded == 1 ? " entry" : " entries");
+  if (!status.ok()) {
+    return Fail(ExitCodeFor(status, Subject::kEntry),
+                absl::StrCat(status.message(), "; ", summary, " before it"));
+  }
+  Output out;
+  out.Write(absl::StrCat(summary, "\n"));
+  return out.Finish();
+}
+
+void AddLoad(Cli* cli) {
+  const auto options = std::make_shared<LoadOptions>();
+  CLI::App* const command =
+      cli->Add("load", "Put the entries that standard input lists: a line each of key, tab, value",
+               "The first tab parts key and value; a line ends with LF or CR LF. Stops at the "
+               "first line that\n"
+               "cannot be loaded, and names it; the entries before it stay.\n"
+               "Examples:\n"
+               "  cubby load -s words < words.tsv\n"
+               "  cubby scan -s sessions | cubby load -s copy --escaped",
+               [options](const StoreOptions& store) { return Load(store, *options); });
+  command->add_flag("--escaped", options->escaped, kEscapedHelp);
+  command->add_option("--ttl", options->ttl, kTtlHelp)->type_name("TIME");
+}
+
+// OK if the store has that entry; Aborted, saying where they part, if its value is another one.
+absl::Status VerifyEntry(const Store& store, absl::string_view key, absl::string_view expected,
+                         std::string* value) {
+  const absl::Status status = store.Get(key, value).status();
+  if (!status.ok()) return EntryError(status, key);
+  if (*value == expected) return absl::OkStatus();
+  size_t same = 0;
+  while (same < value->size() && same < expected.size() && (*value)[same] == expected[same]) ++same;
+  return absl::AbortedError(absl::StrCat("the value of ", Quoted(key), " differs at byte ", same,
+                                         ": the store's has ", value->size(), " bytes, the line's ",
+                                         expected.size()));
+}
+
+ExitCode Verify(const StoreOptions& store_options, bool escaped) {
+  const auto store = store_options.Open(Mode::kReadOnly);
+  if (!store.ok()) return Fail(store.status(), Subject::kStore);
+  uint64_t verified = 0;
+  std::string value;
+  const absl::Status status = ForEachInputEntry(
+      (*store)->geometry(), escaped, [&](absl::string_view key, absl::string_view expected) {
+        const absl::Status same = VerifyEntry(**store, key, expected, &value);
+        if (same.ok()) ++verified;
+        return same;
+      });
+  if (!status.ok()) return Fail(status, Subject::kEntry);
+  Output out;
+  out.Write(absl::StrCat("verified ", verified, verified == 1 ? " entry\n" : " entries\n"));
+  return out.Finish();
+}
+
+void AddVerify(Cli* cli) {
+  const auto escaped = std::make_shared<bool>(false);
+  CLI::App* const command = cli->Add(
+      "verify", "Compare the entries that standard input lists with the store's, byte for byte",
+      "Reads lines as `cubby load` does. Exit code 1, naming the line, at the first whose key is\n"
+      "missing or has another value.\n"
+      "Example:\n"
+      "  cubby verify -s words < words.tsv",
+      [escaped](const StoreOptions& store) { return Verify(store, *escaped); });
+  command->add_flag("--escaped", *escaped, kEscapedHelp);
+}
+
+}  // namespace
+
+void AddListingCommands(Cli* cli) {
+  AddScan(cli);
+  cli->Add("count", "Print the number of entries", "Example:\n  cubby count -s sessions", &Count);
+  AddLoad(cli);
+  AddVerify(cli);
+}
+
+}  // namespace cubby::cli

@@ -1,0 +1,13 @@
+#include "client/cli/cli.h"
+#include "os/standard_streams.h"
+
+int main(int argc, char** argv) {
+  cubby::os::PrepareStandardStreams();
+  cubby::cli::Cli cli;
+  cubby::cli::AddKeyCommands(&cli);
+  cubby::cli::AddListingCommands(&cli);
+  cubby::cli::AddAdminCommands(&cli);
+  cubby::cli::AddBenchCommand(&cli);
+  cubby::cli::AddVersionCommand(&cli);
+  return static_cast<int>(cli.Run(cubby::os::Arguments(argc, argv)));
+}

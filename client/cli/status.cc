@@ -1,0 +1,75 @@
+#include "client/cli/status.h"
+
+#include <cstdio>
+#include <string>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "client/cli/text.h"
+
+namespace cubby::cli {
+
+using os::ExitCode;
+
+ExitCode ExitCodeFor(const absl::Status& status, Subject subject) {
+  switch (status.code()) {
+    case absl::StatusCode::kOk:
+      return ExitCode::kOk;
+    case absl::StatusCode::kNotFound:
+      return subject == Subject::kEntry ? ExitCode::kNotFound : ExitCode::kNoStore;
+    case absl::StatusCode::kAlreadyExists:
+    case absl::StatusCode::kAborted:
+      return ExitCode::kNotFound;
+    case absl::StatusCode::kInvalidArgument:
+      return ExitCode::kUsage;
+    case absl::StatusCode::kFailedPrecondition:  // shut down, or no store although it has the name
+      return ExitCode::kNoStore;
+    case absl::StatusCode::kOutOfRange:
+    case absl::StatusCode::kResourceExhausted:
+      return ExitCode::kFull;
+    case absl::StatusCode::kPermissionDenied:
+      return ExitCode::kPermission;
+    case absl::StatusCode::kUnimplemented:
+      return ExitCode::kIncompatible;
+    case absl::StatusCode::kDeadlineExceeded:
+      return ExitCode::kTimeout;
+    case absl::StatusCode::kDataLoss:
+      return ExitCode::kCorrupt;
+    case absl::StatusCode::kUnavailable:  // half made; contended; no answer
+      return subject == Subject::kStore   ? ExitCode::kNoStore
+             : subject == Subject::kEntry ? ExitCode::kTimeout
+                                          : ExitCode::kNoDaemon;
+    default:
+      return ExitCode::kSystem;
+  }
+}
+
+ExitCode Fail(ExitCode code, absl::string_view message) {
+  std::string line = absl::StrCat("cubby: ", message);
+  for (char& c : line) {
+    if (absl::ascii_iscntrl(static_cast<unsigned char>(c))) c = ' ';
+  }
+  line.push_back('\n');
+  std::fwrite(line.data(), 1, line.size(), stderr);
+  return code;
+}
+
+ExitCode Fail(const absl::Status& status, Subject subject) {
+  const ExitCode code = ExitCodeFor(status, subject);
+  if (status.message().empty()) return Fail(code, absl::StatusCodeToString(status.code()));
+  return Fail(code, status.message());
+}
+
+absl::Status EntryError(const absl::Status& status, absl::string_view key) {
+  switch (status.code()) {
+    case absl::StatusCode::kNotFound:
+      return absl::NotFoundError(absl::StrCat("no such key ", Quoted(key)));
+    case absl::StatusCode::kAlreadyExists:
+      return absl::AlreadyExistsError(
+          absl::StrCat("key ", Quoted(key), " is already there: put or replace it"));
+    default:
+      return status;
+  }
+}
+
+}  // namespace cubby::cli

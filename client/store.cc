@@ -1,0 +1,321 @@
+#include "client/store.h"
+
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "os/clock.h"
+#include "os/mapping.h"
+#include "os/seats.h"
+#include "os/store_name.h"
+#include "os/writer_lock.h"
+#include "table/geometry.h"
+#include "table/hash.h"
+#include "table/reader.h"
+#include "table/scan.h"
+#include "table/stats.h"
+#include "table/sweep.h"
+#include "table/table.h"
+#include "table/writer.h"
+
+namespace cubby {
+namespace {
+
+// Adds which store it is about to the front of a message.
+absl::Status About(absl::string_view name, const absl::Status& status) {
+  return absl::Status(status.code(), absl::StrCat("store '", name, "': ", status.message()));
+}
+
+// Opening says NotFound for the name's absence only, in words that help.
+absl::StatusOr<os::Mapping> OpenMapping(absl::string_view name, os::Access access) {
+  absl::StatusOr<os::Mapping> mapping = os::Mapping::Open(name, access);
+  if (absl::IsNotFound(mapping.status())) {
+    return absl::NotFoundError(
+        absl::StrCat("no store '", name, "': start one with cubbyd --store ", name));
+  }
+  if (!mapping.ok()) return About(name, mapping.status());
+  return mapping;
+}
+
+absl::Status CheckOwner(absl::string_view name, const os::Mapping& mapping,
+                        absl::string_view trusted) {
+  if (trusted == "any" || mapping.owner() == trusted) return absl::OkStatus();
+  if (trusted.empty() && (mapping.OwnedByCaller() || mapping.OwnedBySystem())) {
+    return absl::OkStatus();
+  }
+  return absl::PermissionDeniedError(
+      absl::StrCat("store '", name, "' belongs to user ", mapping.owner(), ", not to ",
+                   trusted.empty() ? "you" : trusted, ": if you trust that user, say --owner ",
+                   mapping.owner()));
+}
+
+Geometry PublicGeometry(const table::Geometry& from) {
+  Geometry geometry;
+  geometry.capacity = from.capacity;
+  geometry.max_key_bytes = from.max_key_bytes;
+  geometry.max_value_bytes = from.max_value_bytes;
+  geometry.max_inline_bytes = from.max_inline_bytes;
+  geometry.slot_bytes = from.slot_bytes;
+  geometry.ways = from.ways;
+  geometry.bucket_count = from.bucket_count;
+  geometry.extent_bytes = from.extent_bytes;
+  geometry.extent_count = from.extent_count;
+  geometry.total_bytes = from.total_bytes;
+  geometry.generation = from.generation;
+  geometry.layout_major = table::kLayoutMajor;
+  geometry.layout_minor = from.layout_minor;
+  geometry.created = absl::FromUnixNanos(static_cast<int64_t>(from.created_unix_ns));
+  return geometry;
+}
+
+absl::Duration TimeLeft(uint64_t expiry_ns) {
+  if (expiry_ns == 0) return absl::InfiniteDuration();
+  const uint64_t now = os::BootNanos();
+  return absl::Nanoseconds(expiry_ns > now ? static_cast<int64_t>(expiry_ns - now) : 0);
+}
+
+Entry EntryOf(size_t value_bytes, uint64_t revision, uint64_t expiry_ns) {
+  Entry entry;
+  entry.value_bytes = value_bytes;
+  entry.revision = revision;
+  entry.ttl = TimeLeft(expiry_ns);
+  return entry;
+}
+
+absl::StatusOr<uint64_t> ExpiryOf(absl::Duration ttl) {
+  if (ttl == absl::InfiniteDuration()) return 0;
+  if (ttl < absl::Nanoseconds(1)) {
+    return absl::InvalidArgumentError(absl::StrCat("a ttl of ", absl::FormatDuration(ttl),
+                                                   " is over before it begins: use 1ns or more"));
+  }
+  const uint64_t now = os::BootNanos();
+  const absl::Duration longest = absl::Nanoseconds(INT64_MAX) - absl::Nanoseconds(now);
+  if (ttl >= longest) return 0;  // 292 years
+  return now + static_cast<uint64_t>(absl::ToInt64Nanoseconds(ttl));
+}
+
+}  // namespace
+
+struct Store::Impl {
+  Impl(absl::string_view store_name, os::Mapping opened, const table::Geometry& validated)
+      : name(store_name),
+        mapping(std::move(opened)),
+        table(mapping.data(), validated),
+        reader(table),
+        geometry(PublicGeometry(validated)) {}
+
+  // OK while the store serves readers. One load of a line that is almost never written.
+  absl::Status CheckReadable() const {
+    const uint64_t state = table.fixed().state.state.load(std::memory_order_acquire);
+    switch (static_cast<table::State>(state & 0xff)) {
+      case table::State::kServing:
+      case table::State::kSealed:
+        return absl::OkStatus();
+      case table::State::kPoisoned:
+        return absl::DataLossError(absl::StrCat("store '", name, "' is damaged: run cubby check"));
+      default:
+        return absl::FailedPreconditionError(
+            absl::StrCat("store '", name, "' was shut down: open it again"));
+    }
+  }
+
+  absl::Status FromOutcome(table::Outcome outcome) const {
+    switch (outcome) {
+      case table::Outcome::kNotFound:
+        return absl::Status(absl::StatusCode::kNotFound, "");  // no message, no allocation
+      case table::Outcome::kContended:
+        return absl::UnavailableError(
+            absl::StrCat("contended: writers rewrote the entry during each of ", table::kMaxRounds,
+                         " tries: try again"));
+      default:
+        return absl::DataLossError(
+            absl::StrCat("store '", name, "' has a damaged entry: run cubby check"));
+    }
+  }
+
+  template <typename Sink>
+  absl::StatusOr<Entry> Get(absl::string_view key, const Sink& sink) const {
+    table::Found found;
+    const table::Outcome outcome = reader.Get(key, sink, &found);
+    absl::Status readable = CheckReadable();
+    if (!readable.ok()) return readable;
+    if (outcome == table::Outcome::kTooSmall) {
+      return absl::OutOfRangeError(
+          absl::StrCat("the value has ", found.value_bytes, " bytes, more than the buffer"));
+    }
+    if (outcome != table::Outcome::kFound) return FromOutcome(outcome);
+    return EntryOf(found.value_bytes, found.revision, found.expiry_ns);
+  }
+
+  // Runs `operation` as the store's one writer.
+  template <typename Operation>
+  auto AsWriter(const Operation& operation) -> decltype(operation()) {
+    if (lock == nullptr) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("store '", name, "' is open read-only: open it for writing"));
+    }
+    absl::Status acquired = lock->Acquire(lock_timeout);
+    if (!acquired.ok()) return About(name, acquired);
+    os::WriterLockHolder holder(lock.get());
+    absl::Status readable = CheckReadable();
+    if (!readable.ok()) return readable;
+    return operation();
+  }
+
+  // Deletes every expired entry, letting other writers in between.
+  absl::Status SweepExpired() {
+    table::Sweep sweep(table, /*everything=*/false);
+    while (!sweep.done()) {
+      absl::Status status = AsWriter([&] { return sweep.Step(os::BootNanos()); });
+      if (!status.ok()) return status;
+    }
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<uint64_t> Put(absl::string_view key, absl::string_view value,
+                               const PutOptions& options, table::Condition condition) {
+    table::Writer writer(table);
+    absl::Status sizes = writer.CheckSizes(key, value);
+    if (!sizes.ok()) return sizes;
+    absl::StatusOr<uint64_t> expiry = ExpiryOf(options.ttl);
+    if (!expiry.ok()) return expiry.status();
+    table::PutRequest request;
+    request.key = key;
+    request.value = value;
+    request.hash = table::HashKey(key, table.geometry().hash_seed);
+    request.expiry_ns = *expiry;
+    request.condition = condition;
+    const auto put = [&] { return writer.Put(request, os::BootNanos()); };
+    absl::StatusOr<uint64_t> revision = AsWriter(put);
+    // Expired entries hold their places, and their extents, until somebody sweeps. Whoever is
+    // turned away does it now.
+    if (absl::IsResourceExhausted(revision.status()) &&
+        table::MayHaveExpired(table, os::BootNanos())) {
+      absl::Status swept = SweepExpired();
+      if (!swept.ok()) return swept;
+      revision = AsWriter(put);
+    }
+    return revision;
+  }
+
+  const std::string name;
+  const os::Mapping mapping;
+  const table::WritableTable
+      table;  // written only with the lock, which read-only stores do not have
+  const table::Reader reader;
+  const Geometry geometry;
+  absl::Duration lock_timeout;
+  std::unique_ptr<os::WriterLock> lock;  // null if read-only
+};
+
+absl::StatusOr<std::unique_ptr<Store>> Store::Open(absl::string_view name,
+                                                   const OpenOptions& options) {
+  absl::Status valid = os::ValidateStoreName(name);
+  if (!valid.ok()) return valid;
+  const bool writable = options.mode == Mode::kReadWrite;
+  absl::StatusOr<os::Mapping> mapping =
+      OpenMapping(name, writable ? os::Access::kReadWrite : os::Access::kReadOnly);
+  if (!mapping.ok()) return mapping.status();
+  absl::Status owned = CheckOwner(name, *mapping, options.owner);
+  if (!owned.ok()) return owned;
+  absl::StatusOr<table::Geometry> geometry = table::ReadGeometry(mapping->data(), mapping->size());
+  if (!geometry.ok()) return About(name, geometry.status());
+
+  const std::string owner = mapping->owner();
+  auto impl = std::make_unique<Impl>(name, *std::move(mapping), *geometry);
+  impl->lock_timeout = options.lock_timeout;
+  absl::Status readable = impl->CheckReadable();
+  if (!readable.ok()) return readable;
+  if (writable) {
+    absl::StatusOr<std::unique_ptr<os::Seats>> seats = os::Seats::Open(name);
+    if (!seats.ok()) return About(name, seats.status());
+    if ((*seats)->owner() != owner) {
+      return absl::FailedPreconditionError(absl::StrCat(
+          "store '", name, "': its mapping belongs to user ", owner, " and its lock file to user ",
+          (*seats)->owner(), ": have the impostor's removed"));
+    }
+    table::FixedPart& fixed = impl->table.mutable_fixed();
+    absl::StatusOr<std::unique_ptr<os::WriterLock>> lock =
+        os::WriterLock::Open(name, *std::move(seats), &fixed.lock.lock, &fixed.incarnations);
+    if (!lock.ok()) return lock.status();
+    impl->lock = *std::move(lock);
+  }
+  return std::unique_ptr<Store>(new Store(std::move(impl)));
+}
+
+Store::Store(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Store::~Store() = default;
+
+absl::StatusOr<Entry> Store::Get(absl::string_view key, std::string* value) const {
+  return impl_->Get(key, table::StringSink{value});
+}
+
+absl::StatusOr<Entry> Store::Get(absl::string_view key, absl::Span<char> buffer) const {
+  return impl_->Get(key, table::BufferSink{buffer.data(), buffer.size()});
+}
+
+absl::StatusOr<bool> Store::Contains(absl::string_view key) const {
+  absl::StatusOr<Entry> entry = impl_->Get(key, table::NoSink());
+  if (entry.ok()) return true;
+  if (absl::IsNotFound(entry.status())) return false;
+  return entry.status();
+}
+
+absl::StatusOr<uint64_t> Store::Put(absl::string_view key, absl::string_view value,
+                                    const PutOptions& options) {
+  return impl_->Put(key, value, options, table::Condition::kAlways);
+}
+
+absl::StatusOr<uint64_t> Store::Add(absl::string_view key, absl::string_view value,
+                                    const PutOptions& options) {
+  return impl_->Put(key, value, options, table::Condition::kIfAbsent);
+}
+
+absl::StatusOr<uint64_t> Store::Replace(absl::string_view key, absl::string_view value,
+                                        const PutOptions& options) {
+  return impl_->Put(key, value, options, table::Condition::kIfPresent);
+}
+
+absl::Status Store::Delete(absl::string_view key) {
+  const uint64_t hash = table::HashKey(key, impl_->table.geometry().hash_seed);
+  table::Writer writer(impl_->table);
+  return impl_->AsWriter([&] { return writer.Delete(key, hash, os::BootNanos()); });
+}
+
+absl::Status Store::ForEach(
+    absl::FunctionRef<bool(absl::string_view, absl::string_view, const Entry&)> visit) const {
+  std::vector<table::ScannedEntry> entries;
+  for (uint64_t bucket = 0; bucket < impl_->table.geometry().bucket_count; ++bucket) {
+    const table::Outcome outcome = table::ScanBucket(impl_->table, bucket, &entries);
+    absl::Status readable = impl_->CheckReadable();
+    if (!readable.ok()) return readable;
+    if (outcome != table::Outcome::kFound) return impl_->FromOutcome(outcome);
+    for (const table::ScannedEntry& entry : entries) {
+      if (!visit(entry.key, entry.value,
+                 EntryOf(entry.value.size(), entry.revision, entry.expiry_ns))) {
+        return absl::OkStatus();
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
+const Geometry& Store::geometry() const { return impl_->geometry; }
+const std::string& Store::name() const { return impl_->name; }
+
+StoreStats Store::Stats() const {
+  const table::TableStats from = table::ReadStats(impl_->table);
+  StoreStats stats;
+  stats.entries = from.entries;
+  stats.expiring = from.expiring;
+  stats.revision = from.revision;
+  stats.puts = from.puts;
+  stats.deletes = from.deletes;
+  stats.expired = from.expired;
+  stats.lock_takeovers = from.lock_takeovers;
+  stats.mends = from.mends;
+  stats.extents_in_use = from.extents_in_use;
+  return stats;
+}
+
+}  // namespace cubby

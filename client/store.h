@@ -1,0 +1,157 @@
+// A cubby store, opened: look keys up in memory that a cubbyd daemon shares with every process on
+// the host.
+//
+//   absl::StatusOr<std::unique_ptr<cubby::Store>> store = cubby::Store::Open("sessions");
+//   if (!store.ok()) return store.status();
+//   absl::StatusOr<uint64_t> revision = (*store)->Put("user:7", "ada", {absl::Minutes(30)});
+//   std::string value;
+//   if ((*store)->Get("user:7", &value).ok()) std::cout << value;
+//
+// A get takes no lock, makes no system call and stores nothing; it works on a mapping opened
+// read-only. A put takes the store's writer lock for some hundred nanoseconds. A process killed at
+// any instruction, inside a put too, leaves every key readable at its old or its new value, and the
+// next writer goes on within milliseconds.
+//
+// All members are safe to call from many threads at once. Gets and puts are linearizable per key.
+// In a fork's child gets still work; puts give FailedPrecondition until the child opens the store
+// for itself.
+//
+// Errors that any call can return, besides those it names:
+//   FailedPrecondition  the store was shut down: open it again
+//   DataLoss            the bytes are damaged: `cubby check`
+#ifndef CUBBY_CLIENT_STORE_H_
+#define CUBBY_CLIENT_STORE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+
+namespace cubby {
+
+enum class Mode {
+  kReadOnly,  // needs only read permission; put, add, replace and delete give FailedPrecondition
+  kReadWrite,
+};
+
+struct OpenOptions {
+  Mode mode = Mode::kReadWrite;
+  // Whose store to trust: empty for one's own (or root's), else the owner as the system writes it
+  // (a uid on Linux, a SID on Windows), or "any". Without this check, whoever takes the name first
+  // would be believed.
+  std::string owner;
+  // How long put, add, replace and delete wait for other writers before DeadlineExceeded.
+  absl::Duration lock_timeout = absl::Seconds(5);
+};
+
+struct PutOptions {
+  // How long the entry lives; at least 1 ns. Rounded up to the clock's step (up to 16 ms on
+  // Windows).
+  absl::Duration ttl = absl::InfiniteDuration();
+};
+
+// What Get and ForEach tell of an entry besides its bytes.
+struct Entry {
+  size_t value_bytes = 0;
+  uint64_t revision = 0;  // of the put that made it; larger is newer, in the whole store
+  absl::Duration ttl = absl::InfiniteDuration();  // what is left of it
+};
+
+// The store's shape: fixed when the daemon made it.
+struct Geometry {
+  uint64_t capacity = 0;  // entries
+  uint64_t max_key_bytes = 0;
+  uint64_t max_value_bytes = 0;
+  uint64_t max_inline_bytes =
+      0;  // a key (rounded up to 8) and value that together fit this need no extents
+  uint64_t slot_bytes = 0;
+  uint64_t ways = 0;
+  uint64_t bucket_count = 0;
+  uint64_t extent_bytes = 0;
+  uint64_t extent_count = 0;
+  uint64_t total_bytes = 0;  // of shared memory
+  uint64_t generation = 0;
+  uint32_t layout_major = 0;
+  uint32_t layout_minor = 0;
+  absl::Time created;
+};
+
+// Numbers at a moment, read without a lock: each is right, together they may be an operation apart.
+struct StoreStats {
+  uint64_t entries = 0;   // those that expired and are not swept yet included
+  uint64_t expiring = 0;  // entries that have a ttl
+  uint64_t revision = 0;
+  uint64_t puts = 0;  // totals since the store was made
+  uint64_t deletes = 0;
+  uint64_t expired = 0;
+  uint64_t lock_takeovers = 0;  // dead lock owners replaced
+  uint64_t mends = 0;           // half-done operations of killed writers put right
+  uint64_t extents_in_use = 0;
+};
+
+class Store {
+ public:
+  // Opens the store that a daemon made under `name`.
+  // NotFound: there is none. PermissionDenied: you may not, or it is another user's (see
+  // OpenOptions::owner). Unimplemented: another layout version. DataLoss: truncated or damaged.
+  // Unavailable: half made.
+  static absl::StatusOr<std::unique_ptr<Store>> Open(absl::string_view name,
+                                                     const OpenOptions& options = {});
+  ~Store();
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+
+  // Copies the key's value into *value. NotFound, without a message, if there is no such key;
+  // Unavailable if writers rewrote the entry under every one of a fixed number of tries. On error
+  // *value is unspecified.
+  absl::StatusOr<Entry> Get(absl::string_view key, std::string* value) const;
+
+  // The same into the caller's memory, with no allocation. OutOfRange, naming the size needed, if
+  // it does not fit.
+  absl::StatusOr<Entry> Get(absl::string_view key, absl::Span<char> buffer) const;
+
+  // Whether Get would find the key. Errors as Get.
+  absl::StatusOr<bool> Contains(absl::string_view key) const;
+
+  // Sets the key's value, and returns the revision it now has.
+  // InvalidArgument: empty key, or ttl < 1 ns. OutOfRange: key or value over the limit it names.
+  // ResourceExhausted: the store is full, or its room for long values is. DeadlineExceeded: see
+  // OpenOptions::lock_timeout. Nothing changed on error.
+  absl::StatusOr<uint64_t> Put(absl::string_view key, absl::string_view value,
+                               const PutOptions& options = {});
+  // The same, but AlreadyExists if the key is there.
+  absl::StatusOr<uint64_t> Add(absl::string_view key, absl::string_view value,
+                               const PutOptions& options = {});
+  // The same, but NotFound if the key is not there.
+  absl::StatusOr<uint64_t> Replace(absl::string_view key, absl::string_view value,
+                                   const PutOptions& options = {});
+  // Removes the key. NotFound if it is not there.
+  absl::Status Delete(absl::string_view key);
+
+  // Calls `visit` with every entry, in no order, until it returns false. Each entry is seen whole;
+  // one that is there all the while is seen exactly once; one put or deleted meanwhile may be seen
+  // or not. The views are valid during the call. `visit` may call this store. Errors as Get.
+  absl::Status ForEach(
+      absl::FunctionRef<bool(absl::string_view key, absl::string_view value, const Entry& entry)>
+          visit) const;
+
+  const Geometry& geometry() const;
+  StoreStats Stats() const;
+  const std::string& name() const;
+
+ private:
+  struct Impl;
+  explicit Store(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace cubby
+
+#endif  // CUBBY_CLIENT_STORE_H_
