@@ -1,0 +1,184 @@
+#include "server/control.h"
+
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "absl/types/optional.h"
+#include "os/clock.h"
+#include "os/process.h"
+#include "os/version.h"
+#include "proto/frame.h"
+#include "proto/protocol.h"
+#include "server/log.h"
+#include "table/checker.h"
+#include "table/recovery.h"
+#include "table/stats.h"
+#include "table/sweep.h"
+
+namespace cubby::server {
+namespace {
+
+// A client that takes longer to read its answer has stopped reading it.
+constexpr absl::Duration kAnswerTimeout = absl::Seconds(5);
+
+control::Response ErrorResponse(const absl::Status& status) {
+  control::Response response;
+  response.set_status_code(static_cast<int>(status.code()));
+  response.set_status_message(std::string(status.message()));
+  return response;
+}
+
+}  // namespace
+
+Control::Control(OwnedStore* store, os::PipeServer* pipe)
+    : store_(*store), pipe_(*pipe), name_(store->name()), started_ns_(os::BootNanos()) {}
+
+void Control::Handle(const os::PipeServer::Request& received) {
+  // What is not complete in it never will be, so no state is kept from one piece to the next.
+  proto::FrameDecoder decoder;
+  decoder.Append(received.bytes);
+  decoder.EndOfInput();
+  while (absl::optional<std::string> message = decoder.Next()) {
+    control::Request request;
+    if (!request.ParseFromString(*message)) {
+      ++rejected_;
+      continue;
+    }
+    if (request.request_case() == control::Request::kShutdown &&
+        request.protocol() == proto::kProtocol) {
+      shutdowns_.push_back({received.connection, std::move(request)});
+      continue;
+    }
+    control::Response response = AnswerTo(request);
+    Send(received.connection, request, std::move(response));
+  }
+  rejected_ += decoder.rejected();
+}
+
+void Control::ConfirmShutdown() {
+  for (const Shutdown& shutdown : shutdowns_) {
+    control::Response response;
+    response.mutable_shutdown();
+    Send(shutdown.connection, shutdown.request, std::move(response));
+  }
+}
+
+control::Response Control::AnswerTo(const control::Request& request) {
+  if (request.protocol() != proto::kProtocol) {
+    return ErrorResponse(absl::UnimplementedError(absl::StrCat(
+        "the request is of control protocol ", request.protocol(), " and the daemon speaks ",
+        proto::kProtocol, ": use the same cubby version as its cubbyd")));
+  }
+  control::Response response;
+  absl::Status status;
+  switch (request.request_case()) {
+    case control::Request::kPing:
+      response.mutable_ping();
+      break;
+    case control::Request::kInfo:
+      FillInfo(response.mutable_info());
+      break;
+    case control::Request::kStats:
+      FillStats(response.mutable_stats());
+      break;
+    case control::Request::kFlush:
+      status = Flush(response.mutable_flush());
+      break;
+    case control::Request::kCheck:
+      status = Check(response.mutable_check());
+      break;
+    default:
+      status = absl::UnimplementedError(
+          absl::StrCat("cubbyd ", os::kVersion,
+                       " does not know this request: use the same cubby version as its cubbyd"));
+  }
+  return status.ok() ? response : ErrorResponse(status);
+}
+
+void Control::Send(uint64_t connection, const control::Request& request,
+                   control::Response response) {
+  response.set_protocol(proto::kProtocol);
+  response.set_request_id(request.request_id());
+  absl::StatusOr<std::string> frames = proto::EncodeFrames(response.SerializeAsString());
+  absl::Status sent =
+      frames.ok() ? pipe_.Answer(connection, request.session(), *std::move(frames), kAnswerTimeout)
+                  : frames.status();
+  if (sent.ok()) {
+    ++requests_;
+  } else {
+    Log(name_, absl::StrCat("an answer was not delivered: ", sent.message()));
+  }
+}
+
+void Control::FillInfo(control::InfoResponse* info) const {
+  const table::Geometry& geometry = store_.table().geometry();
+  info->set_store(name_);
+  info->set_version(os::kVersion);
+  info->set_pid(os::ProcessId());
+  info->set_uptime_seconds(absl::ToDoubleSeconds(absl::Nanoseconds(os::BootNanos() - started_ns_)));
+  info->set_capacity(geometry.capacity);
+  info->set_max_key_bytes(geometry.max_key_bytes);
+  info->set_max_value_bytes(geometry.max_value_bytes);
+  info->set_max_inline_bytes(geometry.max_inline_bytes);
+  info->set_slot_bytes(geometry.slot_bytes);
+  info->set_ways(geometry.ways);
+  info->set_bucket_count(geometry.bucket_count);
+  info->set_extent_bytes(geometry.extent_bytes);
+  info->set_extent_count(geometry.extent_count);
+  info->set_total_bytes(geometry.total_bytes);
+  info->set_generation(geometry.generation);
+  info->set_layout_major(table::kLayoutMajor);
+  info->set_layout_minor(geometry.layout_minor);
+  info->set_created_unix_seconds(
+      absl::ToDoubleSeconds(absl::Nanoseconds(geometry.created_unix_ns)));
+  info->set_full_policy("reject");
+}
+
+void Control::FillStats(control::StatsResponse* stats) const {
+  const table::TableStats from = table::ReadStats(store_.table());
+  stats->set_entries(from.entries);
+  stats->set_expiring(from.expiring);
+  stats->set_revision(from.revision);
+  stats->set_puts(from.puts);
+  stats->set_deletes(from.deletes);
+  stats->set_expired(from.expired);
+  stats->set_lock_takeovers(from.lock_takeovers);
+  stats->set_mends(from.mends);
+  stats->set_extents_in_use(from.extents_in_use);
+  stats->set_requests(requests_);
+  stats->set_rejected_frames(rejected_);
+}
+
+absl::Status Control::Flush(control::FlushResponse* flush) {
+  table::Sweep sweep(store_.table(), /*everything=*/true);
+  absl::Status damage;
+  while (!sweep.done()) {
+    // Taken and given back for every step: other writers go on meanwhile.
+    absl::Status acquired = store_.lock().Acquire(kLockTimeout);
+    if (!acquired.ok()) return acquired;
+    os::WriterLockHolder holder(&store_.lock());
+    damage.Update(sweep.Step(os::BootNanos()));
+  }
+  flush->set_removed(sweep.removed());
+  Log(name_, absl::StrCat("flushed ", sweep.removed(), " entries"));
+  return damage;
+}
+
+absl::Status Control::Check(control::CheckResponse* check) {
+  absl::Status acquired = store_.lock().Acquire(kLockTimeout);
+  if (!acquired.ok()) return acquired;
+  os::WriterLockHolder holder(&store_.lock());
+  // Whoever owns the lock mends first; what is left half done is not damage.
+  table::MendIfNeeded(store_.table());
+  table::CheckResult result = table::Check(store_.table());
+  for (std::string& problem : result.problems) check->add_problems(std::move(problem));
+  check->set_more_problems(result.more_problems);
+  check->set_entries(result.entries);
+  check->set_extents_in_use(result.extents_in_use);
+  check->set_loose_overflow_counts(result.loose_overflow_counts);
+  return absl::OkStatus();
+}
+
+}  // namespace cubby::server

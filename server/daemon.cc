@@ -1,0 +1,87 @@
+#include "server/daemon.h"
+
+#include <atomic>
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/types/optional.h"
+#include "os/pipe.h"
+#include "os/process.h"
+#include "os/signals.h"
+#include "server/control.h"
+#include "server/housekeeper.h"
+#include "server/log.h"
+#include "server/owned_store.h"
+#include "table/stats.h"
+
+namespace cubby::server {
+namespace {
+
+// What a signal handler may touch. Once set, `woken` stays valid until the process ends.
+std::atomic<bool> stop_requested{false};
+std::atomic<os::PipeServer*> woken{nullptr};
+static_assert(std::atomic<bool>::is_always_lock_free &&
+              std::atomic<os::PipeServer*>::is_always_lock_free);
+
+void RequestStop() {
+  // Sequentially consistent, as is the look at stop_requested after `woken` is set: one of the two
+  // sees the other.
+  stop_requested.store(true);
+  os::PipeServer* pipe = woken.load();
+  if (pipe != nullptr) pipe->Wake();
+}
+
+void LogServing(const OwnedStore& store) {
+  const table::Geometry& geometry = store.table().geometry();
+  const std::string entries =
+      store.made() ? "new"
+                   : absl::StrCat("kept ", table::ReadStats(store.table()).entries, " entries");
+  Log(store.name(), absl::StrCat("serving, ", entries, ", capacity ", geometry.capacity, ", ",
+                                 geometry.total_bytes, " bytes, pid ", os::ProcessId()));
+}
+
+absl::Status Serve(OwnedStore* store, os::PipeServer* pipe, Control* control) {
+  Housekeeper housekeeper(store);
+  while (!stop_requested.load() && !control->shutdown_requested()) {
+    absl::StatusOr<absl::optional<os::PipeServer::Request>> request =
+        pipe->Receive(housekeeper.Run());
+    if (!request.ok()) return request.status();
+    if (request->has_value()) control->Handle(**request);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status RunDaemon(const Options& options) {
+  os::OnStopRequest(RequestStop);
+  os::IgnoreFileSizeSignal();
+  absl::StatusOr<std::unique_ptr<OwnedStore>> opened = OwnedStore::Open(options);
+  if (!opened.ok()) return opened.status();
+  std::unique_ptr<OwnedStore> store = *std::move(opened);
+  absl::StatusOr<std::unique_ptr<os::PipeServer>> made_pipe = os::PipeServer::Create(options.store);
+  if (!made_pipe.ok()) {
+    if (store->made()) store->Retire();
+    return made_pipe.status();
+  }
+  // Not destroyed, but left to the end of the process: a late signal may still wake it.
+  os::PipeServer* const pipe = made_pipe->release();
+  woken.store(pipe);
+
+  Control control(store.get(), pipe);
+  LogServing(*store);
+  const absl::Status served = Serve(store.get(), pipe, &control);
+
+  Log(options.store,
+      control.shutdown_requested() ? "shutting down, as an administrator asked" : "stopping");
+  pipe->Withdraw();
+  store->Retire();
+  store.reset();
+  control.ConfirmShutdown();
+  pipe->Drain();
+  Log(options.store, "gone");
+  return served;
+}
+
+}  // namespace cubby::server

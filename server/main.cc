@@ -1,0 +1,51 @@
+#include <cstdio>
+#include <string>
+#include <variant>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "os/exit_code.h"
+#include "os/standard_streams.h"
+#include "server/daemon.h"
+#include "server/options.h"
+
+namespace {
+
+using ::cubby::os::ExitCode;
+
+ExitCode ExitCodeFor(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kOk:
+      return ExitCode::kOk;
+    case absl::StatusCode::kAlreadyExists:  // the store has a daemon
+      return ExitCode::kNotFound;
+    case absl::StatusCode::kInvalidArgument:
+      return ExitCode::kUsage;
+    case absl::StatusCode::kResourceExhausted:
+      return ExitCode::kFull;
+    case absl::StatusCode::kPermissionDenied:
+      return ExitCode::kPermission;
+    case absl::StatusCode::kUnimplemented:
+      return ExitCode::kIncompatible;
+    case absl::StatusCode::kDeadlineExceeded:
+      return ExitCode::kTimeout;
+    case absl::StatusCode::kDataLoss:
+      return ExitCode::kCorrupt;
+    default:
+      return ExitCode::kSystem;
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  cubby::os::PrepareStandardStreams();
+  const auto options = cubby::server::ParseOptions(cubby::os::Arguments(argc, argv));
+  if (const ExitCode* done = std::get_if<ExitCode>(&options)) return static_cast<int>(*done);
+  const absl::Status ended = cubby::server::RunDaemon(std::get<cubby::server::Options>(options));
+  if (!ended.ok()) {
+    const std::string line = absl::StrCat("cubbyd: ", ended.message(), "\n");
+    std::fputs(line.c_str(), stderr);
+  }
+  return static_cast<int>(ExitCodeFor(ended));
+}

@@ -1,0 +1,137 @@
+#include "server/options.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <utility>
+
+#include "CLI/CLI.hpp"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "os/store_name.h"
+#include "os/version.h"
+#include "server/size_text.h"
+#include "table/geometry.h"
+
+namespace cubby::server {
+namespace {
+
+// The options as they were written; empty: not given.
+struct Words {
+  std::string store;
+  std::string capacity;
+  std::string slot_bytes;
+  std::string max_value;
+  std::string extent_pool;
+  std::string full = "reject";
+  std::string mode;
+  bool fresh = false;
+};
+
+void Describe(CLI::App* app, Words* words) {
+  const table::GeometryOptions defaults;
+  app->description("Makes a cubby store and serves it until it is told to stop.");
+  app->set_version_flag("--version", absl::StrCat("cubbyd ", os::kVersion));
+  app->add_option("-s,--store", words->store, "The store's name: a-z, 0-9, '-' and '_'")
+      ->required()
+      ->type_name("NAME");
+  app->add_option("--capacity", words->capacity,
+                  absl::StrCat("Entries it is made for [", defaults.capacity, "]"))
+      ->type_name("N");
+  app->add_option("--slot-bytes", words->slot_bytes,
+                  absl::StrCat("Bytes for an entry's key, value and 24 more; longer values lie in "
+                               "the extent pool [",
+                               defaults.slot_bytes, "]"))
+      ->type_name("B");
+  app->add_option("--max-value", words->max_value, "The largest value, such as 64KiB [1MiB]")
+      ->type_name("SIZE");
+  app->add_option("--extent-pool", words->extent_pool,
+                  "Memory for values too long for their slot [a quarter of the slots']")
+      ->type_name("SIZE");
+  app->add_option("--full", words->full, "What a full store does with a new key [reject]")
+      ->check(CLI::IsMember({"reject"}));
+  app->add_option("--mode", words->mode,
+                  "Who may use it: as a file's mode, such as 0644 to let others read [0600]")
+      ->type_name("MODE");
+  app->add_flag("--fresh", words->fresh, "Discard the entries of a store that is there");
+  app->footer(
+      "Stops on SIGTERM, SIGINT, Ctrl-C, Ctrl-Break or `cubby shutdown`, and takes the store away "
+      "then.\nExit codes: 0 stopped, 1 the store has a daemon already, 2 usage, 4 too large, 5 "
+      "permission,\n6 incompatible layout, 7 another process holds the store's lock, 8 damaged, 10 "
+      "other.");
+}
+
+// An option that is a number or a size; unset if it was not given.
+absl::Status ReadSize(absl::string_view option, const std::string& word,
+                      absl::optional<uint64_t>* value) {
+  if (word.empty()) return absl::OkStatus();
+  absl::StatusOr<uint64_t> size = ParseSize(option, word);
+  if (!size.ok()) return size.status();
+  *value = *size;
+  return absl::OkStatus();
+}
+
+absl::Status ReadMode(const std::string& word, uint32_t* mode) {
+  if (word.empty()) return absl::OkStatus();
+  uint32_t bits = 0;
+  bool octal = word.size() <= 4;
+  for (char c : word) {
+    octal = octal && c >= '0' && c <= '7';
+    bits = bits * 8 + static_cast<uint32_t>(c - '0');
+  }
+  if (!octal || (bits & ~0666u) != 0 || (bits & 0600) != 0600) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("bad --mode '", word,
+                     "': use octal digits that let the owner read and write and nobody execute, "
+                     "such as 0600 or 0644"));
+  }
+  *mode = bits;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Options> Read(const Words& words) {
+  Options options;
+  options.store = words.store;
+  options.fresh = words.fresh;
+  for (const absl::Status& status :
+       {os::ValidateStoreName(words.store),
+        ReadSize("--capacity", words.capacity, &options.capacity),
+        ReadSize("--slot-bytes", words.slot_bytes, &options.slot_bytes),
+        ReadSize("--max-value", words.max_value, &options.max_value_bytes),
+        ReadSize("--extent-pool", words.extent_pool, &options.extent_pool_bytes),
+        ReadMode(words.mode, &options.mode)}) {
+    if (!status.ok()) return status;
+  }
+  return options;
+}
+
+os::ExitCode UsageError(absl::string_view message) {
+  const std::string line = absl::StrCat("cubbyd: ", message, "; see cubbyd --help\n");
+  std::fputs(line.c_str(), stderr);
+  return os::ExitCode::kUsage;
+}
+
+}  // namespace
+
+std::variant<Options, os::ExitCode> ParseOptions(std::vector<std::string> arguments) {
+  Words words;
+  CLI::App app("", "cubbyd");
+  Describe(&app, &words);
+  std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
+  try {
+    app.parse(std::move(arguments));
+  } catch (const CLI::ParseError& error) {
+    // Help and version are told by exceptions as well, with exit code 0.
+    if (error.get_exit_code() == 0) {
+      app.exit(error);
+      return os::ExitCode::kOk;
+    }
+    return UsageError(error.what());
+  }
+  absl::StatusOr<Options> options = Read(words);
+  if (!options.ok()) return UsageError(options.status().message());
+  return *std::move(options);
+}
+
+}  // namespace cubby::server

@@ -1,0 +1,32 @@
+// cubbyd's command line.
+#ifndef CUBBY_SERVER_OPTIONS_H_
+#define CUBBY_SERVER_OPTIONS_H_
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/types/optional.h"
+#include "os/exit_code.h"
+
+namespace cubby::server {
+
+struct Options {
+  std::string store;
+  // Unset: what the store has, if there is one; else the defaults of table::GeometryOptions.
+  absl::optional<uint64_t> capacity;
+  absl::optional<uint64_t> slot_bytes;
+  absl::optional<uint64_t> max_value_bytes;
+  absl::optional<uint64_t> extent_pool_bytes;
+  uint32_t mode = 0600;  // POSIX permission bits of a new store's mapping
+  bool fresh = false;    // discard the entries of a store that is there
+};
+
+// Reads the words after the program's name. The exit code if there is nothing more to do: it has
+// printed help or the version, or what is wrong, then.
+std::variant<Options, os::ExitCode> ParseOptions(std::vector<std::string> arguments);
+
+}  // namespace cubby::server
+
+#endif  // CUBBY_SERVER_OPTIONS_H_

@@ -1,0 +1,83 @@
+// The store that this daemon has made, or found, and will take away again: its names, its memory,
+// and a writer's lock on it.
+//
+//                    name free                        --> made
+//                    half made                        --> discarded, made
+//   what is there    shut down, but not taken away    --> discarded, made
+//   when it starts   sound, of the shape asked for    --> kept with its entries   (--fresh:
+//   discarded, made)
+//                    sound, of another shape          --> refused                 (--fresh:
+//                    discarded, made) damaged, or of another version   --> refused (--fresh:
+//                    discarded, made) another user's, or no store      --> refused
+//
+// On Windows a mapping stays as long as any process has it open, so what is to be discarded may be
+// there still. Then it is emptied and served again, if it has the shape that a new one would have.
+//
+// One process has a store at a time: it holds os::kDaemonSeat. Used by one thread.
+#ifndef CUBBY_SERVER_OWNED_STORE_H_
+#define CUBBY_SERVER_OWNED_STORE_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "os/mapping.h"
+#include "os/writer_lock.h"
+#include "server/options.h"
+#include "table/geometry.h"
+#include "table/table.h"
+
+namespace cubby::server {
+
+class OwnedStore {
+ public:
+  // AlreadyExists: it has a daemon. InvalidArgument: an option that cannot be, or that is not the
+  // existing store's. ResourceExhausted: not enough memory. PermissionDenied: another user's.
+  // Unimplemented: another layout version. DataLoss: damaged. FailedPrecondition: something else
+  // has the name. DeadlineExceeded: a living writer does not let go.
+  static absl::StatusOr<std::unique_ptr<OwnedStore>> Open(const Options& options);
+
+  // Leaves the store as it is, for the next daemon to find.
+  ~OwnedStore() = default;
+  OwnedStore(const OwnedStore&) = delete;
+  OwnedStore& operator=(const OwnedStore&) = delete;
+
+  // Tells all who have the store open that it is gone, and takes its names away. The names are free
+  // for another daemon, on Windows too, once this object is destroyed.
+  void Retire();
+
+  const std::string& name() const { return name_; }
+  const table::WritableTable& table() const { return table_; }
+  os::WriterLock& lock() { return *lock_; }
+  // False if its entries are an earlier daemon's.
+  bool made() const { return made_; }
+
+ private:
+  struct Memory {
+    os::Mapping mapping;
+    table::Geometry geometry;
+    bool made;
+  };
+  OwnedStore(const std::string& name, Memory memory, std::unique_ptr<os::WriterLock> lock);
+
+  static absl::StatusOr<Memory> FindOrMake(const Options& options);
+  static absl::StatusOr<Memory> Make(const Options& options);
+  static absl::StatusOr<Memory> MakeOfLeftover(const Options& options,
+                                               const table::Geometry& wanted);
+
+  const std::string name_;
+  const os::Mapping mapping_;
+  const table::WritableTable table_;
+  const bool made_;
+  const std::unique_ptr<os::WriterLock> lock_;
+};
+
+// How long the daemon waits for the lock when it cannot go on without. Writers hold it for
+// microseconds; one that is stopped in a debugger holds it for longer.
+inline constexpr absl::Duration kLockTimeout = absl::Seconds(5);
+
+}  // namespace cubby::server
+
+#endif  // CUBBY_SERVER_OWNED_STORE_H_

@@ -1,0 +1,18 @@
+// Sizes as people write them.
+#ifndef CUBBY_SERVER_SIZE_TEXT_H_
+#define CUBBY_SERVER_SIZE_TEXT_H_
+
+#include <cstdint>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace cubby::server {
+
+// The bytes that "1000", "64KiB" (of 1024) or "1MB" (of 1000) stand for; units up to T, in any
+// case. InvalidArgument, naming `option`, for anything else, also for what does not fit 64 bits.
+absl::StatusOr<uint64_t> ParseSize(absl::string_view option, absl::string_view text);
+
+}  // namespace cubby::server
+
+#endif  // CUBBY_SERVER_SIZE_TEXT_H_
