@@ -1,0 +1,108 @@
+#include "client/cli/text.h"
+
+#include <string>
+
+#include "gtest/gtest.h"
+
+namespace cubby::cli {
+namespace {
+
+std::string Field(absl::string_view bytes) {
+  std::string field;
+  AppendField(bytes, &field);
+  return field;
+}
+
+std::string AllBytes() {
+  std::string bytes;
+  for (int byte = 0; byte < 256; ++byte) bytes.push_back(static_cast<char>(byte));
+  return bytes;
+}
+
+TEST(FieldTest, PrintableTextStaysAsItIs) {
+  EXPECT_EQ(Field("user:7 'x' \"y\" \xc3\xa9 \xe2\x82\xac \xf0\x9f\x90\xbb"),
+            "user:7 'x' \"y\" \xc3\xa9 \xe2\x82\xac \xf0\x9f\x90\xbb");
+}
+
+TEST(FieldTest, WhatPartsFieldsAndLinesIsEscaped) {
+  EXPECT_EQ(Field("a\\b\tc\nd\re"), "a\\\\b\\tc\\nd\\re");
+}
+
+TEST(FieldTest, ControlCharactersAndStrayBytesAreHex) {
+  EXPECT_EQ(Field(absl::string_view("\0\x1b\x7f\xff", 4)), "\\x00\\x1b\\x7f\\xff");
+}
+
+TEST(FieldTest, EveryByteComesBack) {
+  const std::string bytes = AllBytes();
+  EXPECT_EQ(*BytesFromField(Field(bytes)), bytes);
+}
+
+TEST(FieldTest, UnknownEscapesAreNamed) {
+  for (const char* field : {"a\\", "\\q", "\\x", "\\x1", "\\xg0", "\\X41"}) {
+    const auto bytes = BytesFromField(field);
+    EXPECT_EQ(bytes.status().code(), absl::StatusCode::kInvalidArgument) << field;
+  }
+  EXPECT_EQ(BytesFromField("a\\qb").status().message(),
+            "unknown escape '\\\\qb': known are \\\\ \\t \\n \\r \\xHH");
+}
+
+TEST(QuotedTest, LongBytesAreCutShort) {
+  EXPECT_EQ(Quoted("k\n"), "'k\\n'");
+  EXPECT_EQ(Quoted(std::string(81, 'k')), "'" + std::string(80, 'k') + "...'");
+}
+
+TEST(Utf8Test, TakesWhatTheStandardTakes) {
+  const struct {
+    absl::string_view bytes;
+    bool valid;
+  } cases[] = {
+      {"", true},
+      {absl::string_view("\0", 1), true},
+      {"\x7f", true},
+      {"\xc2\x80", true},
+      {"\xdf\xbf", true},
+      {"\xe0\xa0\x80", true},
+      {"\xed\x9f\xbf", true},
+      {"\xee\x80\x80", true},
+      {"\xef\xbf\xbf", true},
+      {"\xf0\x90\x80\x80", true},
+      {"\xf4\x8f\xbf\xbf", true},
+      {"\x80", false},              // a continuation by itself
+      {"\xc1\xbf", false},          // overlong
+      {"\xe0\x9f\xbf", false},      // overlong
+      {"\xf0\x8f\xbf\xbf", false},  // overlong
+      {"\xed\xa0\x80", false},      // a surrogate
+      {"\xf4\x90\x80\x80", false},  // past U+10FFFF
+      {"\xf5\x80\x80\x80", false},
+      {"\xff", false},
+      {"a\xc3", false},  // cut off
+      {"\xe2\x82", false},
+      {"\xf0\x9f\x90", false},
+      {"\xc3(", false},
+  };
+  for (const auto& c : cases) EXPECT_EQ(IsUtf8(c.bytes), c.valid) << Field(c.bytes);
+}
+
+TEST(JsonStringTest, EscapesWhatJsonDemands) {
+  EXPECT_EQ(JsonString(absl::string_view("a\"b\\c\n\0\xc3\xa9", 9)),
+            "\"a\\\"b\\\\c\\u000a\\u0000\xc3\xa9\"");
+}
+
+TEST(ParseDurationTest, TakesSecondsAndUnits) {
+  EXPECT_EQ(*ParseDuration("--ttl", "30"), absl::Seconds(30));
+  EXPECT_EQ(*ParseDuration("--ttl", "0.5"), absl::Milliseconds(500));
+  EXPECT_EQ(*ParseDuration("--ttl", "500ms"), absl::Milliseconds(500));
+  EXPECT_EQ(*ParseDuration("--ttl", "1h30m"), absl::Minutes(90));
+}
+
+TEST(ParseDurationTest, RefusesWhatIsNotADurationAboveZero) {
+  for (const char* text : {"", "soon", "5 parsecs", "0", "-1", "-5s", "nan", "0s"}) {
+    EXPECT_EQ(ParseDuration("--ttl", text).status().code(), absl::StatusCode::kInvalidArgument)
+        << text;
+  }
+  EXPECT_EQ(ParseDuration("--ttl", "soon").status().message(),
+            "--ttl 'soon' is not a duration above 0: give seconds, or a number with ms, s, m or h");
+}
+
+}  // namespace
+}  // namespace cubby::cli

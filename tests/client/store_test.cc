@@ -1,0 +1,271 @@
+#include "client/store.h"
+
+#include <memory>
+#include <random>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "os/clock.h"
+#include "tests/support/checked_value.h"
+#include "tests/support/daemon.h"
+
+namespace cubby {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::UnorderedElementsAre;
+
+class StoreTest : public test::DaemonFixture {
+ protected:
+  std::unique_ptr<Store> Open(const OpenOptions& options = {}) {
+    absl::StatusOr<std::unique_ptr<Store>> opened = Store::Open(store(), options);
+    EXPECT_TRUE(opened.ok()) << opened.status();
+    return opened.ok() ? *std::move(opened) : nullptr;
+  }
+  // Waits until the key is gone, as it must be soon.
+  static bool ExpiresInTime(const Store& store, absl::string_view key) {
+    const absl::Time deadline = absl::Now() + absl::Seconds(20);
+    while (store.Contains(key).value()) {
+      if (absl::Now() > deadline) return false;
+      std::this_thread::yield();
+    }
+    return true;
+  }
+  std::unique_ptr<Store> OpenReadOnly() {
+    OpenOptions options;
+    options.mode = Mode::kReadOnly;
+    return Open(options);
+  }
+};
+
+TEST_F(StoreTest, GetReturnsWhatWasPut) {
+  ASSERT_TRUE(StartDaemon());
+  auto store = Open();
+  const uint64_t revision = store->Put("k", "value").value();
+  std::string value;
+  const Entry entry = store->Get("k", &value).value();
+  EXPECT_EQ(value, "value");
+  EXPECT_EQ(entry.value_bytes, 5u);
+  EXPECT_EQ(entry.revision, revision);
+  EXPECT_EQ(entry.ttl, absl::InfiniteDuration());
+}
+
+TEST_F(StoreTest, GetIntoABufferTellsTheSizeItNeeds) {
+  ASSERT_TRUE(StartDaemon());
+  auto store = Open();
+  ASSERT_TRUE(store->Put("k", "12345").ok());
+  char buffer[5];
+  EXPECT_EQ(store->Get("k", absl::MakeSpan(buffer))->value_bytes, 5u);
+  EXPECT_EQ(std::string(buffer, 5), "12345");
+  const absl::Status small = store->Get("k", absl::MakeSpan(buffer, 4)).status();
+  EXPECT_EQ(small.code(), absl::StatusCode::kOutOfRange);
+  EXPECT_THAT(std::string(small.message()), HasSubstr("5 bytes"));
+}
+
+TEST_F(StoreTest, MissingKeyIsNotFoundWithoutAMessage) {
+  ASSERT_TRUE(StartDaemon());
+  std::string value;
+  EXPECT_EQ(Open()->Get("k", &value).status(), absl::Status(absl::StatusCode::kNotFound, ""));
+  EXPECT_FALSE(Open()->Contains("k").value());
+}
+
+TEST_F(StoreTest, WhatOneHandlePutsAnotherReads) {
+  ASSERT_TRUE(StartDaemon());
+  auto writer = Open();
+  auto reader = OpenReadOnly();
+  for (size_t size : {0, 1, 87, 88, 89, 1000, 1024, 1025, 100'000, 1 << 20}) {
+    const std::string value(size, static_cast<char>('a' + size % 26));
+    ASSERT_TRUE(writer->Put("k", value).ok()) << size;
+    std::string read;
+    ASSERT_TRUE(reader->Get("k", &read).ok()) << size;
+    EXPECT_EQ(read, value);
+  }
+}
+
+TEST_F(StoreTest, ReadOnlyHandleRefusesToWrite) {
+  ASSERT_TRUE(StartDaemon());
+  auto store = OpenReadOnly();
+  const absl::Status status = store->Put("k", "v").status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("read-only"));
+  EXPECT_EQ(store->Delete("k").code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_F(StoreTest, AddReplaceAndDeleteKeepTheirConditions) {
+  ASSERT_TRUE(StartDaemon());
+  auto store = Open();
+  EXPECT_EQ(store->Replace("k", "1").status().code(), absl::StatusCode::kNotFound);
+  EXPECT_TRUE(store->Add("k", "2").ok());
+  EXPECT_EQ(store->Add("k", "3").status().code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_TRUE(store->Replace("k", "4").ok());
+  std::string value;
+  ASSERT_TRUE(store->Get("k", &value).ok());
+  EXPECT_EQ(value, "4");
+  EXPECT_TRUE(store->Delete("k").ok());
+  EXPECT_EQ(store->Delete("k").code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(StoreTest, EntryIsGoneWhenItsTimeHasCome) {
+  ASSERT_TRUE(StartDaemon());
+  auto store = Open();
+  PutOptions soon;
+  soon.ttl = absl::Milliseconds(200);
+  PutOptions late;
+  late.ttl = absl::Hours(1);
+  ASSERT_TRUE(store->Put("soon", "1", soon).ok());
+  ASSERT_TRUE(store->Put("late", "2", late).ok());
+  EXPECT_TRUE(ExpiresInTime(*store, "soon"));
+  std::string value;
+  const Entry entry = store->Get("late", &value).value();
+  EXPECT_GT(entry.ttl, absl::Minutes(50));
+  EXPECT_LE(entry.ttl, absl::Hours(1));
+  PutOptions never;
+  never.ttl = absl::ZeroDuration();
+  EXPECT_EQ(store->Put("k", "v", never).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(StoreTest, ExpiredEntriesMakeRoomInAFullStore) {
+  ASSERT_TRUE(StartDaemon({"--capacity", "100"}));
+  auto store = Open();
+  PutOptions soon;
+  soon.ttl = absl::Nanoseconds(1);
+  for (int round = 0; round < 3; ++round) {
+    for (int i = 0; i < 100; ++i) {
+      ASSERT_TRUE(store->Put(absl::StrCat(round, "/", i), "v", soon).ok()) << i;
+    }
+    ASSERT_TRUE(ExpiresInTime(*store, absl::StrCat(round, "/99")));
+  }
+}
+
+TEST_F(StoreTest, ForEachSeesEveryEntryOnce) {
+  ASSERT_TRUE(StartDaemon());
+  auto store = Open();
+  ASSERT_TRUE(store->Put("a", "1").ok());
+  ASSERT_TRUE(store->Put("b", std::string(5000, 'x')).ok());
+  ASSERT_TRUE(store->Put("c", "").ok());
+  std::vector<std::string> seen;
+  ASSERT_TRUE(
+      OpenReadOnly()
+          ->ForEach([&](absl::string_view key, absl::string_view value, const Entry& entry) {
+            EXPECT_EQ(value.size(), entry.value_bytes);
+            seen.push_back(absl::StrCat(key, "=", value.size()));
+            return true;
+          })
+          .ok());
+  EXPECT_THAT(seen, UnorderedElementsAre("a=1", "b=5000", "c=0"));
+}
+
+TEST_F(StoreTest, ForEachStopsWhenTold) {
+  ASSERT_TRUE(StartDaemon());
+  auto store = Open();
+  for (int i = 0; i < 50; ++i) ASSERT_TRUE(store->Put(absl::StrCat(i), "v").ok());
+  int seen = 0;
+  ASSERT_TRUE(store->ForEach([&](auto...) { return ++seen < 7; }).ok());
+  EXPECT_EQ(seen, 7);
+}
+
+class CapacityTest : public StoreTest, public ::testing::WithParamInterface<int> {};
+
+TEST_P(CapacityTest, TakesExactlyAsManyRandomKeysAsItWasMadeFor) {
+  ASSERT_TRUE(StartDaemon(
+      {"--capacity", absl::StrCat(GetParam()), "--slot-bytes", "64", "--max-value", "8"}));
+  auto store = Open();
+  const uint64_t seed = ::testing::UnitTest::GetInstance()->random_seed();
+  std::mt19937_64 random(seed);
+  std::vector<uint64_t> keys;
+  const auto text = [](const uint64_t& key) {
+    return absl::string_view(reinterpret_cast<const char*>(&key), sizeof(key));
+  };
+  for (int i = 0; i < GetParam(); ++i) {
+    keys.push_back(random());
+    ASSERT_TRUE(store->Add(text(keys.back()), text(keys.back())).ok()) << i << ", seed " << seed;
+  }
+  const absl::Status full = store->Put("one more", "v").status();
+  EXPECT_EQ(full.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(full.message()), HasSubstr(absl::StrCat(GetParam(), " entries")));
+  char value[8];
+  for (const uint64_t& key : keys) {
+    ASSERT_TRUE(store->Get(text(key), absl::MakeSpan(value)).ok());
+    ASSERT_EQ(absl::string_view(value, 8), text(key));
+  }
+  const test::ExitResult check = Cubby({"check"});
+  EXPECT_EQ(check.exit_code, 0) << check.out << check.err;
+}
+
+INSTANTIATE_TEST_SUITE_P(Capacities, CapacityTest, ::testing::Values(1000, 100'000, 1'000'000));
+
+TEST_F(StoreTest, LimitsAreNamedByWhatTheyRefuse) {
+  ASSERT_TRUE(StartDaemon({"--max-value", "1000"}));
+  auto store = Open();
+  const Geometry& geometry = store->geometry();
+  EXPECT_EQ(geometry.max_value_bytes, 1000u);
+  EXPECT_TRUE(store->Put(std::string(geometry.max_key_bytes, 'k'), std::string(1000, 'v')).ok());
+  const absl::Status key = store->Put(std::string(geometry.max_key_bytes + 1, 'k'), "").status();
+  EXPECT_EQ(key.code(), absl::StatusCode::kOutOfRange);
+  EXPECT_THAT(std::string(key.message()), HasSubstr(absl::StrCat(geometry.max_key_bytes)));
+  const absl::Status value = store->Put("k", std::string(1001, 'v')).status();
+  EXPECT_EQ(value.code(), absl::StatusCode::kOutOfRange);
+  EXPECT_THAT(std::string(value.message()), HasSubstr("limit is 1000"));
+  EXPECT_EQ(store->Put("", "v").status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(StoreTest, OpeningWhatIsNotThereSaysSo) {
+  const absl::Status missing = Store::Open("no-such-store").status();
+  EXPECT_EQ(missing.code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(missing.message()), HasSubstr("cubbyd --store no-such-store"));
+  EXPECT_EQ(Store::Open("Not A Name").status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(StoreTest, ShutDownStoreSaysSoInsteadOfServingOldData) {
+  ASSERT_TRUE(StartDaemon());
+  auto store = Open();
+  ASSERT_TRUE(store->Put("k", "v").ok());
+  EXPECT_EQ(StopDaemon().exit_code, 0);
+  std::string value;
+  EXPECT_EQ(store->Get("k", &value).status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(store->Put("k", "v").status().code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_F(StoreTest, DeadDaemonStopsNobody) {
+  ASSERT_TRUE(StartDaemon());
+  auto store = Open();
+  ASSERT_TRUE(store->Put("k", "v").ok());
+  KillDaemon();
+  EXPECT_TRUE(store->Put("l", "w").ok());
+  auto another = Open();
+  std::string value;
+  ASSERT_TRUE(another->Get("k", &value).ok());
+  EXPECT_EQ(value, "v");
+  ASSERT_TRUE(StartDaemon());
+  ASSERT_TRUE(Open()->Get("l", &value).ok());
+  EXPECT_EQ(value, "w");
+}
+
+TEST_F(StoreTest, ManyThreadsShareOneHandle) {
+  ASSERT_TRUE(StartDaemon());
+  auto store = Open();
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&store, t] {
+      std::string value;
+      for (int i = 0; i < 2000; ++i) {
+        const std::string key = absl::StrCat("key", (i * 7 + t) % 50);
+        ASSERT_TRUE(store->Put(key, test::CheckedValue(key, i, 300)).ok());
+        ASSERT_TRUE(store->Get(key, &value).ok());
+        ASSERT_TRUE(test::IsCheckedValue(key, value));
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(store->Stats().puts, 8000u);
+}
+
+}  // namespace
+}  // namespace cubby

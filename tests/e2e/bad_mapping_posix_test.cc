@@ -1,0 +1,141 @@
+// What a user is told when something other than a sound store of theirs has the name, and when
+// memory is short.
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <string>
+#include <vector>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/support/child.h"
+#include "tests/support/daemon.h"
+
+namespace cubby {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+class BadMappingTest : public test::DaemonFixture {
+ protected:
+  std::string Path() const { return absl::StrCat("/dev/shm/cubby.", store()); }
+
+  void Overwrite(off_t at, const std::string& bytes) const {
+    const int fd = open(Path().c_str(), O_RDWR | O_CLOEXEC);
+    ASSERT_GE(fd, 0);
+    EXPECT_EQ(pwrite(fd, bytes.data(), bytes.size(), at), static_cast<ssize_t>(bytes.size()));
+    close(fd);
+  }
+
+  // One line that names the program and the store and says what was wrong.
+  void ExpectRefused(const test::ExitResult& result, int exit_code, const std::string& what) const {
+    EXPECT_EQ(result.exit_code, exit_code) << result.err;
+    EXPECT_EQ(result.out, "");
+    EXPECT_THAT(result.err, AllOf(StartsWith("cubby"), HasSubstr(what), EndsWith("\n")));
+    EXPECT_EQ(result.err.find('\n'), result.err.size() - 1) << result.err;
+  }
+};
+
+TEST_F(BadMappingTest, MissingStoreAndMissingKeyAreToldApart) {
+  ExpectRefused(Cubby({"get", "k"}), 3, absl::StrCat("cubbyd --store ", store()));
+  ASSERT_TRUE(StartDaemon());
+  ExpectRefused(Cubby({"get", "k"}), 1, "no such key 'k'");
+}
+
+TEST_F(BadMappingTest, AnotherLayoutVersionIsNamed) {
+  ASSERT_TRUE(StartDaemon());
+  Overwrite(8, std::string("\x09\x00\x03\x00", 4));
+  ExpectRefused(Cubby({"get", "k"}), 6, "layout version 9.3");
+  ExpectRefused(Cubby({"put", "k", "v"}), 6, "layout version 9.3");
+}
+
+TEST_F(BadMappingTest, TruncatedMappingIsRefused) {
+  ASSERT_TRUE(StartDaemon());
+  KillDaemon();  // it would not survive this
+  ASSERT_EQ(truncate(Path().c_str(), 100'000), 0);
+  ExpectRefused(Cubby({"get", "k"}), 8, "truncated");
+  ASSERT_EQ(truncate(Path().c_str(), 100), 0);
+  ExpectRefused(Cubby({"get", "k"}), 8, "truncated");
+  ASSERT_EQ(truncate(Path().c_str(), 0), 0);
+  ExpectRefused(Cubby({"get", "k"}), 8, "truncated");
+}
+
+TEST_F(BadMappingTest, DamagedHeaderIsRefused) {
+  ASSERT_TRUE(StartDaemon());
+  Overwrite(24, "\x07");
+  ExpectRefused(Cubby({"get", "k"}), 8, "header is damaged");
+}
+
+TEST_F(BadMappingTest, HalfMadeStoreIsNamed) {
+  ASSERT_TRUE(StartDaemon());
+  Overwrite(0, std::string(8, '\0'));
+  ExpectRefused(Cubby({"get", "k"}), 3, "half made");
+}
+
+TEST_F(BadMappingTest, AnotherUsersMappingIsNotBelieved) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root, to give a file to somebody else";
+  ASSERT_TRUE(StartDaemon());
+  ASSERT_TRUE(Cubby({"put", "k", "v"}).exit_code == 0);
+  ASSERT_EQ(chown(Path().c_str(), 4242, 4242), 0);
+  ExpectRefused(Cubby({"get", "k"}), 5, "belongs to user 4242");
+  EXPECT_EQ(Cubby({"--owner", "4242", "get", "k"}).out, "v");
+  EXPECT_EQ(Cubby({"--owner", "any", "get", "k"}).out, "v");
+  ExpectRefused(Cubby({"--owner", "4243", "get", "k"}), 5, "belongs to user 4242");
+  ExpectRefused(Cubby({"--owner", "4242", "put", "k", "w"}), 3, "lock file");
+  ASSERT_EQ(chown(Path().c_str(), 0, 0), 0);
+}
+
+// args: the user to become, then a command line.
+CUBBY_CHILD(AsUser) {
+  const auto uid = static_cast<uid_t>(std::stoul(args[0]));
+  if (setgid(uid) != 0 || setuid(uid) != 0) return 99;
+  std::vector<char*> argv;
+  for (size_t i = 1; i < args.size(); ++i) argv.push_back(const_cast<char*>(args[i].c_str()));
+  argv.push_back(nullptr);
+  execv(argv[0], argv.data());
+  return 98;
+}
+
+TEST_F(BadMappingTest, WhoMayNotReadIsToldSo) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root, to become somebody else";
+  ASSERT_TRUE(StartDaemon());
+  auto child = test::StartChild(
+      "AsUser", {"4242", test::ProgramPath("cubby"), "--store", store(), "get", "k"});
+  ASSERT_TRUE(child.ok()) << child.status();
+  ExpectRefused((*child)->Wait(absl::Seconds(20)), 5, "Permission denied");
+}
+
+// args: a command line, to be run where /dev/shm has 1 MiB.
+CUBBY_CHILD(WithSmallSharedMemory) {
+  if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+      mount("tmpfs", "/dev/shm", "tmpfs", 0, "size=1m,mode=1777") != 0) {
+    return 99;
+  }
+  std::vector<char*> argv;
+  for (const std::string& arg : args) argv.push_back(const_cast<char*>(arg.c_str()));
+  argv.push_back(nullptr);
+  execv(argv[0], argv.data());
+  return 98;
+}
+
+TEST_F(BadMappingTest, TooLittleSharedMemoryIsSaidBeforeItIsUsed) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root, to mount a small /dev/shm";
+  auto child =
+      test::StartChild("WithSmallSharedMemory", {test::ProgramPath("cubbyd"), "--store", store()});
+  ASSERT_TRUE(child.ok()) << child.status();
+  const test::ExitResult result = (*child)->Wait(absl::Seconds(20));
+  if (result.exit_code == 99) GTEST_SKIP() << "may not mount here";
+  ExpectRefused(result, 4, "bytes of shared memory and /dev/shm has 1048576");
+}
+
+}  // namespace
+}  // namespace cubby

@@ -1,0 +1,121 @@
+// ping info stats flush check shutdown bench version, as a user runs them.
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "os/version.h"
+#include "tests/support/daemon.h"
+#include "tests/support/json.h"
+
+namespace cubby::test {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+class CliAdminTest : public DaemonFixture {
+ protected:
+  void SetUp() override { ASSERT_TRUE(StartDaemon({"--capacity", "1000"})); }
+
+  // What a subcommand prints with --json; a null and a failure if that is none.
+  Json JsonOf(const std::string& subcommand) {
+    const ExitResult result = Cubby({subcommand, "--json"});
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    const auto json = ParseJson(result.out);
+    EXPECT_TRUE(json.ok()) << json.status();
+    return json.ok() ? *json : Json();
+  }
+};
+
+TEST_F(CliAdminTest, PingAnswers) {
+  const ExitResult ping = Cubby({"ping"});
+  EXPECT_EQ(ping.exit_code, 0) << ping.err;
+  EXPECT_THAT(ping.out, StartsWith(store() + " answers, in "));
+}
+
+TEST_F(CliAdminTest, InfoTellsTheStoreAndItsDaemon) {
+  const Json info = JsonOf("info");
+  EXPECT_EQ(info["store"].text, store());
+  EXPECT_EQ(info["version"].text, os::kVersion);
+  EXPECT_EQ(info["capacity"].number, 1000);
+  EXPECT_EQ(info["max_value_bytes"].number, 1 << 20);
+  EXPECT_EQ(info["full_policy"].text, "reject");
+  EXPECT_GT(info["pid"].number, 0);
+  EXPECT_GE(info["uptime_seconds"].number, 0);
+  EXPECT_THAT(Cubby({"info"}).out, HasSubstr("\ncapacity: 1000\n"));
+}
+
+TEST_F(CliAdminTest, StatsCountWhatWasDone) {
+  ASSERT_EQ(Cubby({"load"}, "a\t1\nb\t2\nc\t3\n").exit_code, 0);
+  ASSERT_EQ(Cubby({"del", "b"}).exit_code, 0);
+  const Json stats = JsonOf("stats");
+  EXPECT_EQ(stats["entries"].number, 2);
+  EXPECT_EQ(stats["puts"].number, 3);
+  EXPECT_EQ(stats["deletes"].number, 1);
+  EXPECT_THAT(Cubby({"stats"}).out, HasSubstr("entries: 2\n"));
+}
+
+TEST_F(CliAdminTest, FlushRemovesAllAndCountsThem) {
+  ASSERT_EQ(Cubby({"load"}, "a\t1\nb\t2\n").exit_code, 0);
+  EXPECT_EQ(Cubby({"flush"}).out, "removed 2 entries\n");
+  EXPECT_EQ(Cubby({"count"}).out, "0\n");
+}
+
+TEST_F(CliAdminTest, CheckFindsASoundStoreSound) {
+  ASSERT_EQ(Cubby({"load"}, "a\t1\nb\t2\n").exit_code, 0);
+  const Json check = JsonOf("check");
+  EXPECT_EQ(check["problems"].elements.size(), 0u);
+  EXPECT_EQ(check["entries"].number, 2);
+  EXPECT_THAT(Cubby({"check"}).out, StartsWith("more_problems: 0\nentries: 2\n"));
+}
+
+TEST_F(CliAdminTest, BenchPrintsFigures) {
+  ASSERT_EQ(Cubby({"load"}, "a\t1\nb\t2\nc\t3\n").exit_code, 0);
+  const ExitResult bench = Cubby({"bench", "--seconds", "20ms", "--threads", "2", "--json"});
+  EXPECT_EQ(bench.exit_code, 0) << bench.err;
+  const auto json = ParseJson(bench.out);
+  ASSERT_TRUE(json.ok()) << json.status();
+  EXPECT_EQ((*json)["keys"].number, 3);
+  EXPECT_EQ((*json)["threads"].number, 2);
+  EXPECT_GT((*json)["timed_gets"].number, 0);
+  EXPECT_GT((*json)["ops_per_second"].number, 0);
+  EXPECT_LE((*json)["p50_ns"].number, (*json)["p99_ns"].number);
+  EXPECT_LE((*json)["p99_ns"].number, (*json)["p999_ns"].number);
+  EXPECT_LE((*json)["p999_ns"].number, (*json)["max_ns"].number);
+  EXPECT_EQ((*json)["missing"].number, 0);
+}
+
+TEST_F(CliAdminTest, BenchRefusesAnEmptyStore) {
+  const ExitResult bench = Cubby({"bench", "--seconds", "20ms"});
+  EXPECT_EQ(bench.exit_code, 1);
+  EXPECT_EQ(bench.err, "cubby: store " + store() +
+                           " is empty: nothing to look up; fill it with `cubby load` or `cubby "
+                           "put`\n");
+}
+
+TEST_F(CliAdminTest, ShutdownEndsTheDaemonAndTheStore) {
+  const ExitResult shutdown = Cubby({"shutdown"});
+  EXPECT_EQ(shutdown.exit_code, 0) << shutdown.err;
+  EXPECT_EQ(daemon()->Wait(absl::Seconds(60)).exit_code, 0);
+  EXPECT_EQ(Cubby({"get", "k"}).exit_code, 3);
+  EXPECT_EQ(Cubby({"ping"}).exit_code, 3);
+}
+
+// On Linux the store outlives its daemon, on Windows nobody holds it then: two truths, each said as
+// it is.
+TEST_F(CliAdminTest, PingOfADeadDaemonSaysSo) {
+  KillDaemon();
+  const ExitResult ping = Cubby({"ping"});
+  EXPECT_EQ(ping.exit_code, Cubby({"get", "k"}).exit_code == 3 ? 3 : 9) << ping.err;
+  EXPECT_THAT(ping.err, StartsWith("cubby: "));
+}
+
+TEST_F(CliAdminTest, VersionNeedsNoStore) {
+  EXPECT_EQ(Cubby({"version"}).out, absl::StrCat("cubby ", os::kVersion, "\n"));
+  EXPECT_EQ(Cubby({"--version"}).out, absl::StrCat("cubby ", os::kVersion, "\n"));
+  EXPECT_EQ(JsonOf("version")["version"].text, os::kVersion);
+}
+
+}  // namespace
+}  // namespace cubby::test

@@ -1,0 +1,68 @@
+// The command with standard streams that are full, closed, or that nobody reads any more. A shell
+// arranges that, so this is for systems that have one.
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/support/daemon.h"
+
+namespace cubby::test {
+namespace {
+
+using ::testing::StartsWith;
+
+class CliStreamsTest : public DaemonFixture {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(StartDaemon({"--capacity", "20000"}));
+    ASSERT_EQ(Cubby({"put", "k", "v"}).exit_code, 0);
+  }
+
+  // Runs a line of shell, where $CUBBY is the command.
+  ExitResult Shell(const std::string& line) const {
+    SubprocessOptions options;
+    options.environment = {{"CUBBY_STORE", store()}, {"CUBBY", ProgramPath("cubby")}};
+    return test::Run({"/bin/sh", "-c", line}, options);
+  }
+};
+
+TEST_F(CliStreamsTest, FullOutputIsAnError) {
+  const ExitResult get = Shell("$CUBBY get k > /dev/full");
+  EXPECT_EQ(get.exit_code, 10);
+  EXPECT_THAT(get.err, StartsWith("cubby: cannot write to standard output: "));
+}
+
+TEST_F(CliStreamsTest, ClosedOutputIsAnError) {
+  const ExitResult get = Shell("$CUBBY get k >&-");
+  EXPECT_EQ(get.exit_code, 10);
+  EXPECT_THAT(get.err, StartsWith("cubby: cannot write to standard output: "));
+}
+
+TEST_F(CliStreamsTest, ClosedInputIsAnErrorAndNotAnEmptyValue) {
+  const ExitResult put = Shell("$CUBBY put k - <&-");
+  EXPECT_EQ(put.exit_code, 10);
+  EXPECT_THAT(put.err, StartsWith("cubby: cannot read standard input: "));
+  EXPECT_EQ(Cubby({"get", "k"}).out, "v");
+}
+
+TEST_F(CliStreamsTest, ReaderWhoLeavesEarlyEndsAScanQuietly) {
+  std::string lines;
+  for (int i = 0; i < 20'000 - 1; ++i) absl::StrAppend(&lines, "key", i, "\tvalue of it\n");
+  ASSERT_EQ(Cubby({"load"}, lines).exit_code, 0);
+  const ExitResult scan = Shell("{ $CUBBY scan; echo exit code $? >&2; } | head -n 1 > /dev/null");
+  EXPECT_EQ(scan.err, "exit code 10\n");
+}
+
+TEST_F(CliStreamsTest, MessagesForClosedErrorOutputDoNotReachTheStore) {
+  const std::string key(1000, 'k');
+  for (const char* command : {"get", "del"}) {
+    EXPECT_NE(Shell(absl::StrCat("$CUBBY ", command, " ", key, " <&- >&- 2>&-")).exit_code, 0);
+  }
+  const ExitResult check = Cubby({"check"});
+  EXPECT_EQ(check.exit_code, 0) << check.out << check.err;
+  EXPECT_EQ(Cubby({"get", "k"}).out, "v");
+}
+
+}  // namespace
+}  // namespace cubby::test

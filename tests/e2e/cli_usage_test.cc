@@ -1,0 +1,138 @@
+// What the command says to those who get it wrong, and how it is told which store.
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/support/daemon.h"
+
+namespace cubby::test {
+namespace {
+
+using ::testing::ContainsRegex;
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+// The command with no store in its environment.
+ExitResult BareCubby(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), ProgramPath("cubby"));
+  SubprocessOptions options;
+  options.environment = {{"CUBBY_STORE", ""}, {"CUBBY_OWNER", ""}};
+  return Run(arguments, options);
+}
+
+TEST(CliUsageTest, MistakesAreNamedInOneLineWithAHint) {
+  const struct {
+    std::vector<std::string> arguments;
+    std::string error;
+  } cases[] = {
+      {{}, "A subcommand is required; see cubby --help"},
+      {{"fetch", "k"}, "there is no subcommand 'fetch'; see cubby --help"},
+      {{"get"}, "KEY is required; see cubby get --help"},
+      {{"put", "k"}, "VALUE is required; see cubby put --help"},
+      {{"get", "k", "l"}, "The following argument was not expected: l; see cubby get --help"},
+      {{"get", "k", "--jsno"},
+       "The following argument was not expected: --jsno; see cubby get --help"},
+      {{"bench", "--threads", "0"},
+       "--threads: Value 0 not in range 1 to 1024; see cubby bench --help"},
+      {{"get", "k"}, "which store? give --store NAME or set CUBBY_STORE"},
+      {{"ping"}, "which store? give --store NAME or set CUBBY_STORE"},
+      {{"put", "k", "v", "--ttl", "soon", "-s", "x"},
+       "--ttl 'soon' is not a duration above 0: give seconds, or a number with ms, s, m or h"},
+      {{"ping", "--timeout", "0", "-s", "x"},
+       "--timeout '0' is not a duration above 0: give seconds, or a number with ms, s, m or h"},
+      {{"get", "k", "-s", "No.Such"},
+       "bad store name 'No.Such': use 1 to 64 of a-z, 0-9, '-' and '_'"},
+      {{"ping", "-s", "No.Such"}, "bad store name 'No.Such': use 1 to 64 of a-z, 0-9, '-' and '_'"},
+  };
+  for (const auto& c : cases) {
+    const ExitResult result = BareCubby(c.arguments);
+    EXPECT_EQ(result.exit_code, 2) << c.error;
+    EXPECT_EQ(result.err, absl::StrCat("cubby: ", c.error, "\n"));
+    EXPECT_EQ(result.out, "");
+  }
+}
+
+TEST(CliUsageTest, EverySubcommandHasHelpWithAnExample) {
+  for (const char* subcommand :
+       {"get", "put", "add", "replace", "del", "exists", "scan", "count", "load", "verify", "ping",
+        "info", "stats", "flush", "check", "shutdown", "bench", "version"}) {
+    const ExitResult help = BareCubby({subcommand, "--help"});
+    EXPECT_EQ(help.exit_code, 0);
+    EXPECT_THAT(help.out, HasSubstr(absl::StrCat("Usage: cubby ", subcommand)));
+    EXPECT_THAT(help.out, ContainsRegex(absl::StrCat("Examples?:\n.*cubby ", subcommand)));
+    EXPECT_THAT(help.out, EndsWith("\n"));
+    EXPECT_EQ(help.err, "");
+    EXPECT_THAT(BareCubby({"--help"}).out, HasSubstr(absl::StrCat("\n  ", subcommand, " ")));
+  }
+}
+
+TEST(CliUsageTest, EverySubcommandSaysThatThereIsNoSuchStore) {
+  const std::string store = UniqueStoreName("none");
+  const std::string error =
+      absl::StrCat("cubby: no store '", store, "': start one with cubbyd --store ", store, "\n");
+  for (std::vector<std::string> arguments :
+       std::vector<std::vector<std::string>>{{"get", "k"},
+                                             {"put", "k", "v"},
+                                             {"add", "k", "v"},
+                                             {"replace", "k", "v"},
+                                             {"del", "k"},
+                                             {"exists", "k"},
+                                             {"scan"},
+                                             {"count"},
+                                             {"load"},
+                                             {"verify"},
+                                             {"ping"},
+                                             {"info"},
+                                             {"stats"},
+                                             {"flush"},
+                                             {"check"},
+                                             {"shutdown"},
+                                             {"bench"}}) {
+    arguments.insert(arguments.end(), {"--store", store});
+    const ExitResult result = BareCubby(arguments);
+    EXPECT_EQ(result.exit_code, 3) << arguments[0];
+    EXPECT_EQ(result.err, error) << arguments[0];
+    EXPECT_EQ(result.out, "") << arguments[0];
+  }
+}
+
+class CliStoreTest : public DaemonFixture {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(StartDaemon({"--capacity", "10"}));
+    ASSERT_EQ(Cubby({"put", "k", "v"}).exit_code, 0);
+  }
+};
+
+TEST_F(CliStoreTest, IsNamedByOptionOrEnvironment) {
+  EXPECT_EQ(Cubby({"get", "k"}).out, "v");
+  for (const std::vector<std::string>& arguments :
+       std::vector<std::vector<std::string>>{{"get", "k", "-s", store()},
+                                             {"get", "--store", store(), "k"},
+                                             {"get", "--store=" + store(), "k"},
+                                             {"-s", store(), "get", "k"}}) {
+    const ExitResult get = BareCubby(arguments);
+    EXPECT_EQ(get.exit_code, 0) << get.err;
+    EXPECT_EQ(get.out, "v");
+  }
+}
+
+TEST_F(CliStoreTest, OptionWinsOverEnvironment) {
+  EXPECT_EQ(Cubby({"get", "k", "-s", UniqueStoreName("none")}).exit_code, 3);
+  EXPECT_EQ(Cubby({"-s", UniqueStoreName("none"), "get", "k"}).exit_code, 3);
+}
+
+TEST_F(CliStoreTest, OfAnotherOwnerIsNotTrusted) {
+  const ExitResult get = Cubby({"get", "k", "--owner", "nobody-we-know"});
+  EXPECT_EQ(get.exit_code, 5);
+  EXPECT_EQ(get.out, "");
+  EXPECT_THAT(get.err, StartsWith("cubby: store '" + store() + "' belongs to user "));
+  EXPECT_EQ(Cubby({"get", "k", "--owner", "any"}).out, "v");
+}
+
+}  // namespace
+}  // namespace cubby::test

@@ -1,0 +1,11 @@
+// The installed library, without a daemon: opening a store that nobody made says so.
+#include <cubby/store.h>
+
+#include <iostream>
+
+int main() {
+  const absl::Status status = cubby::Store::Open("no-such-store").status();
+  if (absl::IsNotFound(status)) return 0;
+  std::cerr << "expected NotFound of a store that nobody made, got: " << status << "\n";
+  return 1;
+}

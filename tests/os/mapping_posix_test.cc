@@ -1,0 +1,72 @@
+// What only POSIX shared memory promises: see mapping_test.cc for the rest.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <string>
+
+#include "gtest/gtest.h"
+#include "os/mapping.h"
+#include "tests/support/subprocess.h"
+
+namespace cubby::os {
+namespace {
+
+class MappingPosixTest : public testing::Test {
+ protected:
+  void TearDown() override {
+    if (unlink(path_.c_str()) != 0) rmdir(path_.c_str());
+  }
+  const std::string store_ = test::UniqueStoreName("mapping");
+  const std::string path_ = "/dev/shm/cubby." + store_;
+};
+
+TEST_F(MappingPosixTest, ModeIsAsAskedWhateverTheUmask) {
+  const mode_t before = umask(0077);
+  const absl::StatusOr<Mapping> mapping = Mapping::Create(store_, 4096, 0664);
+  umask(before);
+  ASSERT_TRUE(mapping.ok()) << mapping.status();
+  struct stat info;
+  ASSERT_EQ(stat(path_.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 07777, 0664u);
+}
+
+TEST_F(MappingPosixTest, MemoryIsReservedBeforeItIsTouched) {
+  constexpr uint64_t kBytes = 1 << 20;
+  const absl::StatusOr<Mapping> mapping = Mapping::Create(store_, kBytes, 0600);
+  ASSERT_TRUE(mapping.ok()) << mapping.status();
+  struct stat info;
+  ASSERT_EQ(stat(path_.c_str(), &info), 0);
+  EXPECT_GE(static_cast<uint64_t>(info.st_blocks) * 512, kBytes);
+}
+
+TEST_F(MappingPosixTest, LinkWithTheNameIsRefused) {
+  ASSERT_EQ(symlink("/dev/zero", path_.c_str()), 0);
+  EXPECT_TRUE(absl::IsFailedPrecondition(Mapping::Open(store_, Access::kReadOnly).status()));
+  EXPECT_TRUE(absl::IsAlreadyExists(Mapping::Create(store_, 4096, 0600).status()));
+}
+
+TEST_F(MappingPosixTest, FifoWithTheNameIsRefusedWithoutWaitingForItsWriter) {
+  ASSERT_EQ(mkfifo(path_.c_str(), 0600), 0);
+  EXPECT_TRUE(absl::IsFailedPrecondition(Mapping::Open(store_, Access::kReadOnly).status()));
+  EXPECT_TRUE(absl::IsFailedPrecondition(Mapping::Open(store_, Access::kReadWrite).status()));
+}
+
+TEST_F(MappingPosixTest, FolderWithTheNameIsRefused) {
+  ASSERT_EQ(mkdir(path_.c_str(), 0700), 0);
+  EXPECT_TRUE(absl::IsFailedPrecondition(Mapping::Open(store_, Access::kReadOnly).status()));
+  EXPECT_TRUE(absl::IsFailedPrecondition(Mapping::Open(store_, Access::kReadWrite).status()));
+}
+
+TEST_F(MappingPosixTest, HalfMadeMappingIsEmptyNotAnError) {
+  const int fd = open(path_.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+  ASSERT_GE(fd, 0);
+  close(fd);
+  const absl::StatusOr<Mapping> mapping = Mapping::Open(store_, Access::kReadOnly);
+  ASSERT_TRUE(mapping.ok()) << mapping.status();
+  EXPECT_EQ(mapping->size(), 0u);
+  EXPECT_EQ(mapping->data(), nullptr);
+}
+
+}  // namespace
+}  // namespace cubby::os

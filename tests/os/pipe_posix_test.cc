@@ -1,0 +1,209 @@
+// What lies in the runtime directory, and who may have put it there.
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "os/pipe.h"
+#include "tests/support/runtime_dir.h"
+#include "tests/support/subprocess.h"
+
+namespace cubby::os {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+constexpr absl::Duration kLong = absl::Seconds(60);
+
+class PipePosixTest : public ::testing::Test {
+ protected:
+  PipePosixTest()
+      : store_(test::UniqueStoreName("pipe")),
+        control_(dir_.path() / absl::StrCat(store_, ".control")) {}
+
+  std::vector<std::string> Files() const {
+    std::vector<std::string> files;
+    for (const auto& entry : fs::directory_iterator(dir_.path())) {
+      files.push_back(entry.path().filename().string());
+    }
+    return files;
+  }
+
+  void ExpectRefused(absl::StatusCode code, absl::string_view named) {
+    const absl::Status status = PipeServer::Create(store_).status();
+    EXPECT_EQ(status.code(), code) << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr(std::string(named)));
+  }
+
+  const test::RuntimeDir dir_;
+  const std::string store_;
+  const fs::path control_;
+};
+
+TEST_F(PipePosixTest, NothingIsLeftBehind) {
+  {
+    auto server = PipeServer::Create(store_);
+    ASSERT_TRUE(server.ok()) << server.status();
+    EXPECT_THAT(Files(), ElementsAre(store_ + ".control"));
+    auto client = PipeClient::Connect(store_, kLong);
+    ASSERT_TRUE(client.ok()) << client.status();
+    EXPECT_EQ(Files().size(), 2u);
+  }
+  EXPECT_THAT(Files(), IsEmpty());
+}
+
+TEST_F(PipePosixTest, OnlyTheOwnerMayUseTheFifos) {
+  auto server = PipeServer::Create(store_);
+  ASSERT_TRUE(server.ok()) << server.status();
+  auto client = PipeClient::Connect(store_, kLong);
+  ASSERT_TRUE(client.ok()) << client.status();
+  for (const std::string& file : Files()) {
+    struct stat info;
+    ASSERT_EQ(stat((dir_.path() / file).c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 0777, 0600u) << file;
+  }
+}
+
+TEST_F(PipePosixTest, DirectoryIsMadeForTheOwnerAlone) {
+  fs::remove(dir_.path());
+  auto server = PipeServer::Create(store_);
+  ASSERT_TRUE(server.ok()) << server.status();
+  struct stat info;
+  ASSERT_EQ(stat(dir_.path().c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0700u);
+}
+
+TEST_F(PipePosixTest, DirectoryThatOthersMayWriteToIsRefused) {
+  ASSERT_EQ(chmod(dir_.path().c_str(), 0770), 0);
+  ExpectRefused(absl::StatusCode::kPermissionDenied, dir_.path().string());
+  EXPECT_EQ(PipeClient::Connect(store_, kLong).status().code(),
+            absl::StatusCode::kPermissionDenied);
+}
+
+TEST_F(PipePosixTest, DirectoryOfAnotherUserIsRefused) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can give files away";
+  ASSERT_EQ(chown(dir_.path().c_str(), 1, 1), 0);
+  ExpectRefused(absl::StatusCode::kPermissionDenied, dir_.path().string());
+  EXPECT_EQ(PipeClient::Connect(store_, kLong).status().code(),
+            absl::StatusCode::kPermissionDenied);
+}
+
+TEST_F(PipePosixTest, DirectoryThatIsALinkIsRefused) {
+  const fs::path elsewhere = dir_.path().string() + "-elsewhere";
+  fs::rename(dir_.path(), elsewhere);
+  fs::create_directory_symlink(elsewhere, dir_.path());
+  ExpectRefused(absl::StatusCode::kFailedPrecondition, dir_.path().string());
+  fs::remove_all(elsewhere);
+}
+
+TEST_F(PipePosixTest, StaleFifoIsReplaced) {
+  ASSERT_EQ(mkfifo(control_.c_str(), 0600), 0);
+  struct stat stale;
+  ASSERT_EQ(stat(control_.c_str(), &stale), 0);
+  EXPECT_EQ(PipeClient::Connect(store_, kLong).status().code(), absl::StatusCode::kUnavailable);
+  auto server = PipeServer::Create(store_);
+  ASSERT_TRUE(server.ok()) << server.status();
+  EXPECT_TRUE(PipeClient::Connect(store_, kLong).ok());
+}
+
+TEST_F(PipePosixTest, RegularFileInPlaceOfTheFifoIsRefusedAndKept) {
+  std::ofstream(control_) << "precious";
+  ExpectRefused(absl::StatusCode::kFailedPrecondition, control_.string());
+  EXPECT_EQ(PipeClient::Connect(store_, kLong).status().code(),
+            absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(fs::file_size(control_), 8u);
+}
+
+TEST_F(PipePosixTest, LinkInPlaceOfTheFifoIsRefused) {
+  const fs::path target = dir_.path() / "target";
+  ASSERT_EQ(mkfifo(target.c_str(), 0600), 0);
+  fs::create_symlink(target, control_);
+  ExpectRefused(absl::StatusCode::kFailedPrecondition, control_.string());
+  EXPECT_EQ(PipeClient::Connect(store_, kLong).status().code(),
+            absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_F(PipePosixTest, FifoWithASecondNameIsRefused) {
+  ASSERT_EQ(mkfifo(control_.c_str(), 0600), 0);
+  fs::create_hard_link(control_, dir_.path() / "second");
+  ExpectRefused(absl::StatusCode::kFailedPrecondition, control_.string());
+}
+
+TEST_F(PipePosixTest, FifoOfAnotherUserIsRefused) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can give files away";
+  ASSERT_EQ(mkfifo(control_.c_str(), 0600), 0);
+  ASSERT_EQ(chown(control_.c_str(), 1, 1), 0);
+  ExpectRefused(absl::StatusCode::kPermissionDenied, control_.string());
+}
+
+TEST_F(PipePosixTest, LinkInPlaceOfAReplyFifoIsNotWrittenTo) {
+  auto server = PipeServer::Create(store_);
+  ASSERT_TRUE(server.ok()) << server.status();
+  const fs::path target = dir_.path() / "target";
+  std::ofstream(target) << "precious";
+  fs::create_symlink(target, dir_.path() / absl::StrCat(store_, ".reply.00000000000000ff"));
+  EXPECT_EQ((*server)->Answer(0, 0xff, "answer", kLong).code(),
+            absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(fs::file_size(target), 8u);
+}
+
+TEST_F(PipePosixTest, ReplyFifosOfTheDeadAreRemovedAndOthersKept) {
+  const std::string mine = absl::StrCat(store_, ".reply.");
+  const std::vector<std::string> kept = {mine + "short", mine + "00000000000000zz",
+                                         store_ + "x.reply.0000000000000001"};
+  ASSERT_EQ(mkfifo((dir_.path() / (mine + "0123456789abcdef")).c_str(), 0600), 0);
+  for (const std::string& file : kept) {
+    ASSERT_EQ(mkfifo((dir_.path() / file).c_str(), 0600), 0);
+  }
+  auto server = PipeServer::Create(store_);
+  ASSERT_TRUE(server.ok()) << server.status();
+  EXPECT_THAT(Files(),
+              ::testing::UnorderedElementsAre(kept[0], kept[1], kept[2], store_ + ".control"));
+}
+
+TEST_F(PipePosixTest, SendWaitsForRoomNoLongerThanItsTimeout) {
+  auto server = PipeServer::Create(store_);
+  ASSERT_TRUE(server.ok()) << server.status();
+  auto client = PipeClient::Connect(store_, kLong);
+  ASSERT_TRUE(client.ok()) << client.status();
+  absl::Status sent;
+  for (int i = 0; i < 1000 && sent.ok(); ++i) {
+    sent = (*client)->Send(std::string(kMaxRequestBytes, 'r'), absl::Milliseconds(20));
+  }
+  EXPECT_EQ(sent.code(), absl::StatusCode::kDeadlineExceeded) << sent;
+}
+
+// What the process does about SIGPIPE is its own affair: by default it would die here.
+TEST_F(PipePosixTest, NeitherEndRaisesSigpipe) {
+  signal(SIGPIPE, SIG_DFL);
+  auto server = PipeServer::Create(store_);
+  ASSERT_TRUE(server.ok()) << server.status();
+  auto client = PipeClient::Connect(store_, kLong);
+  ASSERT_TRUE(client.ok()) << client.status();
+  // An answer half taken, its client gone.
+  ASSERT_TRUE(
+      (*server)
+          ->Answer(0, (*client)->session(), std::string(1 << 20, 'a'), absl::InfiniteDuration())
+          .ok());
+  client->reset();
+  (*server)->Drain();
+  // A request to a daemon that is gone.
+  client = PipeClient::Connect(store_, kLong);
+  ASSERT_TRUE(client.ok()) << client.status();
+  server->reset();
+  EXPECT_EQ((*client)->Send("request", kLong).code(), absl::StatusCode::kUnavailable);
+}
+
+}  // namespace
+}  // namespace cubby::os

@@ -1,0 +1,340 @@
+// What both systems' pipes promise. What is particular to one is tested in pipe_posix_test.cc and
+// pipe_win_test.cc.
+#include "os/pipe.h"
+
+#include <atomic>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "os/deadline.h"
+#include "tests/support/child.h"
+#include "tests/support/runtime_dir.h"
+
+namespace cubby::os {
+namespace {
+
+using ::testing::HasSubstr;
+
+// Only a failing test waits this long.
+constexpr absl::Duration kLong = absl::Seconds(60);
+constexpr absl::Duration kShort = absl::Milliseconds(50);
+
+absl::StatusOr<PipeServer::Request> ReceiveOne(PipeServer* server) {
+  absl::StatusOr<absl::optional<PipeServer::Request>> request = server->Receive(kLong);
+  if (!request.ok()) return request.status();
+  if (!request->has_value()) return absl::DeadlineExceededError("no request came");
+  return **request;
+}
+
+// All of an answer whose length is known.
+absl::StatusOr<std::string> ReceiveAll(PipeClient* client, size_t bytes) {
+  std::string answer;
+  while (answer.size() < bytes) {
+    absl::StatusOr<std::string> some = client->Receive(kLong);
+    if (!some.ok()) return some.status();
+    answer += *some;
+  }
+  return answer;
+}
+
+// A daemon that answers each request with itself, in a thread, until it is destroyed. Requests are
+// "SESSION TEXT;", since a real one finds its sender's session in the request too.
+class EchoServer {
+ public:
+  explicit EchoServer(PipeServer* server) : server_(server), thread_([this] { Serve(); }) {}
+  ~EchoServer() {
+    stop_ = true;
+    server_->Wake();
+    thread_.join();
+  }
+
+ private:
+  void Serve() {
+    while (!stop_) {
+      auto request = server_->Receive(kLong);
+      ASSERT_TRUE(request.ok()) << request.status();
+      if (!request->has_value()) continue;
+      const std::string& bytes = (*request)->bytes;
+      for (size_t at = 0; at < bytes.size();) {
+        const size_t end = bytes.find(';', at);
+        ASSERT_NE(end, std::string::npos) << "a request came in pieces: " << bytes.substr(at);
+        const uint64_t session = std::stoull(bytes.substr(at));
+        absl::Status answered =
+            server_->Answer((*request)->connection, session, bytes.substr(at, end + 1 - at), kLong);
+        EXPECT_TRUE(answered.ok()) << answered;
+        at = end + 1;
+      }
+    }
+  }
+
+  PipeServer* const server_;
+  std::atomic<bool> stop_{false};
+  std::thread thread_;
+};
+
+class PipeTest : public ::testing::Test {
+ protected:
+  PipeTest() : store_(test::UniqueStoreName("pipe")) {}
+
+  std::unique_ptr<PipeServer> MakeServer() {
+    auto server = PipeServer::Create(store_);
+    EXPECT_TRUE(server.ok()) << server.status();
+    return server.ok() ? *std::move(server) : nullptr;
+  }
+  std::unique_ptr<PipeClient> MakeClient() {
+    auto client = PipeClient::Connect(store_, kLong);
+    EXPECT_TRUE(client.ok()) << client.status();
+    return client.ok() ? *std::move(client) : nullptr;
+  }
+
+  const test::RuntimeDir dir_;
+  const std::string store_;
+};
+
+TEST_F(PipeTest, RequestArrivesAndAnswerComesBack) {
+  auto server = MakeServer();
+  auto client = MakeClient();
+  ASSERT_TRUE(server && client);
+  ASSERT_TRUE(client->Send("how are you?", kLong).ok());
+  auto request = ReceiveOne(server.get());
+  ASSERT_TRUE(request.ok()) << request.status();
+  EXPECT_EQ(request->bytes, "how are you?");
+  ASSERT_TRUE(server->Answer(request->connection, client->session(), "fine", kLong).ok());
+  EXPECT_EQ(client->Receive(kLong).value(), "fine");
+}
+
+TEST_F(PipeTest, LargestRequestArrivesWhole) {
+  auto server = MakeServer();
+  auto client = MakeClient();
+  ASSERT_TRUE(server && client);
+  const std::string largest(kMaxRequestBytes, 'r');
+  ASSERT_TRUE(client->Send(largest, kLong).ok());
+  auto request = ReceiveOne(server.get());
+  ASSERT_TRUE(request.ok()) << request.status();
+  EXPECT_EQ(request->bytes, largest);
+}
+
+TEST_F(PipeTest, LongAnswerArrivesWholeWhileTheServerReceives) {
+  auto server = MakeServer();
+  auto client = MakeClient();
+  ASSERT_TRUE(server && client);
+  ASSERT_TRUE(client->Send("request", kLong).ok());
+  auto request = ReceiveOne(server.get());
+  ASSERT_TRUE(request.ok()) << request.status();
+  const std::string answer(1 << 20, 'a');
+  ASSERT_TRUE(server->Answer(request->connection, client->session(), answer, kLong).ok());
+  EchoServer serving(server.get());
+  auto received = ReceiveAll(client.get(), answer.size());
+  ASSERT_TRUE(received.ok()) << received.status();
+  EXPECT_TRUE(*received == answer);
+}
+
+TEST_F(PipeTest, RequestsOfManyClientsDoNotMix) {
+  auto server = MakeServer();
+  ASSERT_TRUE(server);
+  EchoServer serving(server.get());
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([this, t] {
+      for (int i = 0; i < 100; ++i) {
+        auto client = MakeClient();
+        ASSERT_TRUE(client);
+        const std::string sent =
+            absl::StrCat(client->session(), " ", std::string(40 * i, 'a' + t), i, ";");
+        ASSERT_TRUE(client->Send(sent, kLong).ok());
+        auto received = ReceiveAll(client.get(), sent.size());
+        ASSERT_TRUE(received.ok()) << received.status();
+        ASSERT_EQ(*received, sent);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+TEST_F(PipeTest, ReceiveTimesOut) {
+  auto server = MakeServer();
+  ASSERT_TRUE(server);
+  auto request = server->Receive(kShort);
+  ASSERT_TRUE(request.ok()) << request.status();
+  EXPECT_FALSE(request->has_value());
+}
+
+TEST_F(PipeTest, WakeEndsReceiveEvenIfItCameBefore) {
+  auto server = MakeServer();
+  ASSERT_TRUE(server);
+  server->Wake();
+  auto request = server->Receive(absl::InfiniteDuration());
+  ASSERT_TRUE(request.ok()) << request.status();
+  EXPECT_FALSE(request->has_value());
+  std::thread waker([&server] { server->Wake(); });
+  request = server->Receive(absl::InfiniteDuration());
+  waker.join();
+  ASSERT_TRUE(request.ok()) << request.status();
+  EXPECT_FALSE(request->has_value());
+}
+
+TEST_F(PipeTest, NoDaemonIsToldAtOnce) {
+  const absl::Status status = PipeClient::Connect(store_, absl::InfiniteDuration()).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("has no daemon"));
+}
+
+TEST_F(PipeTest, ClientWaitsForItsAnswerNoLongerThanItsTimeout) {
+  auto server = MakeServer();
+  auto client = MakeClient();
+  ASSERT_TRUE(server && client);
+  EXPECT_EQ(client->Receive(kShort).status().code(), absl::StatusCode::kDeadlineExceeded);
+}
+
+TEST_F(PipeTest, DaemonThatEndsIsToldToAWaitingClient) {
+  auto server = MakeServer();
+  auto client = MakeClient();
+  ASSERT_TRUE(server && client);
+  ASSERT_TRUE(client->Send("request", kLong).ok());
+  ASSERT_TRUE(ReceiveOne(server.get()).ok());
+  std::thread ender([&server] { server.reset(); });
+  EXPECT_EQ(client->Receive(kLong).status().code(), absl::StatusCode::kUnavailable);
+  ender.join();
+  EXPECT_EQ(client->Send("another", kLong).code(), absl::StatusCode::kUnavailable);
+}
+
+TEST_F(PipeTest, AnswerIsReceivedAfterTheDaemonEnded) {
+  auto server = MakeServer();
+  auto client = MakeClient();
+  ASSERT_TRUE(server && client);
+  ASSERT_TRUE(client->Send("request", kLong).ok());
+  auto request = ReceiveOne(server.get());
+  ASSERT_TRUE(request.ok()) << request.status();
+  ASSERT_TRUE(server->Answer(request->connection, client->session(), "last words", kLong).ok());
+  server->Drain();
+  server.reset();
+  auto answer = client->Receive(kLong);
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  EXPECT_EQ(*answer, "last words");
+  EXPECT_EQ(client->Receive(kLong).status().code(), absl::StatusCode::kUnavailable);
+}
+
+CUBBY_CHILD(ServesPipe) {
+  auto server = PipeServer::Create(args[0]);
+  if (!server.ok()) return 1;
+  test::ReportReady();
+  test::WaitForInputEnd();
+  return 0;
+}
+
+TEST_F(PipeTest, ClientOfAKilledDaemonIsToldAtOnce) {
+  auto daemon = test::StartChild("ServesPipe", {store_});
+  ASSERT_TRUE(daemon.ok()) << daemon.status();
+  ASSERT_TRUE(test::WaitUntilReady(**daemon).ok());
+  auto client = MakeClient();
+  ASSERT_TRUE(client);
+  ASSERT_TRUE(client->Send("request", kLong).ok());
+  (*daemon)->Kill();
+  EXPECT_EQ(client->Receive(kLong).status().code(), absl::StatusCode::kUnavailable);
+  client.reset();
+  (*daemon)->Wait(kLong);
+  EXPECT_EQ(PipeClient::Connect(store_, kLong).status().code(), absl::StatusCode::kUnavailable);
+}
+
+TEST_F(PipeTest, KilledDaemonsChannelIsReplaced) {
+  auto daemon = test::StartChild("ServesPipe", {store_});
+  ASSERT_TRUE(daemon.ok()) << daemon.status();
+  ASSERT_TRUE(test::WaitUntilReady(**daemon).ok());
+  auto client = MakeClient();
+  ASSERT_TRUE(client);
+  ASSERT_TRUE(client->Send("for the dead", kLong).ok());
+  (*daemon)->Kill();
+  (*daemon)->Wait(kLong);
+  client.reset();
+
+  auto server = MakeServer();
+  client = MakeClient();
+  ASSERT_TRUE(server && client);
+  ASSERT_TRUE(client->Send("for the living", kLong).ok());
+  auto request = ReceiveOne(server.get());
+  ASSERT_TRUE(request.ok()) << request.status();
+  EXPECT_EQ(request->bytes, "for the living");
+}
+
+TEST_F(PipeTest, ClientThatVanishesIsNoTroubleToOthers) {
+  auto server = MakeServer();
+  auto vanishing = MakeClient();
+  ASSERT_TRUE(server && vanishing);
+  const uint64_t session = vanishing->session();
+  ASSERT_TRUE(vanishing->Send("request", kLong).ok());
+  auto request = ReceiveOne(server.get());
+  ASSERT_TRUE(request.ok()) << request.status();
+  vanishing.reset();
+  const absl::Status answered =
+      server->Answer(request->connection, session, std::string(1 << 20, 'a'), kLong);
+  EXPECT_TRUE(answered.ok() || absl::IsUnavailable(answered)) << answered;
+  server->Drain();
+
+  EchoServer serving(server.get());
+  auto client = MakeClient();
+  ASSERT_TRUE(client);
+  const std::string sent = absl::StrCat(client->session(), " still there?;");
+  ASSERT_TRUE(client->Send(sent, kLong).ok());
+  EXPECT_EQ(ReceiveAll(client.get(), sent.size()).value(), sent);
+}
+
+TEST_F(PipeTest, ClientThatVanishesAmidItsAnswerIsDropped) {
+  auto server = MakeServer();
+  auto vanishing = MakeClient();
+  ASSERT_TRUE(server && vanishing);
+  ASSERT_TRUE(vanishing->Send("request", kLong).ok());
+  auto request = ReceiveOne(server.get());
+  ASSERT_TRUE(request.ok()) << request.status();
+  ASSERT_TRUE(server
+                  ->Answer(request->connection, vanishing->session(), std::string(1 << 20, 'a'),
+                           absl::InfiniteDuration())
+                  .ok());
+  ASSERT_TRUE(vanishing->Receive(kLong).ok());
+  vanishing.reset();
+  server->Drain();  // returns, though the answer has no deadline
+}
+
+TEST_F(PipeTest, ClientThatNeverReadsIsDroppedAtItsDeadline) {
+  auto server = MakeServer();
+  auto lazy = MakeClient();
+  ASSERT_TRUE(server && lazy);
+  ASSERT_TRUE(lazy->Send("request", kLong).ok());
+  auto request = ReceiveOne(server.get());
+  ASSERT_TRUE(request.ok()) << request.status();
+  const std::string answer(1 << 20, 'a');
+  ASSERT_TRUE(server->Answer(request->connection, lazy->session(), answer, kShort).ok());
+
+  // Others are served meanwhile.
+  {
+    EchoServer serving(server.get());
+    auto client = MakeClient();
+    ASSERT_TRUE(client);
+    const std::string sent = absl::StrCat(client->session(), " me too;");
+    ASSERT_TRUE(client->Send(sent, kLong).ok());
+    EXPECT_EQ(ReceiveAll(client.get(), sent.size()).value(), sent);
+  }
+  server->Drain();
+  EXPECT_EQ(ReceiveAll(lazy.get(), answer.size()).status().code(), absl::StatusCode::kUnavailable);
+}
+
+TEST_F(PipeTest, WithdrawnChannelTakesNobodyInButAnswersWhoIsThere) {
+  auto server = MakeServer();
+  auto client = MakeClient();
+  ASSERT_TRUE(server && client);
+  ASSERT_TRUE(client->Send("shut down", kLong).ok());
+  auto request = ReceiveOne(server.get());
+  ASSERT_TRUE(request.ok()) << request.status();
+  server->Withdraw();
+  EXPECT_FALSE(PipeClient::Connect(store_, kShort).ok());
+  ASSERT_TRUE(server->Answer(request->connection, client->session(), "done", kLong).ok());
+  server->Drain();
+  EXPECT_EQ(client->Receive(kLong).value(), "done");
+}
+
+}  // namespace
+}  // namespace cubby::os

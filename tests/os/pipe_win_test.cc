@@ -1,0 +1,72 @@
+// Who may make, and who may open, the pipe of a store's name.
+#include <windows.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "os/pipe.h"
+#include "tests/support/subprocess.h"
+
+namespace cubby::os {
+namespace {
+
+using ::testing::HasSubstr;
+
+class PipeWinTest : public ::testing::Test {
+ protected:
+  PipeWinTest()
+      : store_(test::UniqueStoreName("pipe")), name_(absl::StrCat("\\\\.\\pipe\\cubby.", store_)) {}
+
+  // A pipe of that name that Create() did not make.
+  HANDLE Squat(const std::string& name) {
+    return CreateNamedPipeA(name.c_str(), PIPE_ACCESS_DUPLEX, PIPE_TYPE_MESSAGE, 4, 4096, 4096, 0,
+                            nullptr);
+  }
+
+  const std::string store_;
+  const std::string name_;
+};
+
+TEST_F(PipeWinTest, SquattedNameIsRefusedNamingIt) {
+  const HANDLE squatter = Squat(name_);
+  ASSERT_NE(squatter, INVALID_HANDLE_VALUE);
+  absl::Cleanup close = [squatter] { CloseHandle(squatter); };
+  const absl::Status status = PipeServer::Create(store_).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr(name_));
+}
+
+TEST_F(PipeWinTest, NobodyElseCanClaimToBeTheFirstInstance) {
+  auto server = PipeServer::Create(store_);
+  ASSERT_TRUE(server.ok()) << server.status();
+  EXPECT_EQ(CreateNamedPipeA(name_.c_str(), PIPE_ACCESS_DUPLEX | FILE_FLAG_FIRST_PIPE_INSTANCE,
+                             PIPE_TYPE_MESSAGE, 4, 4096, 4096, 0, nullptr),
+            INVALID_HANDLE_VALUE);
+}
+
+TEST_F(PipeWinTest, ClientsBeyondTheLimitWaitNoLongerThanTheirTimeout) {
+  auto server = PipeServer::Create(store_);
+  ASSERT_TRUE(server.ok()) << server.status();
+  std::vector<std::unique_ptr<PipeClient>> clients;
+  absl::Status status;
+  while (clients.size() < 1000) {
+    auto client = PipeClient::Connect(store_, absl::Milliseconds(50));
+    status = client.status();
+    if (!client.ok()) break;
+    clients.push_back(*std::move(client));
+  }
+  EXPECT_EQ(status.code(), absl::StatusCode::kDeadlineExceeded) << status;
+  // One that leaves makes room for another.
+  clients.pop_back();
+  ASSERT_TRUE((*server)->Receive(absl::Milliseconds(50)).ok());
+  EXPECT_TRUE(PipeClient::Connect(store_, absl::Seconds(60)).ok());
+}
+
+}  // namespace
+}  // namespace cubby::os

@@ -1,0 +1,208 @@
+// What a daemon finds where names outlive processes: in /dev/shm and in the runtime directory.
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/str_cat.h"
+#include "client/admin.h"
+#include "client/store.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "os/mapping.h"
+#include "table/layout.h"
+#include "tests/support/daemon.h"
+
+namespace cubby {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class DaemonPosixTest : public test::DaemonFixture {
+ protected:
+  test::ExitResult RunDaemon(std::vector<std::string> flags) {
+    flags.insert(flags.begin(), {test::ProgramPath("cubbyd"), "--store", store()});
+    return test::Run(flags);
+  }
+  fs::path MappingFile() const { return absl::StrCat("/dev/shm/cubby.", store()); }
+  fs::path LockFile() const { return absl::StrCat("/dev/shm/cubby.", store(), ".lock"); }
+  fs::path ControlFile() const {
+    return fs::path(std::getenv("CUBBY_RUNTIME_DIR")) / absl::StrCat(store(), ".control");
+  }
+  // A store of one entry, its daemon killed.
+  void LeaveStore() {
+    ASSERT_TRUE(StartDaemon({"--capacity", "1000"}));
+    ASSERT_TRUE(Store::Open(store()).value()->Put("k", "v").ok());
+    KillDaemon();
+  }
+  void ExpectEmptyAndSound() {
+    EXPECT_FALSE(Store::Open(store()).value()->Contains("k").value());
+    EXPECT_THAT(Admin::Connect(store()).value()->Check()->problems, IsEmpty());
+  }
+};
+
+TEST_F(DaemonPosixTest, ModeHoldsForMappingAndLockFileWhateverTheUmask) {
+  const mode_t before = umask(077);
+  absl::Cleanup restore = [before] { umask(before); };
+  ASSERT_TRUE(StartDaemon({"--mode", "0664"}));
+  struct stat info;
+  ASSERT_EQ(stat(MappingFile().c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0664u);
+  ASSERT_EQ(stat(LockFile().c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0660u) << "who may only read the store may not lock it";
+  ASSERT_EQ(stat(ControlFile().c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0600u);
+}
+
+TEST_F(DaemonPosixTest, StoppedDaemonLeavesNothing) {
+  ASSERT_TRUE(StartDaemon());
+  EXPECT_TRUE(fs::exists(MappingFile()) && fs::exists(LockFile()) && fs::exists(ControlFile()));
+  EXPECT_EQ(StopDaemon().exit_code, 0);
+  EXPECT_FALSE(fs::exists(MappingFile()) || fs::exists(LockFile()) || fs::exists(ControlFile()));
+}
+
+TEST_F(DaemonPosixTest, HalfMadeStoreIsDiscarded) {
+  for (uint64_t bytes : {uint64_t{0}, uint64_t{1} << 20}) {
+    std::ofstream(MappingFile()).close();
+    fs::resize_file(MappingFile(), bytes);
+    ASSERT_TRUE(StartDaemon()) << bytes;
+    ExpectEmptyAndSound();
+    const test::ExitResult stopped = StopDaemon();
+    EXPECT_EQ(stopped.exit_code, 0);
+    EXPECT_THAT(stopped.err, HasSubstr("died while it made the store"));
+  }
+}
+
+TEST_F(DaemonPosixTest, RetiredStoreThatWasNotTakenAwayIsDiscarded) {
+  LeaveStore();
+  {
+    auto mapping = os::Mapping::Open(store(), os::Access::kReadWrite);
+    ASSERT_TRUE(mapping.ok()) << mapping.status();
+    reinterpret_cast<table::FixedPart*>(mapping->data())
+        ->state.state.store(static_cast<uint64_t>(table::State::kRetired));
+  }
+  ASSERT_TRUE(StartDaemon());
+  ExpectEmptyAndSound();
+}
+
+TEST_F(DaemonPosixTest, FreshTellsWhoHasTheOldStoreOpen) {
+  LeaveStore();
+  auto old = Store::Open(store());
+  ASSERT_TRUE(old.ok()) << old.status();
+  ASSERT_TRUE(StartDaemon({"--fresh"}));
+  EXPECT_EQ((*old)->Contains("k").status().code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_F(DaemonPosixTest, FreshMakesAnotherShape) {
+  LeaveStore();
+  ASSERT_TRUE(StartDaemon({"--fresh", "--capacity", "2000"}));
+  EXPECT_EQ(Store::Open(store()).value()->geometry().capacity, 2000u);
+  ExpectEmptyAndSound();
+}
+
+TEST_F(DaemonPosixTest, TruncatedStoreIsRefusedUntilFresh) {
+  LeaveStore();
+  fs::resize_file(MappingFile(), fs::file_size(MappingFile()) / 2);
+  const test::ExitResult result = RunDaemon({});
+  EXPECT_EQ(result.exit_code, 8) << result.err;
+  EXPECT_THAT(result.err, AllOf(HasSubstr("truncated"), HasSubstr("--fresh")));
+  ASSERT_TRUE(StartDaemon({"--fresh"}));
+  ExpectEmptyAndSound();
+}
+
+TEST_F(DaemonPosixTest, StoreWithoutItsLockFileIsRefusedUntilFresh) {
+  LeaveStore();
+  fs::remove(LockFile());
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    const test::ExitResult result = RunDaemon({});
+    EXPECT_EQ(result.exit_code, 8) << result.err;
+    EXPECT_THAT(result.err, AllOf(HasSubstr("lock file was taken away"), HasSubstr("--fresh")));
+  }
+  ASSERT_TRUE(StartDaemon({"--fresh"}));
+  ExpectEmptyAndSound();
+}
+
+TEST_F(DaemonPosixTest, OtherLayoutVersionIsRefusedUntilFresh) {
+  LeaveStore();
+  {
+    auto mapping = os::Mapping::Open(store(), os::Access::kReadWrite);
+    ASSERT_TRUE(mapping.ok()) << mapping.status();
+    mapping->data()[offsetof(table::Header, layout_major)] = 9;
+  }
+  EXPECT_EQ(RunDaemon({}).exit_code, 6);
+  ASSERT_TRUE(StartDaemon({"--fresh"}));
+  ExpectEmptyAndSound();
+}
+
+TEST_F(DaemonPosixTest, SomethingElseOfTheMappingsNameIsRefusedAndKept) {
+  std::ofstream(MappingFile()) << std::string(100'000, 'x');
+  for (const std::vector<std::string>& flags :
+       {std::vector<std::string>{}, std::vector<std::string>{"--fresh"}}) {
+    const test::ExitResult result = RunDaemon(flags);
+    EXPECT_EQ(result.exit_code, 10) << result.err;
+    EXPECT_THAT(result.err, HasSubstr("not a cubby store"));
+  }
+  EXPECT_EQ(fs::file_size(MappingFile()), 100'000u);
+  EXPECT_FALSE(fs::exists(LockFile())) << "what a refused daemon made, it takes away";
+}
+
+TEST_F(DaemonPosixTest, MappingOfAnotherUserIsRefused) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can give files away";
+  LeaveStore();
+  ASSERT_EQ(chown(MappingFile().c_str(), 1, 1), 0);
+  for (const std::vector<std::string>& flags :
+       {std::vector<std::string>{}, std::vector<std::string>{"--fresh"}}) {
+    const test::ExitResult result = RunDaemon(flags);
+    EXPECT_EQ(result.exit_code, 5) << result.err;
+    EXPECT_THAT(result.err, HasSubstr("belongs to user 1"));
+  }
+}
+
+TEST_F(DaemonPosixTest, SquattedControlFifoIsRefusedAndTheNewStoreTakenAway) {
+  std::ofstream(ControlFile()) << "precious";
+  const test::ExitResult result = RunDaemon({});
+  EXPECT_EQ(result.exit_code, 10) << result.err;
+  EXPECT_THAT(result.err, HasSubstr(ControlFile().string()));
+  EXPECT_EQ(fs::file_size(ControlFile()), 8u);
+  EXPECT_FALSE(fs::exists(MappingFile()));
+}
+
+TEST_F(DaemonPosixTest, SquattedControlFifoLeavesAnOldStoreItsEntries) {
+  LeaveStore();
+  fs::remove(ControlFile());
+  std::ofstream(ControlFile()) << "precious";
+  EXPECT_EQ(RunDaemon({}).exit_code, 10);
+  fs::remove(ControlFile());
+  ASSERT_TRUE(StartDaemon());
+  EXPECT_TRUE(Store::Open(store()).value()->Contains("k").value());
+}
+
+TEST_F(DaemonPosixTest, MoreThanThereIsMemoryForIsTooLarge) {
+  const test::ExitResult result = RunDaemon({"--capacity", "4000000000"});
+  EXPECT_EQ(result.exit_code, 4) << result.err;
+  EXPECT_THAT(result.err, AllOf(HasSubstr("needs"), HasSubstr("/dev/shm has")));
+  EXPECT_FALSE(fs::exists(MappingFile()) || fs::exists(LockFile()));
+}
+
+TEST_F(DaemonPosixTest, FileSizeLimitIsAnErrorNotASignal) {
+  struct rlimit before;
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+  const struct rlimit tight = {1 << 20, before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &tight), 0);
+  absl::Cleanup restore = [&before] { setrlimit(RLIMIT_FSIZE, &before); };
+  const test::ExitResult result = RunDaemon({});
+  EXPECT_EQ(result.exit_code, 4) << result.err;
+}
+
+}  // namespace
+}  // namespace cubby

@@ -1,0 +1,80 @@
+#include "tests/support/daemon.h"
+
+#include <utility>
+
+#include "absl/time/time.h"
+#include "os/mapping.h"
+#include "os/seats.h"
+
+namespace cubby::test {
+namespace {
+
+// Long enough for a loaded machine under an emulator; only a failing test ever waits for it.
+constexpr absl::Duration kDeadline = absl::Seconds(60);
+
+// Takes away the names that a killed daemon left.
+void RemoveStore(const std::string& store) {
+  bool created = false;
+  auto seats = os::Seats::OpenForDaemon(store, 0600, &created);
+  EXPECT_TRUE(seats.ok()) << seats.status();
+  if (!seats.ok()) return;
+  EXPECT_TRUE(os::Mapping::Remove(store).ok());
+  EXPECT_TRUE(os::Seats::Remove(store).ok());
+}
+
+}  // namespace
+
+DaemonFixture::DaemonFixture() : store_(UniqueStoreName("e2e")) {}
+
+void DaemonFixture::TearDown() {
+  if (daemon_ != nullptr && daemon_->Running()) {
+    const ExitResult result = StopDaemon();
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+  }
+  daemon_.reset();
+  RemoveStore(store_);
+}
+
+::testing::AssertionResult DaemonFixture::StartDaemon(const std::vector<std::string>& flags) {
+  std::vector<std::string> argv = {ProgramPath("cubbyd"), "--store", store_};
+  argv.insert(argv.end(), flags.begin(), flags.end());
+  auto daemon = Subprocess::Start(argv);
+  if (!daemon.ok()) return ::testing::AssertionFailure() << daemon.status();
+  const absl::Status serving = (*daemon)->WaitForError("serving", kDeadline);
+  if (!serving.ok()) return ::testing::AssertionFailure() << serving;
+  daemon_ = *std::move(daemon);
+  return ::testing::AssertionSuccess();
+}
+
+ExitResult DaemonFixture::StopDaemon() {
+  daemon_->Interrupt();
+  ExitResult result = daemon_->Wait(kDeadline);
+  daemon_.reset();
+  return result;
+}
+
+void DaemonFixture::KillDaemon() {
+  daemon_->Kill();
+  daemon_->Wait(kDeadline);
+  daemon_.reset();
+}
+
+ExitResult DaemonFixture::Cubby(const std::vector<std::string>& arguments,
+                                absl::string_view input) const {
+  const std::unique_ptr<Subprocess> cubby = StartCubby(arguments, input);
+  return cubby == nullptr ? ExitResult() : cubby->Wait(kDeadline);
+}
+
+std::unique_ptr<Subprocess> DaemonFixture::StartCubby(const std::vector<std::string>& arguments,
+                                                      absl::string_view input) const {
+  std::vector<std::string> argv = {ProgramPath("cubby")};
+  argv.insert(argv.end(), arguments.begin(), arguments.end());
+  SubprocessOptions options;
+  options.input = std::string(input);
+  options.environment = {{"CUBBY_STORE", store_}};
+  auto cubby = Subprocess::Start(argv, options);
+  EXPECT_TRUE(cubby.ok()) << cubby.status();
+  return cubby.ok() ? *std::move(cubby) : nullptr;
+}
+
+}  // namespace cubby::test

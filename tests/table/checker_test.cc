@@ -1,0 +1,167 @@
+#include "table/checker.h"
+
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "table/extents.h"
+#include "tests/table/table_buffer.h"
+
+namespace cubby::table {
+namespace {
+
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+// Two inline entries and one in extents.
+class CheckerTest : public ::testing::Test {
+ protected:
+  CheckerTest() : buffer_(TinyOptions()) {
+    EXPECT_TRUE(buffer_.Put("a", "1").ok());
+    EXPECT_TRUE(buffer_.Put("b", "2").ok());
+    EXPECT_TRUE(buffer_.Put("long", std::string(200, 'x')).ok());
+  }
+  void ExpectProblem(const char* text) {
+    EXPECT_THAT(Check(buffer_.table()).problems, Contains(HasSubstr(text)));
+  }
+  TableBuffer buffer_;
+};
+
+TEST_F(CheckerTest, SoundTableHasNoProblems) {
+  const CheckResult result = Check(buffer_.table());
+  EXPECT_THAT(result.problems, IsEmpty());
+  EXPECT_EQ(result.entries, 3u);
+  EXPECT_EQ(result.extents_in_use, 5u);
+}
+
+TEST_F(CheckerTest, FindsALiveSlotMarkedAsBeingWritten) {
+  buffer_.SlotOf("a")->sequence.fetch_or(1);
+  ExpectProblem("marked as being written");
+  EXPECT_EQ(buffer_.Get("a"), "<damaged>");
+}
+
+TEST_F(CheckerTest, FindsImpossibleLengths) {
+  buffer_.SlotOf("a")->lengths.store(~0ull);
+  ExpectProblem("impossible lengths");
+}
+
+TEST_F(CheckerTest, FindsAChangedKey) {
+  SlotBytes(*buffer_.SlotOf("a"))[0] ^= 0x40;
+  ExpectProblem("wrong tag");
+}
+
+TEST_F(CheckerTest, FindsADuplicate) {
+  uint64_t bucket = 0;
+  uint32_t way = 0;
+  SlotHead* slot = buffer_.SlotOf("a", &bucket, &way);
+  const WritableTable& table = buffer_.table();
+  for (uint32_t other = 0; other < 3; ++other) {
+    if ((LiveWays(table.head(bucket).word0.load()) >> other & 1) != 0) continue;
+    std::memcpy(static_cast<void*>(&table.mutable_slot(bucket, other)), slot, 64);
+    table.mutable_head(bucket).tags[other].store(table.head(bucket).tags[way].load());
+    table.mutable_head(bucket).word0.fetch_or(1u << other);
+    break;
+  }
+  ExpectProblem("the same key is live");
+  ExpectProblem("the entry count says 3, there are 4");
+}
+
+TEST_F(CheckerTest, FindsABucketWithoutADeadWay) {
+  buffer_.table().mutable_head(0).word0.fetch_or(7);
+  ExpectProblem("bucket 0 has no dead way");
+}
+
+TEST_F(CheckerTest, FindsWrongCounters) {
+  buffer_.table().mutable_fixed().counters.entries.fetch_add(1);
+  buffer_.table().mutable_fixed().counters.expiring.fetch_add(1);
+  ExpectProblem("the entry count says 4, there are 3");
+  ExpectProblem("the expiring entry count says 1, there are 0");
+}
+
+TEST_F(CheckerTest, FindsALostExtent) {
+  ExtentQueue& queue = buffer_.table().mutable_fixed().extents;
+  queue.head.store(buffer_.table().extent(queue.head.load()).next.load());
+  queue.free_count.fetch_sub(1);
+  ExpectProblem("1 extents are neither free nor in use");
+}
+
+TEST_F(CheckerTest, FindsAnExtentInUseAndFree) {
+  ExtentQueue& queue = buffer_.table().mutable_fixed().extents;
+  const SlotHead* slot = buffer_.SlotOf("long");
+  queue.head.store(ChainOf(buffer_.table(), *slot)->first);
+  ExpectProblem("free and in use");
+}
+
+TEST_F(CheckerTest, FindsAChainThatLeadsNowhere) {
+  const SlotHead* slot = buffer_.SlotOf("long");
+  const uint32_t first = ChainOf(buffer_.table(), *slot)->first;
+  buffer_.table().mutable_extent(first).next.store(12345);
+  ExpectProblem("leads nowhere");
+  EXPECT_EQ(buffer_.Get("long"), "<damaged>");
+}
+
+TEST_F(CheckerTest, FindsAnUnfindableEntry) {
+  // With three ways, two entries fill a bucket: the third key of one home overflows.
+  TableBuffer buffer(TinyOptions());
+  int put = 0;
+  for (int i = 0; put < 3; ++i) {
+    const std::string key = absl::StrCat("c", i);
+    if (HomeBucket(buffer.Hash(key), buffer.geometry().bucket_count) != 1) continue;
+    ASSERT_TRUE(buffer.Put(key, "v").ok());
+    ++put;
+  }
+  ASSERT_THAT(Check(buffer.table()).problems, IsEmpty());
+  for (auto& count : buffer.table().mutable_head(1).overflow) count.store(0);
+  EXPECT_THAT(Check(buffer.table()).problems, Contains(HasSubstr("cannot be found")));
+}
+
+TEST_F(CheckerTest, CountsOverflowCountsThatAreTooHighWithoutComplaint) {
+  buffer_.table().mutable_head(0).overflow[3].fetch_add(1);
+  const CheckResult result = Check(buffer_.table());
+  EXPECT_THAT(result.problems, IsEmpty());
+  EXPECT_EQ(result.loose_overflow_counts, 1u);
+}
+
+// Every word of the fixed part but the header's own, with every value likely to lead astray.
+TEST_F(CheckerTest, SurvivesHostileWordsInTheFixedPart) {
+  for (size_t at = sizeof(Header); at < offsetof(FixedPart, incarnations); at += 4) {
+    for (uint32_t bad : {0u, 1u, 7u, 0x7fffffffu, 0xfffffffeu, 0xffffffffu}) {
+      TableBuffer buffer(TinyOptions());
+      for (int i = 0; i < 5; ++i) (void)buffer.Put(absl::StrCat(i), std::string(i * 20, 'v'));
+      std::memcpy(buffer.memory() + at, &bad, sizeof(bad));
+      Check(buffer.table());
+      for (int i = 0; i < 8; ++i) {
+        (void)buffer.Put(absl::StrCat(i), std::string(100 - i * 10, 'w'));
+        buffer.Get(absl::StrCat(i));
+        (void)buffer.Delete(absl::StrCat(i + 1));
+      }
+    }
+  }
+}
+
+TEST_F(CheckerTest, SurvivesRandomBytes) {
+  const uint64_t seed = ::testing::UnitTest::GetInstance()->random_seed() + 1;
+  SCOPED_TRACE(absl::StrCat("seed ", seed));
+  uint64_t state = seed;
+  for (int round = 0; round < 2000; ++round) {
+    TableBuffer buffer(TinyOptions());
+    for (int i = 0; i < 10; ++i) (void)buffer.Put(absl::StrCat(i), std::string(i * 20, 'v'));
+    for (int flips = 0; flips < 20; ++flips) {
+      state = state * 6364136223846793005u + 1442695040888963407u;
+      const uint64_t at =
+          sizeof(Header) + (state >> 16) % (buffer.geometry().total_bytes - sizeof(Header));
+      buffer.memory()[at] ^= static_cast<char>(state >> 56);
+    }
+    Check(buffer.table());
+    for (int i = 0; i < 10; ++i) {
+      buffer.Get(absl::StrCat(i));
+      (void)buffer.Put(absl::StrCat(i), std::string(i * 30, 'w'));
+      (void)buffer.Delete(absl::StrCat(i));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace cubby::table

@@ -1,0 +1,128 @@
+// Readers and writers as threads over one table, for ThreadSanitizer and for the reader's protocol
+// at full speed. A mutex stands in for the writer lock. Values carry their key and are checkable: a
+// torn or misplaced one does not check.
+#include <atomic>
+#include <mutex>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "table/checker.h"
+#include "table/scan.h"
+#include "tests/support/checked_value.h"
+#include "tests/table/table_buffer.h"
+
+namespace cubby::table {
+namespace {
+
+using test::CheckedValue;
+using test::IsCheckedValue;
+using ::testing::IsEmpty;
+
+struct Shape {
+  const char* name;
+  uint32_t ways;
+  int keys;
+  size_t max_value;
+};
+
+class ConcurrencyTest : public ::testing::TestWithParam<Shape> {};
+
+// Keys with an even number are put before the readers begin and never deleted: they must never be
+// missed.
+TEST_P(ConcurrencyTest, NoValueIsTornAndNoPresentKeyMissed) {
+  const Shape shape = GetParam();
+  GeometryOptions options = TinyOptions();
+  options.capacity = static_cast<uint64_t>(shape.keys);
+  options.ways = shape.ways;
+  options.extent_pool_bytes = 64 * 1000;
+  TableBuffer buffer(options);
+  const auto key_of = [](int i) { return absl::StrCat("key", i); };
+  for (int i = 0; i < shape.keys; i += 2) {
+    ASSERT_TRUE(buffer.Put(key_of(i), CheckedValue(key_of(i), 1, shape.max_value)).ok());
+  }
+
+  constexpr int kWriters = 2;
+  constexpr int kReaders = 2;
+  constexpr int kOperations = 20'000;
+  std::mutex lock;
+  std::atomic<int> reading{0};
+  std::atomic<int> writing{kWriters};
+  std::atomic<int> torn{0};
+  std::atomic<int> missed{0};
+  std::atomic<int> contended{0};
+  std::atomic<int64_t> found{0};
+  std::vector<std::thread> threads;
+  for (int w = 0; w < kWriters; ++w) {
+    threads.emplace_back([&, w] {
+      std::mt19937_64 random(w);
+      while (reading < kReaders)
+        std::this_thread::yield();  // both sides at once, or nothing is tried
+      for (int n = 0; n < kOperations; ++n) {
+        const int i = static_cast<int>(random() % shape.keys);
+        const std::string key = key_of(i);
+        std::lock_guard<std::mutex> guard(lock);
+        if (i % 2 != 0 && n % 3 == 0) {
+          (void)buffer.Delete(key);
+        } else {
+          EXPECT_TRUE(buffer.Put(key, CheckedValue(key, random(), shape.max_value)).ok());
+        }
+      }
+      --writing;
+    });
+  }
+  for (int r = 0; r < kReaders; ++r) {
+    threads.emplace_back([&, r] {
+      std::mt19937_64 random(100 + r);
+      const Reader reader(buffer.table());
+      std::string value;
+      std::vector<ScannedEntry> entries;
+      ++reading;
+      while (writing > 0) {
+        const int i = static_cast<int>(random() % shape.keys);
+        const std::string key = key_of(i);
+        Found entry;
+        switch (reader.Get(key, StringSink{&value}, &entry)) {
+          case Outcome::kFound:
+            ++found;
+            if (!IsCheckedValue(key, value)) ++torn;
+            break;
+          case Outcome::kNotFound:
+            if (i % 2 == 0) ++missed;
+            break;
+          case Outcome::kContended:
+            ++contended;
+            break;
+          default:
+            ADD_FAILURE() << "damaged";
+        }
+        const uint64_t bucket = random() % buffer.geometry().bucket_count;
+        if (ScanBucket(buffer.table(), bucket, &entries) == Outcome::kFound) {
+          for (const ScannedEntry& scanned : entries) {
+            if (!IsCheckedValue(scanned.key, scanned.value)) ++torn;
+          }
+        }
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(torn, 0);
+  EXPECT_EQ(missed, 0);
+  EXPECT_GT(found, 0);
+  RecordProperty("contended", contended);
+  EXPECT_THAT(Check(buffer.table()).problems, IsEmpty());
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, ConcurrencyTest,
+                         ::testing::Values(Shape{"OneHotKey", 2, 2, 24},
+                                           Shape{"TightBuckets", 3, 40, 24},
+                                           Shape{"WideBuckets", 16, 200, 24},
+                                           Shape{"Extents", 3, 8, 400}),
+                         [](const auto& info) { return info.param.name; });
+
+}  // namespace
+}  // namespace cubby::table

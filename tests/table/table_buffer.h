@@ -1,0 +1,115 @@
+// A table in plain memory, for tests that need no operating system: whoever calls is "the owner of
+// the writer lock".
+#ifndef CUBBY_TESTS_TABLE_TABLE_BUFFER_H_
+#define CUBBY_TESTS_TABLE_TABLE_BUFFER_H_
+
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <new>
+#include <string>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "table/geometry.h"
+#include "table/hash.h"
+#include "table/reader.h"
+#include "table/table.h"
+#include "table/writer.h"
+
+namespace cubby::table {
+
+class TableBuffer {
+ public:
+  explicit TableBuffer(const GeometryOptions& options)
+      : geometry_(PlanGeometry(options).value()),
+        memory_(static_cast<char*>(::operator new (geometry_.total_bytes, std::align_val_t{4096}))),
+        table_(memory_.get(), geometry_) {
+    std::memset(memory_.get(), 0, geometry_.total_bytes);
+    Format(memory_.get(), geometry_);
+  }
+
+  char* memory() { return memory_.get(); }
+  const Geometry& geometry() const { return geometry_; }
+  const WritableTable& table() const { return table_; }
+
+  uint64_t Hash(absl::string_view key) const { return HashKey(key, geometry_.hash_seed); }
+
+  absl::StatusOr<uint64_t> Put(absl::string_view key, absl::string_view value,
+                               Condition condition = Condition::kAlways, uint64_t expiry_ns = 0,
+                               uint64_t now_ns = 1) {
+    Writer writer(table_);
+    absl::Status sizes = writer.CheckSizes(key, value);
+    if (!sizes.ok()) return sizes;
+    PutRequest request;
+    request.key = key;
+    request.value = value;
+    request.hash = Hash(key);
+    request.expiry_ns = expiry_ns;
+    request.condition = condition;
+    return writer.Put(request, now_ns);
+  }
+  absl::Status Delete(absl::string_view key, uint64_t now_ns = 1) {
+    return Writer(table_).Delete(key, Hash(key), now_ns);
+  }
+  // The value, or "<outcome>" if there is none.
+  std::string Get(absl::string_view key) const {
+    Found found;
+    std::string value;
+    switch (Reader(table_).Get(key, StringSink{&value}, &found)) {
+      case Outcome::kFound:
+        return value;
+      case Outcome::kNotFound:
+        return "<not found>";
+      case Outcome::kTooSmall:
+        return "<too small>";
+      case Outcome::kContended:
+        return "<contended>";
+      case Outcome::kDamaged:
+        return "<damaged>";
+    }
+    return "<impossible>";
+  }
+
+  // The slot a key is live in; null if it is not.
+  SlotHead* SlotOf(absl::string_view key, uint64_t* bucket_out = nullptr,
+                   uint32_t* way_out = nullptr) {
+    for (uint64_t bucket = 0; bucket < geometry_.bucket_count; ++bucket) {
+      for (uint32_t way = 0; way < geometry_.ways; ++way) {
+        if ((LiveWays(table_.head(bucket).word0.load()) >> way & 1) == 0) continue;
+        SlotHead& slot = table_.mutable_slot(bucket, way);
+        if (UnpackLengths(slot.lengths.load()).key_bytes != key.size()) continue;
+        if (std::memcmp(SlotBytes(slot), key.data(), key.size()) != 0) continue;
+        if (bucket_out != nullptr) *bucket_out = bucket;
+        if (way_out != nullptr) *way_out = way;
+        return &slot;
+      }
+    }
+    return nullptr;
+  }
+
+ private:
+  struct Free {
+    void operator()(char* memory) const { ::operator delete (memory, std::align_val_t{4096}); }
+  };
+  const Geometry geometry_;
+  const std::unique_ptr<char, Free> memory_;
+  const WritableTable table_;
+};
+
+// Few buckets of few ways, so that overflow, reuse and a full store come soon; extents of 48 bytes
+// of value.
+inline GeometryOptions TinyOptions() {
+  GeometryOptions options;
+  options.capacity = 12;
+  options.slot_bytes = 64;
+  options.max_value_bytes = 400;
+  options.extent_bytes = 64;
+  options.ways = 3;
+  return options;
+}
+
+}  // namespace cubby::table
+
+#endif  // CUBBY_TESTS_TABLE_TABLE_BUFFER_H_

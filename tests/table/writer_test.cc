@@ -1,0 +1,227 @@
+#include "table/writer.h"
+
+#include <map>
+#include <random>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "table/checker.h"
+#include "table/scan.h"
+#include "table/sweep.h"
+#include "tests/table/table_buffer.h"
+
+namespace cubby::table {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+TEST(WriterTest, PutIsReadBackAndOverwritten) {
+  TableBuffer buffer(TinyOptions());
+  EXPECT_EQ(buffer.Get("k"), "<not found>");
+  ASSERT_TRUE(buffer.Put("k", "one").ok());
+  EXPECT_EQ(buffer.Get("k"), "one");
+  ASSERT_TRUE(buffer.Put("k", "").ok());
+  EXPECT_EQ(buffer.Get("k"), "");
+  EXPECT_THAT(Check(buffer.table()).problems, IsEmpty());
+}
+
+TEST(WriterTest, RevisionsRise) {
+  TableBuffer buffer(TinyOptions());
+  const uint64_t first = buffer.Put("a", "1").value();
+  const uint64_t second = buffer.Put("b", "1").value();
+  const uint64_t third = buffer.Put("a", "1").value();
+  EXPECT_LT(first, second);
+  EXPECT_LT(second, third);
+  Found found;
+  EXPECT_EQ(Reader(buffer.table()).Get("a", NoSink(), &found), Outcome::kFound);
+  EXPECT_EQ(found.revision, third);
+}
+
+TEST(WriterTest, ConditionsAreKept) {
+  TableBuffer buffer(TinyOptions());
+  EXPECT_EQ(buffer.Put("k", "v", Condition::kIfPresent).status().code(),
+            absl::StatusCode::kNotFound);
+  EXPECT_TRUE(buffer.Put("k", "v", Condition::kIfAbsent).ok());
+  EXPECT_EQ(buffer.Put("k", "w", Condition::kIfAbsent).status().code(),
+            absl::StatusCode::kAlreadyExists);
+  EXPECT_EQ(buffer.Get("k"), "v");
+  EXPECT_TRUE(buffer.Put("k", "w", Condition::kIfPresent).ok());
+  EXPECT_EQ(buffer.Get("k"), "w");
+}
+
+TEST(WriterTest, DeleteRemovesOnlyThatKey) {
+  TableBuffer buffer(TinyOptions());
+  ASSERT_TRUE(buffer.Put("a", "1").ok());
+  ASSERT_TRUE(buffer.Put("b", "2").ok());
+  EXPECT_TRUE(buffer.Delete("a").ok());
+  EXPECT_EQ(buffer.Delete("a").code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(buffer.Get("a"), "<not found>");
+  EXPECT_EQ(buffer.Get("b"), "2");
+}
+
+TEST(WriterTest, SizesOverTheLimitAreRefusedNamingIt) {
+  TableBuffer buffer(TinyOptions());
+  const uint32_t longest = buffer.geometry().max_key_bytes;
+  EXPECT_TRUE(buffer.Put(std::string(longest, 'k'), std::string(400, 'v')).ok());
+  EXPECT_EQ(buffer.Get(std::string(longest, 'k')), std::string(400, 'v'));
+  const absl::Status key = buffer.Put(std::string(longest + 1, 'k'), "v").status();
+  EXPECT_EQ(key.code(), absl::StatusCode::kOutOfRange);
+  EXPECT_THAT(std::string(key.message()), HasSubstr(absl::StrCat("limit is ", longest)));
+  const absl::Status value = buffer.Put("k", std::string(401, 'v')).status();
+  EXPECT_EQ(value.code(), absl::StatusCode::kOutOfRange);
+  EXPECT_THAT(std::string(value.message()), HasSubstr("limit is 400"));
+  EXPECT_EQ(buffer.Put("", "v").status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST(WriterTest, TakesExactlyItsCapacityForAnyKeySet) {
+  for (uint64_t seed = 0; seed < 50; ++seed) {
+    TableBuffer buffer(TinyOptions());
+    for (int i = 0; i < 12; ++i) {
+      ASSERT_TRUE(buffer.Put(absl::StrCat(seed, "/", i), absl::StrCat(i)).ok()) << seed << "/" << i;
+    }
+    const absl::Status full = buffer.Put("one more", "v").status();
+    EXPECT_EQ(full.code(), absl::StatusCode::kResourceExhausted);
+    EXPECT_THAT(std::string(full.message()), HasSubstr("12 entries"));
+    for (int i = 0; i < 12; ++i) EXPECT_EQ(buffer.Get(absl::StrCat(seed, "/", i)), absl::StrCat(i));
+    EXPECT_TRUE(buffer.Put(absl::StrCat(seed, "/3"), "overwritten").ok());
+    ASSERT_THAT(Check(buffer.table()).problems, IsEmpty());
+  }
+}
+
+// All keys with one home: each bucket sends the next key on, all the way round the table.
+TEST(WriterTest, CollidingKeysFillTheWholeTable) {
+  TableBuffer buffer(TinyOptions());
+  std::vector<std::string> keys;
+  for (int i = 0; keys.size() < 12; ++i) {
+    const std::string key = absl::StrCat("c", i);
+    const uint64_t home = HomeBucket(buffer.Hash(key), buffer.geometry().bucket_count);
+    if (home == buffer.geometry().bucket_count - 2) keys.push_back(key);
+  }
+  for (const std::string& key : keys) ASSERT_TRUE(buffer.Put(key, key).ok());
+  for (const std::string& key : keys) EXPECT_EQ(buffer.Get(key), key);
+  EXPECT_THAT(Check(buffer.table()).problems, IsEmpty());
+  for (const std::string& key : keys) ASSERT_TRUE(buffer.Delete(key).ok());
+  const CheckResult empty = Check(buffer.table());
+  EXPECT_THAT(empty.problems, IsEmpty());
+  EXPECT_EQ(empty.entries, 0u);
+  EXPECT_EQ(empty.loose_overflow_counts, 0u);
+}
+
+TEST(WriterTest, LongValuesGrowAndShrinkThroughExtents) {
+  TableBuffer buffer(TinyOptions());
+  for (size_t size : {400, 1, 49, 48, 47, 200, 0, 96, 97, 399}) {
+    const std::string value(size, static_cast<char>('a' + size % 26));
+    ASSERT_TRUE(buffer.Put("k", value).ok()) << size;
+    EXPECT_EQ(buffer.Get("k"), value);
+    ASSERT_THAT(Check(buffer.table()).problems, IsEmpty()) << size;
+  }
+  ASSERT_TRUE(buffer.Delete("k").ok());
+  EXPECT_EQ(Check(buffer.table()).extents_in_use, 0u);
+}
+
+TEST(WriterTest, RunningOutOfExtentsChangesNothing) {
+  TableBuffer buffer(TinyOptions());
+  int stored = 0;
+  absl::Status status;
+  while ((status = buffer.Put(absl::StrCat("k", stored), std::string(400, 'v')).status()).ok()) {
+    ++stored;
+  }
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("--extent-pool"));
+  EXPECT_GE(stored, 2);
+  for (int i = 0; i < stored; ++i)
+    EXPECT_EQ(buffer.Get(absl::StrCat("k", i)), std::string(400, 'v'));
+  EXPECT_EQ(buffer.Get(absl::StrCat("k", stored)), "<not found>");
+  EXPECT_THAT(Check(buffer.table()).problems, IsEmpty());
+}
+
+TEST(WriterTest, ExpiredEntriesAreAbsentAndSweptOnce) {
+  TableBuffer buffer(TinyOptions());
+  // The reader asks the real clock: 1 ns after boot is past, ~0 never comes.
+  ASSERT_TRUE(buffer.Put("gone", "1", Condition::kAlways, /*expiry_ns=*/1, /*now_ns=*/0).ok());
+  ASSERT_TRUE(buffer.Put("stays", "2", Condition::kAlways, /*expiry_ns=*/~0ull, 0).ok());
+  EXPECT_EQ(buffer.Get("gone"), "<not found>");
+  EXPECT_EQ(buffer.Get("stays"), "2");
+  EXPECT_EQ(buffer.Put("gone", "x", Condition::kIfPresent, 0, /*now_ns=*/5).status().code(),
+            absl::StatusCode::kNotFound);
+  EXPECT_TRUE(MayHaveExpired(buffer.table(), 5));
+  Sweep sweep(buffer.table(), /*everything=*/false);
+  while (!sweep.done()) ASSERT_TRUE(sweep.Step(/*now_ns=*/5).ok());
+  EXPECT_EQ(sweep.removed(), 1u);
+  EXPECT_FALSE(MayHaveExpired(buffer.table(), 5));
+  EXPECT_THAT(Check(buffer.table()).problems, IsEmpty());
+  EXPECT_EQ(buffer.table().fixed().counters.expired.load(), 1u);
+}
+
+TEST(WriterTest, ClearRemovesEverythingWithItsExtents) {
+  TableBuffer buffer(TinyOptions());
+  for (int i = 0; i < 8; ++i) {
+    ASSERT_TRUE(buffer.Put(absl::StrCat(i), std::string(i * 13, 'x')).ok()) << i;
+  }
+  Sweep sweep(buffer.table(), /*everything=*/true);
+  while (!sweep.done()) ASSERT_TRUE(sweep.Step(1).ok());
+  EXPECT_EQ(sweep.removed(), 8u);
+  const CheckResult result = Check(buffer.table());
+  EXPECT_THAT(result.problems, IsEmpty());
+  EXPECT_EQ(result.entries, 0u);
+  EXPECT_EQ(result.loose_overflow_counts, 0u);
+}
+
+TEST(WriterTest, AgreesWithAMapOverRandomOperations) {
+  const uint64_t seed = ::testing::UnitTest::GetInstance()->random_seed() + 1;
+  SCOPED_TRACE(absl::StrCat("seed ", seed, " (--gtest_random_seed=", seed - 1, ")"));
+  std::mt19937_64 random(seed);
+  for (uint32_t ways : {2, 3, 16}) {
+    GeometryOptions options = TinyOptions();
+    options.capacity = 60;
+    options.ways = ways;
+    options.extent_pool_bytes = 64 * 400;
+    TableBuffer buffer(options);
+    std::map<std::string, std::string> model;
+    for (int i = 0; i < 20'000; ++i) {
+      const std::string key = absl::StrCat("key", random() % 90);
+      const uint64_t choice = random() % 10;
+      const bool present = model.count(key) != 0;
+      if (choice < 5) {
+        const std::string value(random() % 5 == 0 ? random() % 400 : random() % 40,
+                                static_cast<char>('a' + random() % 26));
+        const Condition condition = static_cast<Condition>(random() % 3);
+        const bool wanted =
+            condition == Condition::kAlways || (condition == Condition::kIfPresent) == present;
+        const absl::StatusOr<uint64_t> put = buffer.Put(key, value, condition);
+        if (absl::IsResourceExhausted(put.status())) {
+          ASSERT_TRUE(model.size() == 60 || value.size() > 30) << put.status();
+        } else {
+          ASSERT_EQ(put.ok(), wanted) << put.status();
+          if (wanted) model[key] = value;
+        }
+      } else if (choice < 7) {
+        ASSERT_EQ(buffer.Delete(key).ok(), present);
+        model.erase(key);
+      } else {
+        ASSERT_EQ(buffer.Get(key), present ? model[key] : "<not found>") << key;
+      }
+      if (i % 500 == 0) {
+        ASSERT_THAT(Check(buffer.table()).problems, IsEmpty()) << i;
+      }
+    }
+    std::map<std::string, std::string> scanned;
+    std::vector<ScannedEntry> entries;
+    for (uint64_t bucket = 0; bucket < buffer.geometry().bucket_count; ++bucket) {
+      ASSERT_EQ(ScanBucket(buffer.table(), bucket, &entries), Outcome::kFound);
+      for (const ScannedEntry& entry : entries) {
+        ASSERT_TRUE(scanned.emplace(entry.key, entry.value).second) << entry.key;
+      }
+    }
+    EXPECT_EQ(scanned, model);
+    const CheckResult result = Check(buffer.table());
+    EXPECT_THAT(result.problems, IsEmpty());
+    EXPECT_EQ(result.loose_overflow_counts, 0u);
+  }
+}
+
+}  // namespace
+}  // namespace cubby::table
