@@ -1,0 +1,36 @@
+#include "bench/local_store.h"
+
+#include <string>
+#include <utility>
+
+#include "absl/cleanup/cleanup.h"
+#include "bench/local_name.h"
+#include "os/mapping.h"
+#include "os/seats.h"
+
+namespace cubby::bench {
+namespace {
+
+constexpr uint32_t kMode = 0600;
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Store>> MakeLocalStore(const table::GeometryOptions& options) {
+  absl::StatusOr<table::Geometry> geometry = table::PlanGeometry(options);
+  if (!geometry.ok()) return geometry.status();
+  const std::string name = LocalName();
+  bool created = false;
+  absl::StatusOr<std::unique_ptr<os::Seats>> seats =
+      os::Seats::OpenForDaemon(name, kMode, &created);
+  if (!seats.ok()) return seats.status();
+  // The names only lead others here, and nobody else is to come: what is open stays open. A name
+  // that could not be taken away would be seen, and does no harm to what is measured.
+  absl::Cleanup remove_seats = [&name] { os::Seats::Remove(name).IgnoreError(); };
+  absl::StatusOr<os::Mapping> mapping = os::Mapping::Create(name, geometry->total_bytes, kMode);
+  if (!mapping.ok()) return mapping.status();
+  absl::Cleanup remove_mapping = [&name] { os::Mapping::Remove(name).IgnoreError(); };
+  table::Format(mapping->data(), *geometry);
+  return Store::Open(name);
+}
+
+}  // namespace cubby::bench
