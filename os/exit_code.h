@@ -2,6 +2,8 @@
 #ifndef CUBBY_OS_EXIT_CODE_H_
 #define CUBBY_OS_EXIT_CODE_H_
 
+#include "absl/status/status.h"
+
 namespace cubby::os {
 
 // Scripts depend on these numbers: add, never change.
@@ -18,6 +20,18 @@ enum class ExitCode : int {
   kNoDaemon = 9,      // the store's daemon cannot be reached
   kSystem = 10,       // anything else the system refused, such as writing the output
 };
+
+// What the call was about that gave a Status: NotFound, say, means one thing of a store and another
+// of a key.
+enum class Subject {
+  kStore,    // opening a store
+  kEntry,    // an entry of an open store
+  kDaemon,   // asking a store's daemon
+  kServing,  // being a store's daemon
+};
+
+// The one place that turns a Status into an exit code.
+ExitCode ExitCodeFor(const absl::Status& status, Subject subject);
 
 }  // namespace cubby::os
 

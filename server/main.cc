@@ -9,34 +9,7 @@
 #include "server/daemon.h"
 #include "server/options.h"
 
-namespace {
-
 using ::cubby::os::ExitCode;
-
-ExitCode ExitCodeFor(const absl::Status& status) {
-  switch (status.code()) {
-    case absl::StatusCode::kOk:
-      return ExitCode::kOk;
-    case absl::StatusCode::kAlreadyExists:  // the store has a daemon
-      return ExitCode::kNotFound;
-    case absl::StatusCode::kInvalidArgument:
-      return ExitCode::kUsage;
-    case absl::StatusCode::kResourceExhausted:
-      return ExitCode::kFull;
-    case absl::StatusCode::kPermissionDenied:
-      return ExitCode::kPermission;
-    case absl::StatusCode::kUnimplemented:
-      return ExitCode::kIncompatible;
-    case absl::StatusCode::kDeadlineExceeded:
-      return ExitCode::kTimeout;
-    case absl::StatusCode::kDataLoss:
-      return ExitCode::kCorrupt;
-    default:
-      return ExitCode::kSystem;
-  }
-}
-
-}  // namespace
 
 int main(int argc, char** argv) {
   cubby::os::PrepareStandardStreams();
@@ -47,5 +20,5 @@ int main(int argc, char** argv) {
     const std::string line = absl::StrCat("cubbyd: ", ended.message(), "\n");
     std::fputs(line.c_str(), stderr);
   }
-  return static_cast<int>(ExitCodeFor(ended));
+  return static_cast<int>(cubby::os::ExitCodeFor(ended, cubby::os::Subject::kServing));
 }

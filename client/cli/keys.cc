@@ -86,18 +86,14 @@ absl::StatusOr<std::string> ReadValue(const WriteOptions& options, uint64_t max_
 
 ExitCode Write(const StoreOptions& store_options, const WriteOptions& options,
                WriteFunction write) {
-  PutOptions put_options;
-  if (!options.ttl.empty()) {
-    const absl::StatusOr<absl::Duration> ttl = ParseDuration("--ttl", options.ttl);
-    if (!ttl.ok()) return Fail(ttl.status(), Subject::kEntry);
-    put_options.ttl = *ttl;
-  }
+  const absl::StatusOr<PutOptions> put_options = PutOptionsOf(options.ttl);
+  if (!put_options.ok()) return Fail(put_options.status(), Subject::kEntry);
   const auto store = store_options.Open(Mode::kReadWrite);
   if (!store.ok()) return Fail(store.status(), Subject::kStore);
   const absl::StatusOr<std::string> value =
       ReadValue(options, (*store)->geometry().max_value_bytes);
   if (!value.ok()) return Fail(value.status(), Subject::kEntry);
-  const absl::Status status = ((**store).*write)(options.key, *value, put_options).status();
+  const absl::Status status = ((**store).*write)(options.key, *value, *put_options).status();
   if (!status.ok()) return Fail(EntryError(status, options.key), Subject::kEntry);
   return ExitCode::kOk;
 }

@@ -109,18 +109,14 @@ struct LoadOptions {
 };
 
 ExitCode Load(const StoreOptions& store_options, const LoadOptions& options) {
-  PutOptions put_options;
-  if (!options.ttl.empty()) {
-    const absl::StatusOr<absl::Duration> ttl = ParseDuration("--ttl", options.ttl);
-    if (!ttl.ok()) return Fail(ttl.status(), Subject::kEntry);
-    put_options.ttl = *ttl;
-  }
+  const absl::StatusOr<PutOptions> put_options = PutOptionsOf(options.ttl);
+  if (!put_options.ok()) return Fail(put_options.status(), Subject::kEntry);
   const auto store = store_options.Open(Mode::kReadWrite);
   if (!store.ok()) return Fail(store.status(), Subject::kStore);
   uint64_t loaded = 0;
   const absl::Status status = ForEachInputEntry(
       (*store)->geometry(), options.escaped, [&](absl::string_view key, absl::string_view value) {
-        const absl::Status put = (*store)->Put(key, value, put_options).status();
+        const absl::Status put = (*store)->Put(key, value, *put_options).status();
         if (put.ok()) ++loaded;
         return put;
       });

@@ -11,39 +11,6 @@ namespace cubby::cli {
 
 using os::ExitCode;
 
-ExitCode ExitCodeFor(const absl::Status& status, Subject subject) {
-  switch (status.code()) {
-    case absl::StatusCode::kOk:
-      return ExitCode::kOk;
-    case absl::StatusCode::kNotFound:
-      return subject == Subject::kEntry ? ExitCode::kNotFound : ExitCode::kNoStore;
-    case absl::StatusCode::kAlreadyExists:
-    case absl::StatusCode::kAborted:
-      return ExitCode::kNotFound;
-    case absl::StatusCode::kInvalidArgument:
-      return ExitCode::kUsage;
-    case absl::StatusCode::kFailedPrecondition:  // shut down, or no store although it has the name
-      return ExitCode::kNoStore;
-    case absl::StatusCode::kOutOfRange:
-    case absl::StatusCode::kResourceExhausted:
-      return ExitCode::kFull;
-    case absl::StatusCode::kPermissionDenied:
-      return ExitCode::kPermission;
-    case absl::StatusCode::kUnimplemented:
-      return ExitCode::kIncompatible;
-    case absl::StatusCode::kDeadlineExceeded:
-      return ExitCode::kTimeout;
-    case absl::StatusCode::kDataLoss:
-      return ExitCode::kCorrupt;
-    case absl::StatusCode::kUnavailable:  // half made; contended; no answer
-      return subject == Subject::kStore   ? ExitCode::kNoStore
-             : subject == Subject::kEntry ? ExitCode::kTimeout
-                                          : ExitCode::kNoDaemon;
-    default:
-      return ExitCode::kSystem;
-  }
-}
-
 ExitCode Fail(ExitCode code, absl::string_view message) {
   std::string line = absl::StrCat("cubby: ", message);
   for (char& c : line) {

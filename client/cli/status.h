@@ -1,5 +1,4 @@
-// What the command says and returns when something went wrong: the one place that turns a Status
-// into an exit code.
+// What the command says when something went wrong.
 #ifndef CUBBY_CLIENT_CLI_STATUS_H_
 #define CUBBY_CLIENT_CLI_STATUS_H_
 
@@ -9,11 +8,7 @@
 
 namespace cubby::cli {
 
-// What the call was about that gave the Status: NotFound, say, means one thing of a store and
-// another of a key.
-enum class Subject { kStore, kEntry, kDaemon };
-
-os::ExitCode ExitCodeFor(const absl::Status& status, Subject subject);
+using os::Subject;
 
 // Prints "cubby: MESSAGE" to standard error, on one line whatever bytes the message has, and
 // returns the exit code.

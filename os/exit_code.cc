@@ -1,0 +1,46 @@
+#include "os/exit_code.h"
+
+namespace cubby::os {
+
+ExitCode ExitCodeFor(const absl::Status& status, Subject subject) {
+  switch (status.code()) {
+    case absl::StatusCode::kOk:
+      return ExitCode::kOk;
+    case absl::StatusCode::kNotFound:
+      return subject == Subject::kEntry ? ExitCode::kNotFound : ExitCode::kNoStore;
+    case absl::StatusCode::kAlreadyExists:  // the key, or the store's daemon
+    case absl::StatusCode::kAborted:
+      return ExitCode::kNotFound;
+    case absl::StatusCode::kInvalidArgument:
+      return ExitCode::kUsage;
+    case absl::StatusCode::kFailedPrecondition:  // shut down, or no store although it has the name
+      return subject == Subject::kServing ? ExitCode::kSystem : ExitCode::kNoStore;
+    case absl::StatusCode::kOutOfRange:
+    case absl::StatusCode::kResourceExhausted:
+      return ExitCode::kFull;
+    case absl::StatusCode::kPermissionDenied:
+      return ExitCode::kPermission;
+    case absl::StatusCode::kUnimplemented:
+      return ExitCode::kIncompatible;
+    case absl::StatusCode::kDeadlineExceeded:
+      return ExitCode::kTimeout;
+    case absl::StatusCode::kDataLoss:
+      return ExitCode::kCorrupt;
+    case absl::StatusCode::kUnavailable:  // half made; contended; no answer
+      switch (subject) {
+        case Subject::kStore:
+          return ExitCode::kNoStore;
+        case Subject::kEntry:
+          return ExitCode::kTimeout;
+        case Subject::kDaemon:
+          return ExitCode::kNoDaemon;
+        case Subject::kServing:
+          return ExitCode::kSystem;
+      }
+      return ExitCode::kSystem;
+    default:
+      return ExitCode::kSystem;
+  }
+}
+
+}  // namespace cubby::os
