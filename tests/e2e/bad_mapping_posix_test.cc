@@ -96,12 +96,14 @@ TEST_F(BadMappingTest, AnotherUsersMappingIsNotBelieved) {
 
 // args: the user to become, then a command line.
 CUBBY_CHILD(AsUser) {
+  // Opened before: that user may not be able to reach the folder the program lies in.
+  const int program = open(args[1].c_str(), O_RDONLY | O_CLOEXEC);
   const auto uid = static_cast<uid_t>(std::stoul(args[0]));
-  if (setgid(uid) != 0 || setuid(uid) != 0) return 99;
+  if (program < 0 || setgid(uid) != 0 || setuid(uid) != 0) return 99;
   std::vector<char*> argv;
   for (size_t i = 1; i < args.size(); ++i) argv.push_back(const_cast<char*>(args[i].c_str()));
   argv.push_back(nullptr);
-  execv(argv[0], argv.data());
+  fexecve(program, argv.data(), environ);
   return 98;
 }
 

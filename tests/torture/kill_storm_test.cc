@@ -16,6 +16,8 @@
 #include <thread>
 #include <vector>
 
+#include "absl/cleanup/cleanup.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
@@ -38,6 +40,7 @@ constexpr uint64_t kDeleted = 1;    // in a note: the operation is a delete
 
 // What the victim is at. A note is [ number : 63 | deleted : 1 ]; 0: nothing yet.
 struct Notes {
+  std::atomic<uint64_t> next_number[kVictimKeys];
   std::atomic<uint64_t> begun[kVictimKeys];
   std::atomic<uint64_t> done[kVictimKeys];
 };
@@ -56,7 +59,7 @@ CUBBY_CHILD(Victim) {
   for (;;) {
     const int i = static_cast<int>(random() % kVictimKeys);
     const std::string key = VictimKey(i);
-    const uint64_t number = (notes->begun[i].load() >> 1) + 1;
+    const uint64_t number = notes->next_number[i].fetch_add(1) + 1;
     const bool remove = number > 1 && random() % 4 == 0;
     const uint64_t note = number << 1 | (remove ? kDeleted : 0);
     const std::string value = test::CheckedValue(key, number, kMaxValue);
@@ -115,23 +118,22 @@ CUBBY_CHILD(Bystander) {
 
 class KillStormTest : public test::DaemonFixture {
  protected:
-  // Whether key `i` is as one of its two notes says; what it is instead, if not.
-  std::string JudgeKey(const Store& store, const Notes& notes, int i) {
-    const uint64_t begun = notes.begun[i].load();
-    const uint64_t done = notes.done[i].load();
+  // Which of its two notes key `i` is as; what it is instead, if neither.
+  static absl::StatusOr<uint64_t> NoteOf(const Store& store, const Notes& notes, int i) {
     const auto absent = [](uint64_t note) { return note == 0 || (note & kDeleted) != 0; };
     std::string value;
     const absl::Status status = store.Get(VictimKey(i), &value).status();
-    if (absl::IsNotFound(status)) {
-      return absent(begun) || absent(done) ? "" : absl::StrCat("lost after ", done);
-    }
-    if (!status.ok()) return std::string(status.message());
     uint64_t number = 0;
-    if (!test::IsCheckedValue(VictimKey(i), value, &number)) return "torn";
-    for (const uint64_t note : {begun, done}) {
-      if (!absent(note) && note >> 1 == number) return "";
+    if (status.ok() && !test::IsCheckedValue(VictimKey(i), value, &number)) {
+      return absl::DataLossError("torn");
     }
-    return absl::StrCat("holds ", number, ", noted ", done >> 1, " done, ", begun >> 1, " begun");
+    if (!status.ok() && !absl::IsNotFound(status)) return status;
+    for (const uint64_t note : {notes.begun[i].load(), notes.done[i].load()}) {
+      if (status.ok() ? !absent(note) && note >> 1 == number : absent(note)) return note;
+    }
+    return absl::DataLossError(absl::StrCat(status.ok() ? absl::StrCat("holds ", number) : "absent",
+                                            ", noted ", notes.done[i].load() >> 1, " done, ",
+                                            notes.begun[i].load() >> 1, " begun"));
   }
 };
 
@@ -142,6 +144,7 @@ TEST_F(KillStormTest, NothingIsLostTornOrStuck) {
   const std::string notes_name = test::UniqueStoreName("notes");
   absl::StatusOr<os::Mapping> mapping = os::Mapping::Create(notes_name, sizeof(Notes), 0600);
   ASSERT_TRUE(mapping.ok()) << mapping.status();
+  absl::Cleanup remove_notes = [&] { EXPECT_TRUE(os::Mapping::Remove(notes_name).ok()); };
   auto* notes = reinterpret_cast<Notes*>(mapping->data());
   OpenOptions read_only;
   read_only.mode = Mode::kReadOnly;
@@ -178,8 +181,12 @@ TEST_F(KillStormTest, NothingIsLostTornOrStuck) {
     ASSERT_EQ(ended.exit_code, 137) << ended.err;
 
     for (int i = 0; i < kVictimKeys; ++i) {  // before anybody has mended anything
-      ASSERT_EQ(JudgeKey(**reader, *notes, i), "")
-          << "key " << i << ", kill " << kill << ", seed " << seed;
+      const absl::StatusOr<uint64_t> note = NoteOf(**reader, *notes, i);
+      ASSERT_TRUE(note.ok()) << note.status() << ", key " << i << ", kill " << kill << ", seed "
+                             << seed;
+      // It was seen, so it stays.
+      notes->begun[i] = *note;
+      notes->done[i] = *note;
     }
     const uint64_t before = os::BootNanos();
     const std::string key = OtherKey(kill % kOtherKeys);
@@ -187,7 +194,9 @@ TEST_F(KillStormTest, NothingIsLostTornOrStuck) {
     next_put_ms.push_back(static_cast<double>(os::BootNanos() - before) / 1e6);
     ASSERT_TRUE(put.ok()) << put << ", kill " << kill;
     for (int i = 0; i < kVictimKeys; ++i) {
-      ASSERT_EQ(JudgeKey(**heir, *notes, i), "") << "key " << i << ", kill " << kill << ", mended";
+      const absl::StatusOr<uint64_t> note = NoteOf(**heir, *notes, i);
+      ASSERT_TRUE(note.ok()) << note.status() << ", key " << i << ", mended after kill " << kill
+                             << ", seed " << seed;
     }
   }
 
@@ -206,7 +215,6 @@ TEST_F(KillStormTest, NothingIsLostTornOrStuck) {
       kills, static_cast<unsigned long long>(stats.lock_takeovers),
       static_cast<unsigned long long>(stats.mends), next_put_ms[next_put_ms.size() / 2],
       next_put_ms[next_put_ms.size() * 99 / 100], next_put_ms.back());
-  EXPECT_TRUE(os::Mapping::Remove(notes_name).ok());
 }
 
 }  // namespace
