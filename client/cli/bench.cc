@@ -5,6 +5,7 @@
 // and not the list of keys.
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdint>
 #include <memory>
 #include <random>
@@ -151,6 +152,7 @@ Tally RunThreads(const Store& store, const ShuffledKeys& keys, int threads,
                  std::chrono::duration<double> duration, bool timed) {
   std::vector<Tally> tallies(threads);
   std::vector<std::thread> running;
+  running.reserve(threads);
   for (int i = 0; i < threads; ++i) {
     running.emplace_back([&, i] {
       Reader reader(store, keys, keys.size() * i / threads);
@@ -183,7 +185,7 @@ struct Latency {
 ExitCode Print(const BenchOptions& options, uint64_t keys, const Tally& timed, const Tally& untimed,
                double ns_per_tick) {
   const auto ns = [ns_per_tick](uint64_t ticks) {
-    return static_cast<uint64_t>(static_cast<double>(ticks) * ns_per_tick + 0.5);
+    return static_cast<uint64_t>(std::llround(static_cast<double>(ticks) * ns_per_tick));
   };
   const Latency latencies[] = {
       {"p50", "p50_ns", ns(timed.ticks.Percentile(0.5))},

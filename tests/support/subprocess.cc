@@ -165,7 +165,8 @@ std::string ProgramPath(absl::string_view program) {
   namespace fs = std::filesystem;
   std::vector<fs::path> folders;
   if (const char* listed = std::getenv("CUBBY_PROGRAM_DIRS")) {
-    for (absl::string_view folder : absl::StrSplit(listed, kPathListSeparator, absl::SkipEmpty())) {
+    for (absl::string_view folder :
+         absl::StrSplit(listed, PathListSeparator(), absl::SkipEmpty())) {
       folders.emplace_back(std::string(folder));
     }
   }
@@ -175,7 +176,7 @@ std::string ProgramPath(absl::string_view program) {
     folders.push_back(above / "client");
     folders.push_back(above / "server");
   }
-  const std::string file = absl::StrCat(program, kProgramSuffix);
+  const std::string file = absl::StrCat(program, ProgramSuffix());
   for (const fs::path& folder : folders) {
     std::error_code ignored;
     if (fs::is_regular_file(folder / file, ignored)) return (folder / file).string();

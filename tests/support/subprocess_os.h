@@ -62,9 +62,9 @@ class OsProcess {
 };
 
 // What parts the folders in a list of them: ':' or ';'.
-extern const char kPathListSeparator;
+char PathListSeparator();
 // What the names of programs end in: "" or ".exe".
-extern const absl::string_view kProgramSuffix;
+absl::string_view ProgramSuffix();
 
 }  // namespace cubby::test
 

@@ -21,8 +21,6 @@
 #include "os/errors.h"
 #include "tests/support/subprocess_os.h"
 
-extern char** environ;
-
 namespace cubby::test {
 namespace {
 
@@ -42,6 +40,7 @@ std::vector<std::string> EnvironmentWith(
 
 std::vector<char*> Pointers(const std::vector<std::string>& strings) {
   std::vector<char*> pointers;
+  pointers.reserve(strings.size() + 1);
   for (const std::string& string : strings) pointers.push_back(const_cast<char*>(string.c_str()));
   pointers.push_back(nullptr);
   return pointers;
@@ -103,8 +102,8 @@ class PosixProcess final : public OsProcess {
 
 }  // namespace
 
-const char kPathListSeparator = ':';
-const absl::string_view kProgramSuffix = "";
+char PathListSeparator() { return ':'; }
+absl::string_view ProgramSuffix() { return ""; }
 
 PipeEnd::~PipeEnd() {
   if (handle_ != kNone) close(static_cast<int>(handle_));

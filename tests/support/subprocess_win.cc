@@ -140,8 +140,8 @@ class WindowsProcess final : public OsProcess {
 
 }  // namespace
 
-const char kPathListSeparator = ';';
-const absl::string_view kProgramSuffix = ".exe";
+char PathListSeparator() { return ';'; }
+absl::string_view ProgramSuffix() { return ".exe"; }
 
 PipeEnd::~PipeEnd() {
   if (handle_ != kNone) CloseHandle(ToHandle(handle_));

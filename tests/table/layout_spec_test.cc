@@ -65,10 +65,10 @@ TEST(LayoutSpecTest, EveryEntryIsFoundByTheNumbersOfTheSpecification) {
     options.ways = ways;
     options.extent_pool_bytes = 64 * 400;
     TableBuffer buffer(options);
-    for (int i = 0; i < 50; ++i) {
+    for (size_t i = 0; i < 50; ++i) {
       ASSERT_TRUE(buffer.Put(absl::StrCat("key", i), std::string(i * 3, 'v')).ok()) << i;
     }
-    for (int i = 0; i < 50; ++i) {
+    for (size_t i = 0; i < 50; ++i) {
       EXPECT_EQ(ReadBySpec(buffer.memory(), absl::StrCat("key", i)), std::string(i * 3, 'v'));
     }
     EXPECT_EQ(ReadBySpec(buffer.memory(), "absent"), std::nullopt);
