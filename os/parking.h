@@ -18,7 +18,7 @@ class Parking {
 
   Parking(Parking&& other) noexcept;
   Parking& operator=(Parking&&) = delete;
-  ~Parking();
+  ~Parking();  // NOLINT(performance-trivially-destructible): on Windows it closes the event
 
   // Sleeps while the low half of *word equals the low half of `expected`, until somebody wakes it
   // or `timeout` has passed. May wake for no reason. `word` must lie in a mapping open for writing.

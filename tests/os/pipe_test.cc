@@ -139,13 +139,14 @@ TEST_F(PipeTest, RequestsOfManyClientsDoNotMix) {
   ASSERT_TRUE(server);
   EchoServer serving(server.get());
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([this, t] {
       for (int i = 0; i < 100; ++i) {
         auto client = MakeClient();
         ASSERT_TRUE(client);
         const std::string sent =
-            absl::StrCat(client->session(), " ", std::string(40 * i, 'a' + t), i, ";");
+            absl::StrCat(client->session(), " ", std::string(size_t{40} * i, 'a' + t), i, ";");
         ASSERT_TRUE(client->Send(sent, kLong).ok());
         auto received = ReceiveAll(client.get(), sent.size());
         ASSERT_TRUE(received.ok()) << received.status();

@@ -129,7 +129,8 @@ TEST_F(CheckerTest, SurvivesHostileWordsInTheFixedPart) {
   for (size_t at = sizeof(Header); at < offsetof(FixedPart, incarnations); at += 4) {
     for (uint32_t bad : {0u, 1u, 7u, 0x7fffffffu, 0xfffffffeu, 0xffffffffu}) {
       TableBuffer buffer(TinyOptions());
-      for (int i = 0; i < 5; ++i) (void)buffer.Put(absl::StrCat(i), std::string(i * 20, 'v'));
+      for (int i = 0; i < 5; ++i)
+        (void)buffer.Put(absl::StrCat(i), std::string(size_t{20} * i, 'v'));
       std::memcpy(buffer.memory() + at, &bad, sizeof(bad));
       Check(buffer.table());
       for (int i = 0; i < 8; ++i) {
@@ -147,7 +148,8 @@ TEST_F(CheckerTest, SurvivesRandomBytes) {
   uint64_t state = seed;
   for (int round = 0; round < 2000; ++round) {
     TableBuffer buffer(TinyOptions());
-    for (int i = 0; i < 10; ++i) (void)buffer.Put(absl::StrCat(i), std::string(i * 20, 'v'));
+    for (int i = 0; i < 10; ++i)
+      (void)buffer.Put(absl::StrCat(i), std::string(size_t{20} * i, 'v'));
     for (int flips = 0; flips < 20; ++flips) {
       state = state * 6364136223846793005u + 1442695040888963407u;
       const uint64_t at =
@@ -157,7 +159,7 @@ TEST_F(CheckerTest, SurvivesRandomBytes) {
     Check(buffer.table());
     for (int i = 0; i < 10; ++i) {
       buffer.Get(absl::StrCat(i));
-      (void)buffer.Put(absl::StrCat(i), std::string(i * 30, 'w'));
+      (void)buffer.Put(absl::StrCat(i), std::string(size_t{30} * i, 'w'));
       (void)buffer.Delete(absl::StrCat(i));
     }
   }

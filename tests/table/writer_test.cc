@@ -159,7 +159,7 @@ TEST(WriterTest, ExpiredEntriesAreAbsentAndSweptOnce) {
 TEST(WriterTest, ClearRemovesEverythingWithItsExtents) {
   TableBuffer buffer(TinyOptions());
   for (int i = 0; i < 8; ++i) {
-    ASSERT_TRUE(buffer.Put(absl::StrCat(i), std::string(i * 13, 'x')).ok()) << i;
+    ASSERT_TRUE(buffer.Put(absl::StrCat(i), std::string(size_t{13} * i, 'x')).ok()) << i;
   }
   Sweep sweep(buffer.table(), /*everything=*/true);
   while (!sweep.done()) ASSERT_TRUE(sweep.Step(1).ok());
