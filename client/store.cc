@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/base/optimization.h"
 #include "absl/strings/str_cat.h"
 #include "os/clock.h"
 #include "os/mapping.h"
@@ -69,7 +70,6 @@ Geometry PublicGeometry(const table::Geometry& from) {
 }
 
 absl::Duration TimeLeft(uint64_t expiry_ns) {
-  if (expiry_ns == 0) return absl::InfiniteDuration();
   const uint64_t now = os::BootNanos();
   return absl::Nanoseconds(expiry_ns > now ? static_cast<int64_t>(expiry_ns - now) : 0);
 }
@@ -78,7 +78,7 @@ Entry EntryOf(size_t value_bytes, uint64_t revision, uint64_t expiry_ns) {
   Entry entry;
   entry.value_bytes = value_bytes;
   entry.revision = revision;
-  entry.ttl = TimeLeft(expiry_ns);
+  if (expiry_ns != 0) entry.ttl = TimeLeft(expiry_ns);
   return entry;
 }
 
@@ -138,13 +138,15 @@ struct Store::Impl {
     table::Found found;
     const table::Outcome outcome = reader.Get(key, sink, &found);
     absl::Status readable = CheckReadable();
-    if (!readable.ok()) return readable;
+    if (ABSL_PREDICT_FALSE(!readable.ok())) return readable;
+    if (ABSL_PREDICT_TRUE(outcome == table::Outcome::kFound)) {
+      return EntryOf(found.value_bytes, found.revision, found.expiry_ns);
+    }
     if (outcome == table::Outcome::kTooSmall) {
       return absl::OutOfRangeError(
           absl::StrCat("the value has ", found.value_bytes, " bytes, more than the buffer"));
     }
-    if (outcome != table::Outcome::kFound) return FromOutcome(outcome);
-    return EntryOf(found.value_bytes, found.revision, found.expiry_ns);
+    return FromOutcome(outcome);
   }
 
   // Runs `operation` as the store's one writer.

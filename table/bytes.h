@@ -100,6 +100,13 @@ inline void CopyToShared(char* shared, const char* from, size_t bytes) {
 // them, equal those at `own`.
 inline bool EqualsShared(const char* shared, const char* own, size_t bytes) {
   uint64_t word;
+#if defined(CUBBY_TABLE_X86_COPY)
+  for (; bytes >= 16; bytes -= 16, own += 16, shared += 16) {
+    const __m128i same = _mm_cmpeq_epi8(LoadShared16(shared),
+                                        _mm_loadu_si128(reinterpret_cast<const __m128i*>(own)));
+    if (_mm_movemask_epi8(same) != 0xffff) return false;
+  }
+#endif
   for (; bytes >= 8; bytes -= 8, own += 8, shared += 8) {
     std::memcpy(&word, own, 8);
     if (WordAt(shared).load(std::memory_order_relaxed) != word) return false;

@@ -12,49 +12,19 @@
 namespace cubby::table {
 namespace {
 
-// Whether an entry of `revision` was committed no later than the commit that `word0` is of. The
-// difference is taken modulo 2^48. An entry 2^47 commits older than its bucket's last one looks
-// uncommitted: it is confirmed by an unchanged word0 instead. An uncommitted one cannot look
-// committed: it would have to be 2^47 commits newer than a word0 of the same call.
-bool CommittedBy(uint64_t word0, uint64_t revision) {
-  return (((word0 >> 16) - revision) & (uint64_t{1} << 47)) == 0;
-}
-
-void Prefetch(const void* address) { __builtin_prefetch(address, 0, 3); }
+inline void Prefetch(const void* address) { __builtin_prefetch(address, 0, 3); }
 
 }  // namespace
-
-uint32_t MatchTags(const BucketHead& head, uint16_t tag) {
-#if defined(CUBBY_TABLE_X86_COPY)
-  const auto* tags = reinterpret_cast<const char*>(head.tags);
-  const __m128i wanted = _mm_set1_epi16(static_cast<int16_t>(tag));
-  const __m128i low = _mm_cmpeq_epi16(LoadShared16(tags), wanted);
-  const __m128i high = _mm_cmpeq_epi16(LoadShared16(tags + 16), wanted);
-  return static_cast<uint32_t>(_mm_movemask_epi8(_mm_packs_epi16(low, high)));
-#else
-  uint32_t matches = 0;
-  for (uint32_t way = 0; way < kMaxWays; ++way) {
-    matches |= uint32_t{head.tags[way].load(std::memory_order_relaxed) == tag} << way;
-  }
-  return matches;
-#endif
-}
 
 Look DamagedUnlessDisturbed(const BucketHead& head, uint64_t word0) {
   std::atomic_thread_fence(std::memory_order_acquire);
   return head.word0.load(std::memory_order_relaxed) == word0 ? Look::kDamaged : Look::kDisturbed;
 }
 
-Look CopyValue(const Table& table, const SlotHead& slot, uint64_t sequence,
-               const SlotLengths& lengths, char* to) {
+Look CopyChain(const Table& table, uint32_t index, uint64_t sequence, uint32_t value_bytes,
+               char* to) {
   const Geometry& geometry = table.geometry();
-  const char* inline_value = SlotBytes(slot) + RoundUp8(lengths.key_bytes);
-  if (!lengths.in_extents) {
-    CopyFromShared(to, inline_value, lengths.value_bytes);
-    return Look::kWhole;
-  }
-  auto index = static_cast<uint32_t>(WordAt(inline_value).load(std::memory_order_relaxed));
-  for (uint32_t left = lengths.value_bytes; left != 0;) {
+  for (uint32_t left = value_bytes; left != 0;) {
     if (index >= geometry.extent_count) return Look::kDamaged;
     const ExtentHead& extent = table.extent(index);
     // Acquire: the bytes copied next are at least as new as this sequence.
@@ -70,17 +40,6 @@ Look CopyValue(const Table& table, const SlotHead& slot, uint64_t sequence,
     left -= bytes;
   }
   return Look::kWhole;
-}
-
-Look Confirm(const BucketHead& head, uint64_t word0, const SlotHead& slot, uint64_t sequence) {
-  // Acquire fence: as in CopyValue, for the slot's own bytes.
-  std::atomic_thread_fence(std::memory_order_acquire);
-  if (ABSL_PREDICT_FALSE(!CommittedBy(word0, sequence >> 1)) &&
-      head.word0.load(std::memory_order_relaxed) != word0) {
-    return Look::kDisturbed;
-  }
-  return slot.sequence.load(std::memory_order_relaxed) == sequence ? Look::kWhole
-                                                                   : Look::kDisturbed;
 }
 
 template <typename Sink>

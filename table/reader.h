@@ -21,11 +21,14 @@
 #ifndef CUBBY_TABLE_READER_H_
 #define CUBBY_TABLE_READER_H_
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 
+#include "absl/base/optimization.h"
 #include "absl/strings/string_view.h"
+#include "table/bytes.h"
 #include "table/table.h"
 
 namespace cubby::table {
@@ -88,19 +91,61 @@ enum class Look {
 
 // The value of a slot whose sequence and lengths were loaded before: copies it to `to`. Returns
 // kWhole if every extent belongs to that sequence; does not check the slot's own.
-Look CopyValue(const Table& table, const SlotHead& slot, uint64_t sequence,
-               const SlotLengths& lengths, char* to);
+Look CopyChain(const Table& table, uint32_t first, uint64_t sequence, uint32_t value_bytes,
+               char* to);
+inline Look CopyValue(const Table& table, const SlotHead& slot, uint64_t sequence,
+                      const SlotLengths& lengths, char* to) {
+  const char* value = SlotBytes(slot) + RoundUp8(lengths.key_bytes);
+  if (ABSL_PREDICT_FALSE(lengths.in_extents)) {
+    const auto first = static_cast<uint32_t>(WordAt(value).load(std::memory_order_relaxed));
+    return CopyChain(table, first, sequence, lengths.value_bytes, to);
+  }
+  CopyFromShared(to, value, lengths.value_bytes);
+  return Look::kWhole;
+}
+
+// Whether an entry of `revision` was committed no later than the commit that `word0` is of. The
+// difference is taken modulo 2^48. An entry 2^47 commits older than its bucket's last one looks
+// uncommitted: it is confirmed by an unchanged word0 instead. An uncommitted one cannot look
+// committed: it would have to be 2^47 commits newer than a word0 of the same call.
+inline bool CommittedBy(uint64_t word0, uint64_t revision) {
+  return (((word0 >> 16) - revision) & (uint64_t{1} << 47)) == 0;
+}
 
 // After copying: whether what was read of `slot` while its sequence was `sequence` is the entry
 // that was live there when `word0` was loaded from `head`, before any of it: kWhole, or kDisturbed.
-Look Confirm(const BucketHead& head, uint64_t word0, const SlotHead& slot, uint64_t sequence);
+inline Look Confirm(const BucketHead& head, uint64_t word0, const SlotHead& slot,
+                    uint64_t sequence) {
+  // Acquire fence: as in CopyValue, for the slot's own bytes.
+  std::atomic_thread_fence(std::memory_order_acquire);
+  if (ABSL_PREDICT_FALSE(!CommittedBy(word0, sequence >> 1)) &&
+      head.word0.load(std::memory_order_relaxed) != word0) {
+    return Look::kDisturbed;
+  }
+  return slot.sequence.load(std::memory_order_relaxed) == sequence ? Look::kWhole
+                                                                   : Look::kDisturbed;
+}
 
 // For bytes that no writer leaves in a live way: kDamaged if word0 still is `word0`, so that the
 // way was live all the while, else kDisturbed.
 Look DamagedUnlessDisturbed(const BucketHead& head, uint64_t word0);
 
 // A bit for each way whose tag is `tag`, live or not.
-uint32_t MatchTags(const BucketHead& head, uint16_t tag);
+inline uint32_t MatchTags(const BucketHead& head, uint16_t tag) {
+#if defined(CUBBY_TABLE_X86_COPY)
+  const auto* tags = reinterpret_cast<const char*>(head.tags);
+  const __m128i wanted = _mm_set1_epi16(static_cast<int16_t>(tag));
+  const __m128i low = _mm_cmpeq_epi16(LoadShared16(tags), wanted);
+  const __m128i high = _mm_cmpeq_epi16(LoadShared16(tags + 16), wanted);
+  return static_cast<uint32_t>(_mm_movemask_epi8(_mm_packs_epi16(low, high)));
+#else
+  uint32_t matches = 0;
+  for (uint32_t way = 0; way < kMaxWays; ++way) {
+    matches |= uint32_t{head.tags[way].load(std::memory_order_relaxed) == tag} << way;
+  }
+  return matches;
+#endif
+}
 
 }  // namespace cubby::table
 
