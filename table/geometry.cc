@@ -100,11 +100,11 @@ absl::StatusOr<Geometry> PlanGeometry(const GeometryOptions& options) {
   uint64_t extents;
   if (options.extent_pool_bytes.has_value()) {
     extents = *options.extent_pool_bytes / geometry.extent_bytes;
-    if (extents < least) {
+    if (extents < least || extents == 1) {  // a queue of one could give nothing out
       return absl::InvalidArgumentError(absl::StrCat(
           "an extent pool of ", *options.extent_pool_bytes, " bytes is too small for values of ",
-          geometry.max_value_bytes, " bytes: allow at least ", least * geometry.extent_bytes,
-          ", or lower the largest value"));
+          geometry.max_value_bytes, " bytes: allow at least ",
+          std::max<uint64_t>(least, 2) * geometry.extent_bytes, ", or lower the largest value"));
     }
   } else {
     const uint64_t buckets_bytes = geometry.bucket_count * geometry.bucket_bytes;

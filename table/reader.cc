@@ -101,7 +101,14 @@ Outcome Reader::Get(absl::string_view key, const Sink& sink, Found* found) const
     switch (look) {
       case Look::kWhole:
       case Look::kTooSmall:
-        if (found->expiry_ns != 0 && os::BootNanos() >= found->expiry_ns) return Outcome::kNotFound;
+        if (found->expiry_ns != 0 && os::BootNanos() >= found->expiry_ns) {
+          // Absent only if it still was the key's entry when its time had come: it may have been
+          // put again before that.
+          std::atomic_thread_fence(std::memory_order_acquire);
+          if (head.word0.load(std::memory_order_relaxed) == word0) return Outcome::kNotFound;
+          ++disturbed;
+          continue;
+        }
         return look == Look::kWhole ? Outcome::kFound : Outcome::kTooSmall;
       case Look::kDamaged:
         return Outcome::kDamaged;

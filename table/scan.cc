@@ -41,8 +41,14 @@ Outcome ScanBucket(const Table& table, uint64_t bucket, std::vector<ScannedEntry
       if (count == entries->size()) entries->emplace_back();
       ScannedEntry& entry = (*entries)[count];
       look = ScanWay(table, head, word0, table.slot(bucket, way), &entry);
-      const bool expired = entry.expiry_ns != 0 && os::BootNanos() >= entry.expiry_ns;
-      if (!expired) ++count;
+      if (look != Look::kWhole) break;
+      if (entry.expiry_ns == 0 || os::BootNanos() < entry.expiry_ns) {
+        ++count;
+        continue;
+      }
+      // As in a get: left out only if it was not put again before its time had come.
+      std::atomic_thread_fence(std::memory_order_acquire);
+      if (head.word0.load(std::memory_order_relaxed) != word0) look = Look::kDisturbed;
     }
     if (look == Look::kDamaged) return Outcome::kDamaged;
     if (look != Look::kWhole) continue;
