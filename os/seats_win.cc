@@ -143,6 +143,9 @@ class WindowsSeats final : public Seats {
       case WAIT_OBJECT_0:
       case WAIT_ABANDONED:
         ReleaseMutex(mutex);
+        // The threads of a process do not die all at once: the one that writes may outlive the one
+        // that keeps its seat by some instructions.
+        Sleep(1);
         return false;
       default:
         return true;

@@ -27,6 +27,12 @@ uint64_t WordOf(uint32_t seat, uint32_t incarnation) {
   return uint64_t{incarnation} << 32 | (seat + 1);
 }
 
+absl::Status HeldByOthers(absl::Duration timeout) {
+  return absl::DeadlineExceededError(absl::StrCat("other writers held the store's lock for all of ",
+                                                  absl::FormatDuration(timeout),
+                                                  ": try again, or allow more time"));
+}
+
 void Pause() {
 #if defined(__x86_64__)
   _mm_pause();
@@ -104,18 +110,17 @@ absl::Status WriterLock::AcquireContended(absl::Duration timeout) {
     // Others may be asleep still, so the woken keeps the waiters bit: one needless wake-up against
     // a lost one.
     if (Spin(self_ | kWaiters)) return absl::OkStatus();
-    uint64_t word = words_->word.load(std::memory_order_relaxed);
-    if (word == 0) continue;
-    if ((word & kWaiters) == 0) {
-      if (!words_->word.compare_exchange_weak(word, word | kWaiters, std::memory_order_relaxed)) {
-        continue;
-      }
-      word |= kWaiters;
-    }
-
     const absl::Duration now = absl::Nanoseconds(BootNanos());
     const absl::Duration left = timeout - (now - started);
     const bool last_look = left <= absl::ZeroDuration();
+    uint64_t word = words_->word.load(std::memory_order_relaxed);
+    if (word == 0 ||
+        ((word & kWaiters) == 0 &&
+         !words_->word.compare_exchange_strong(word, word | kWaiters, std::memory_order_relaxed))) {
+      if (last_look) return HeldByOthers(timeout);
+      continue;  // it changes hands right now
+    }
+    word |= kWaiters;
     if (word != watched) {
       watched = word;
       watched_since = now;
@@ -134,11 +139,7 @@ absl::Status WriterLock::AcquireContended(absl::Duration timeout) {
         }
         continue;
       }
-      if (last_look) {
-        return absl::DeadlineExceededError(
-            absl::StrCat("another writer held the store's lock for all of ",
-                         absl::FormatDuration(timeout), ": try again, or allow more time"));
-      }
+      if (last_look) return HeldByOthers(timeout);
       watched_since = now;  // alive: do not ask again before another kProbeAfter
     }
     parking_.Wait(words_->word, word, left < kProbeAfter ? left : kProbeAfter);

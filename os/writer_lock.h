@@ -12,13 +12,11 @@
 //
 // Rules:
 // - One WriterLock per open store. Threads may share it: between Acquire() and Release() the caller
-// owns the lock,
-//   whichever thread it is. Not recursive.
+//   owns the lock, whichever thread it is. Not recursive.
 // - Never stolen from the living: with a live owner, Acquire() waits until its deadline, then
-// DeadlineExceeded.
+//   DeadlineExceeded.
 // - A kill at any instruction leaves the word free or naming the dead owner. What that owner left
-// half done in the table is
-//   mended by the next one (table/recovery.h).
+//   half done in the table is mended by the next one (table/recovery.h).
 // - In a fork's child Acquire() gives FailedPrecondition.
 #ifndef CUBBY_OS_WRITER_LOCK_H_
 #define CUBBY_OS_WRITER_LOCK_H_
