@@ -1,11 +1,13 @@
 #include "client/store.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
 #include "absl/base/optimization.h"
 #include "absl/strings/str_cat.h"
 #include "os/clock.h"
+#include "os/deadline.h"
 #include "os/mapping.h"
 #include "os/seats.h"
 #include "os/store_name.h"
@@ -27,13 +29,15 @@ absl::Status About(absl::string_view name, const absl::Status& status) {
   return absl::Status(status.code(), absl::StrCat("store '", name, "': ", status.message()));
 }
 
-// Opening says NotFound for the name's absence only, in words that help.
+// Opening says NotFound for the store's absence only, in words that help.
+absl::Status NoStore(absl::string_view name) {
+  return absl::NotFoundError(
+      absl::StrCat("no store '", name, "': start one with cubbyd --store ", name));
+}
+
 absl::StatusOr<os::Mapping> OpenMapping(absl::string_view name, os::Access access) {
   absl::StatusOr<os::Mapping> mapping = os::Mapping::Open(name, access);
-  if (absl::IsNotFound(mapping.status())) {
-    return absl::NotFoundError(
-        absl::StrCat("no store '", name, "': start one with cubbyd --store ", name));
-  }
+  if (absl::IsNotFound(mapping.status())) return NoStore(name);
   if (!mapping.ok()) return About(name, mapping.status());
   return mapping;
 }
@@ -71,7 +75,9 @@ Geometry PublicGeometry(const table::Geometry& from) {
 
 absl::Duration TimeLeft(uint64_t expiry_ns) {
   const uint64_t now = os::BootNanos();
-  return absl::Nanoseconds(expiry_ns > now ? static_cast<int64_t>(expiry_ns - now) : 0);
+  // The bytes are anybody's, and may say any time.
+  const uint64_t left = std::min<uint64_t>(expiry_ns > now ? expiry_ns - now : 0, INT64_MAX);
+  return absl::Nanoseconds(static_cast<int64_t>(left));
 }
 
 Entry EntryOf(size_t value_bytes, uint64_t revision, uint64_t expiry_ns) {
@@ -82,16 +88,12 @@ Entry EntryOf(size_t value_bytes, uint64_t revision, uint64_t expiry_ns) {
   return entry;
 }
 
-absl::StatusOr<uint64_t> ExpiryOf(absl::Duration ttl) {
-  if (ttl == absl::InfiniteDuration()) return 0;
-  if (ttl < absl::Nanoseconds(1)) {
-    return absl::InvalidArgumentError(absl::StrCat("a ttl of ", absl::FormatDuration(ttl),
-                                                   " is over before it begins: use 1ns or more"));
-  }
-  const uint64_t now = os::BootNanos();
-  const absl::Duration longest = absl::Nanoseconds(INT64_MAX) - absl::Nanoseconds(now);
-  if (ttl >= longest) return 0;  // 292 years
-  return now + static_cast<uint64_t>(absl::ToInt64Nanoseconds(ttl));
+// The moment at which a ttl that begins now is over, wherever between its steps the clock is; 0 for
+// one of more than 292 years.
+uint64_t ExpiryOf(absl::Duration ttl) {
+  const absl::Duration now = absl::Nanoseconds(os::BootNanos() + os::BootStepNanos());
+  if (ttl >= absl::Nanoseconds(INT64_MAX) - now) return 0;
+  return static_cast<uint64_t>(absl::ToInt64Nanoseconds(now + ttl));
 }
 
 }  // namespace
@@ -104,19 +106,24 @@ struct Store::Impl {
         reader(table),
         geometry(PublicGeometry(validated)) {}
 
-  // OK while the store serves readers. One load of a line that is almost never written.
-  absl::Status CheckReadable() const {
-    const uint64_t state = table.fixed().state.state.load(std::memory_order_acquire);
-    switch (static_cast<table::State>(state & 0xff)) {
-      case table::State::kServing:
-      case table::State::kSealed:
-        return absl::OkStatus();
-      case table::State::kPoisoned:
-        return absl::DataLossError(absl::StrCat("store '", name, "' is damaged: run cubby check"));
-      default:
-        return absl::FailedPreconditionError(
-            absl::StrCat("store '", name, "' was shut down: open it again"));
+  table::State State() const {
+    return static_cast<table::State>(table.fixed().state.state.load(std::memory_order_acquire) &
+                                     0xff);
+  }
+
+  // True while what readers find is the store's. One load of a line that is almost never written.
+  bool Readable() const {
+    const table::State state = State();
+    return state == table::State::kServing || state == table::State::kSealed;
+  }
+
+  // Why the store is not readable.
+  absl::Status Unreadable() const {
+    if (State() == table::State::kPoisoned) {
+      return absl::DataLossError(absl::StrCat("store '", name, "' is damaged: run cubby check"));
     }
+    return absl::FailedPreconditionError(
+        absl::StrCat("store '", name, "' was shut down: open it again"));
   }
 
   absl::Status FromOutcome(table::Outcome outcome) const {
@@ -137,8 +144,7 @@ struct Store::Impl {
   absl::StatusOr<Entry> Get(absl::string_view key, const Sink& sink) const {
     table::Found found;
     const table::Outcome outcome = reader.Get(key, sink, &found);
-    absl::Status readable = CheckReadable();
-    if (ABSL_PREDICT_FALSE(!readable.ok())) return readable;
+    if (ABSL_PREDICT_FALSE(!Readable())) return Unreadable();
     if (ABSL_PREDICT_TRUE(outcome == table::Outcome::kFound)) {
       return EntryOf(found.value_bytes, found.revision, found.expiry_ns);
     }
@@ -149,27 +155,29 @@ struct Store::Impl {
     return FromOutcome(outcome);
   }
 
-  // Runs `operation` as the store's one writer.
+  // Runs `operation` as the store's one writer, for whom it waits at most `timeout`.
   template <typename Operation>
-  auto AsWriter(const Operation& operation) -> decltype(operation()) {
+  auto AsWriter(absl::Duration timeout, const Operation& operation) -> decltype(operation()) {
     if (lock == nullptr) {
       return absl::FailedPreconditionError(
           absl::StrCat("store '", name, "' is open read-only: open it for writing"));
     }
-    absl::Status acquired = lock->Acquire(lock_timeout);
+    absl::Status acquired = lock->Acquire(timeout);
     if (!acquired.ok()) return About(name, acquired);
     os::WriterLockHolder holder(lock.get());
-    absl::Status readable = CheckReadable();
-    if (!readable.ok()) return readable;
+    if (!Readable()) return Unreadable();
     return operation();
   }
 
-  // Deletes every expired entry, letting other writers in between.
-  absl::Status SweepExpired() {
+  // Deletes every expired entry that is not damaged, letting other writers in between.
+  absl::Status SweepExpired(const os::Deadline& deadline) {
     table::Sweep sweep(table, /*everything=*/false);
     while (!sweep.done()) {
-      absl::Status status = AsWriter([&] { return sweep.Step(os::BootNanos()); });
-      if (!status.ok()) return status;
+      absl::Status swept = AsWriter(deadline.Left(), [&] {
+        sweep.Step(os::BootNanos()).IgnoreError();
+        return absl::OkStatus();
+      });
+      if (!swept.ok()) return swept;
     }
     return absl::OkStatus();
   }
@@ -179,23 +187,29 @@ struct Store::Impl {
     table::Writer writer(table);
     absl::Status sizes = writer.CheckSizes(key, value);
     if (!sizes.ok()) return sizes;
-    absl::StatusOr<uint64_t> expiry = ExpiryOf(options.ttl);
-    if (!expiry.ok()) return expiry.status();
+    if (options.ttl < absl::Nanoseconds(1)) {
+      return absl::InvalidArgumentError(absl::StrCat("a ttl of ", absl::FormatDuration(options.ttl),
+                                                     " is over before it begins: use 1ns or more"));
+    }
     table::PutRequest request;
     request.key = key;
     request.value = value;
     request.hash = table::HashKey(key, table.geometry().hash_seed);
-    request.expiry_ns = *expiry;
     request.condition = condition;
-    const auto put = [&] { return writer.Put(request, os::BootNanos()); };
-    absl::StatusOr<uint64_t> revision = AsWriter(put);
+    const auto put = [&] {
+      // Here, with the lock: waiting for it is not a part of the entry's life.
+      if (options.ttl != absl::InfiniteDuration()) request.expiry_ns = ExpiryOf(options.ttl);
+      return writer.Put(request);
+    };
+    absl::StatusOr<uint64_t> revision = AsWriter(lock_timeout, put);
     // Expired entries hold their places, and their extents, until somebody sweeps. Whoever is
     // turned away does it now.
     if (absl::IsResourceExhausted(revision.status()) &&
         table::MayHaveExpired(table, os::BootNanos())) {
-      absl::Status swept = SweepExpired();
+      const os::Deadline deadline(lock_timeout);
+      absl::Status swept = SweepExpired(deadline);
       if (!swept.ok()) return swept;
-      revision = AsWriter(put);
+      revision = AsWriter(deadline.Left(), put);
     }
     return revision;
   }
@@ -226,10 +240,15 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(absl::string_view name,
   const std::string owner = mapping->owner();
   auto impl = std::make_unique<Impl>(name, *std::move(mapping), *geometry);
   impl->lock_timeout = options.lock_timeout;
-  absl::Status readable = impl->CheckReadable();
-  if (!readable.ok()) return readable;
+  // On Windows a name outlives the store while anybody has it open.
+  if (impl->State() == table::State::kRetired) return NoStore(name);
+  if (!impl->Readable()) return impl->Unreadable();
   if (writable) {
     absl::StatusOr<std::unique_ptr<os::Seats>> seats = os::Seats::Open(name);
+    if (absl::IsNotFound(seats.status())) {
+      return absl::FailedPreconditionError(absl::StrCat(
+          "store '", name, "' has lost its lock file, so nobody can write it: restart its cubbyd"));
+    }
     if (!seats.ok()) return About(name, seats.status());
     if ((*seats)->owner() != owner) {
       return absl::FailedPreconditionError(absl::StrCat(
@@ -249,11 +268,11 @@ Store::Store(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Store::~Store() = default;
 
 absl::StatusOr<Entry> Store::Get(absl::string_view key, std::string* value) const {
-  return impl_->Get(key, table::StringSink{value});
+  return impl_->Get(key, table::StringSink(value));
 }
 
 absl::StatusOr<Entry> Store::Get(absl::string_view key, absl::Span<char> buffer) const {
-  return impl_->Get(key, table::BufferSink{buffer.data(), buffer.size()});
+  return impl_->Get(key, table::BufferSink(buffer.data(), buffer.size()));
 }
 
 absl::StatusOr<bool> Store::Contains(absl::string_view key) const {
@@ -281,7 +300,7 @@ absl::StatusOr<uint64_t> Store::Replace(absl::string_view key, absl::string_view
 absl::Status Store::Delete(absl::string_view key) {
   const uint64_t hash = table::HashKey(key, impl_->table.geometry().hash_seed);
   table::Writer writer(impl_->table);
-  return impl_->AsWriter([&] { return writer.Delete(key, hash, os::BootNanos()); });
+  return impl_->AsWriter(impl_->lock_timeout, [&] { return writer.Delete(key, hash); });
 }
 
 absl::Status Store::ForEach(
@@ -289,8 +308,7 @@ absl::Status Store::ForEach(
   std::vector<table::ScannedEntry> entries;
   for (uint64_t bucket = 0; bucket < impl_->table.geometry().bucket_count; ++bucket) {
     const table::Outcome outcome = table::ScanBucket(impl_->table, bucket, &entries);
-    absl::Status readable = impl_->CheckReadable();
-    if (!readable.ok()) return readable;
+    if (!impl_->Readable()) return impl_->Unreadable();
     if (outcome != table::Outcome::kFound) return impl_->FromOutcome(outcome);
     for (const table::ScannedEntry& entry : entries) {
       if (!visit(entry.key, entry.value,

@@ -47,13 +47,14 @@ struct OpenOptions {
   // (a uid on Linux, a SID on Windows), or "any". Without this check, whoever takes the name first
   // would be believed.
   std::string owner;
-  // How long put, add, replace and delete wait for other writers before DeadlineExceeded.
+  // How long put, add, replace and delete wait for other writers before DeadlineExceeded; a put
+  // that finds the store full, and first has to remove what has expired, twice that at most.
   absl::Duration lock_timeout = absl::Seconds(5);
 };
 
 struct PutOptions {
-  // How long the entry lives; at least 1 ns. Rounded up to the clock's step (up to 16 ms on
-  // Windows).
+  // How long the entry lives from when it is put; at least 1 ns. Never less, and on Windows up to
+  // 32 ms more: the clock there steps by up to 16 ms, for writers and readers alike.
   absl::Duration ttl = absl::InfiniteDuration();
 };
 
@@ -69,8 +70,8 @@ struct Geometry {
   uint64_t capacity = 0;  // entries
   uint64_t max_key_bytes = 0;
   uint64_t max_value_bytes = 0;
-  uint64_t max_inline_bytes =
-      0;  // a key (rounded up to 8) and value that together fit this need no extents
+  // A key (rounded up to 8) and value that together fit this need no extents.
+  uint64_t max_inline_bytes = 0;
   uint64_t slot_bytes = 0;
   uint64_t ways = 0;
   uint64_t bucket_count = 0;
@@ -101,7 +102,8 @@ class Store {
   // Opens the store that a daemon made under `name`.
   // NotFound: there is none. PermissionDenied: you may not, or it is another user's (see
   // OpenOptions::owner). Unimplemented: another layout version. DataLoss: truncated or damaged.
-  // Unavailable: half made.
+  // Unavailable: half made. FailedPrecondition: something else has the name, or the store has lost
+  // its lock file and cannot be opened for writing.
   static absl::StatusOr<std::unique_ptr<Store>> Open(absl::string_view name,
                                                      const OpenOptions& options = {});
   ~Store();

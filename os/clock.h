@@ -12,6 +12,12 @@ namespace cubby::os {
 // 16 ms). Safe from any thread.
 uint64_t BootNanos();
 
+// A clock like it, for those who must be tested at given moments.
+using Clock = uint64_t (*)();
+
+// How much later than BootNanos() says it can be: how far the clock steps.
+uint64_t BootStepNanos();
+
 // Nanoseconds since 1970-01-01 UTC, for people and for what outlives a boot.
 uint64_t UnixNanos();
 

@@ -14,6 +14,7 @@ uint64_t Nanos(clockid_t clock) {
 }  // namespace
 
 uint64_t BootNanos() { return Nanos(CLOCK_BOOTTIME); }
+uint64_t BootStepNanos() { return 0; }
 uint64_t UnixNanos() { return Nanos(CLOCK_REALTIME); }
 
 }  // namespace cubby::os

@@ -10,6 +10,8 @@ uint64_t BootNanos() {
   return GetTickCount64() * 1'000'000 + 1;
 }
 
+uint64_t BootStepNanos() { return 16'000'000; }
+
 uint64_t UnixNanos() {
   constexpr uint64_t kTicksFrom1601To1970 = 116'444'736'000'000'000;  // of 100 ns
   FILETIME now;

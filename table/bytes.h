@@ -59,9 +59,16 @@ inline __m128i LoadShared16(const char* shared) {
 inline void CopyFromShared(char* to, const char* shared, size_t bytes) {
 #if defined(CUBBY_TABLE_X86_COPY)
   if (bytes >= kStringCopyBytes) return StringCopy(to, shared, bytes);
-  for (; bytes >= 16; bytes -= 16, to += 16, shared += 16) {
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(to), LoadShared16(shared));
+  const auto copy16 = [&to, &shared](size_t at) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to + at), LoadShared16(shared + at));
+  };
+  for (; bytes >= 64; bytes -= 64, to += 64, shared += 64) {
+    copy16(0);
+    copy16(16);
+    copy16(32);
+    copy16(48);
   }
+  for (; bytes >= 16; bytes -= 16, to += 16, shared += 16) copy16(0);
 #endif
   for (; bytes >= 8; bytes -= 8, to += 8, shared += 8) {
     const uint64_t word = WordAt(shared).load(std::memory_order_relaxed);

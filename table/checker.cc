@@ -10,6 +10,7 @@
 #include "table/bytes.h"
 #include "table/extents.h"
 #include "table/hash.h"
+#include "table/reader.h"
 
 namespace cubby::table {
 namespace {
@@ -94,9 +95,11 @@ class Checker {
     CopyFromShared(&key[0], SlotBytes(slot), lengths.key_bytes);
     const uint64_t hash = HashKey(key, geometry_.hash_seed);
     if (table_.head(bucket).tags[way].load(kRelaxed) != TagOf(hash)) problem("wrong tag");
+    if (table_.hints(bucket).tags[way].load(kRelaxed) != HintOf(TagOf(hash))) {
+      problem("wrong hint");
+    }
     const uint64_t home = HomeBucket(hash, geometry_.bucket_count);
-    const uint64_t distance =
-        bucket >= home ? bucket - home : bucket + geometry_.bucket_count - home;
+    const uint64_t distance = table_.Distance(home, bucket);
     if (distance != 0) displaced_.push_back({home, distance, OverflowClass(hash)});
     filed_.push_back({hash, bucket, way});
     if (lengths.in_extents) CheckChain(slot, sequence, lengths.value_bytes, problem);
@@ -217,7 +220,7 @@ class Checker {
     };
     expect("entry", counters.entries.load(kRelaxed), result_.entries);
     expect("expiring entry", counters.expiring.load(kRelaxed), expiring_);
-    if (counters.next_expiry.load(kRelaxed) > earliest_expiry_) {
+    if (table_.fixed().sweep.next_expiry.load(kRelaxed) > earliest_expiry_) {
       Problem("an entry expires before the time noted as the earliest");
     }
     if (counters.revision.load(kRelaxed) < newest_revision_) {

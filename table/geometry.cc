@@ -24,17 +24,15 @@ constexpr size_t kChecksumTo = offsetof(Header, checksum);
 uint64_t DivideUp(uint64_t a, uint64_t b) { return a / b + (a % b != 0); }
 uint64_t RoundUp64(uint64_t bytes) { return (bytes + 63) & ~uint64_t{63}; }
 
-uint64_t ExtentsFor(uint64_t value_bytes, uint64_t payload) {
-  return DivideUp(value_bytes, payload);
-}
-
 // Fills in all that follows from the numbers the header holds. REQUIRES: those are within their
 // limits.
 void Derive(Geometry* geometry) {
   geometry->ways_mask = (1u << geometry->ways) - 1;
   geometry->bucket_bytes =
       RoundUp64(sizeof(BucketHead) + uint64_t{geometry->ways} * geometry->slot_bytes);
-  geometry->extents_offset = kHeaderBytes + geometry->bucket_count * geometry->bucket_bytes;
+  geometry->buckets_offset = RoundUp64(kHeaderBytes + geometry->bucket_count * sizeof(HintRow));
+  geometry->extents_offset =
+      geometry->buckets_offset + geometry->bucket_count * geometry->bucket_bytes;
   geometry->extent_payload = geometry->extent_bytes - kExtentHeadBytes;
   geometry->total_bytes =
       geometry->extents_offset + uint64_t{geometry->extent_count} * geometry->extent_bytes;
@@ -96,7 +94,7 @@ absl::StatusOr<Geometry> PlanGeometry(const GeometryOptions& options) {
       geometry.max_value_bytes > geometry.max_inline_bytes - RoundUp8(geometry.max_key_bytes);
   // One value of the largest size, its successor while both exist, and the queue's last one.
   const uint64_t least =
-      needs_extents ? 2 * ExtentsFor(geometry.max_value_bytes, geometry.extent_payload) + 1 : 0;
+      needs_extents ? 2 * uint64_t{ChainLength(geometry, geometry.max_value_bytes)} + 1 : 0;
   uint64_t extents;
   if (options.extent_pool_bytes.has_value()) {
     extents = *options.extent_pool_bytes / geometry.extent_bytes;
@@ -138,7 +136,8 @@ void Format(char* memory, const Geometry& geometry) {
   fixed->extents.head.store(any ? 0 : kNoExtent, std::memory_order_relaxed);
   fixed->extents.tail.store(any ? geometry.extent_count - 1 : kNoExtent, std::memory_order_relaxed);
   fixed->extents.free_count.store(geometry.extent_count, std::memory_order_relaxed);
-  fixed->counters.next_expiry.store(~uint64_t{0}, std::memory_order_relaxed);
+  fixed->sweep.next_expiry.store(~uint64_t{0}, std::memory_order_relaxed);
+  fixed->sweep.fresh_expiry.store(~uint64_t{0}, std::memory_order_relaxed);
   fixed->state.state.store(static_cast<uint64_t>(State::kServing), std::memory_order_relaxed);
 
   Header& header = fixed->header;

@@ -38,6 +38,7 @@ struct Geometry {
   uint64_t max_value_bytes;
   uint64_t bucket_count;
   uint64_t bucket_bytes;
+  uint64_t buckets_offset;
   uint64_t extents_offset;
   uint64_t total_bytes;
   uint64_t hash_seed;
@@ -55,6 +56,12 @@ struct Geometry {
   uint32_t max_key_bytes;
   uint16_t layout_minor;
 };
+
+// How many extents a value takes.
+inline uint32_t ChainLength(const Geometry& geometry, uint64_t value_bytes) {
+  return static_cast<uint32_t>((value_bytes + geometry.extent_payload - 1) /
+                               geometry.extent_payload);
+}
 
 // Plans a store. InvalidArgument, naming option, value and limit, if it cannot be made so. The
 // random fields are drawn here.

@@ -1,29 +1,35 @@
 // The bytes of a store, as every process sees them. docs/layout.md is the specification; where the
 // two differ, the code is at fault.
 //
+// clang-format off
 //   offset 0      header        128 B   immutable once the magic is there
-//          128    state line     64 B   serving / sealed / retired ...; read by readers, written
-//          almost never 256    lock line      64 B   the writer lock's word 320    counters 64 B
-//          written by every put 384    extent queue   64 B   the free extents 448    intent 128 B
-//          what the lock's owner is about to change; for the next owner if it dies 4096
-//          incarnations 4096 B   one word per writer's seat 8192   buckets bucket_count of them,
-//          bucket_bytes each, then
-//                 extents               extent_count of them, extent_bytes each, from the next
-//                 multiple of 64
+//          128    state line     64 B   serving / sealed / retired ...; read by readers, written almost never
+//          256    lock line      64 B   the writer lock's word
+//          320    counters       64 B   written by every put
+//          384    extent queue   64 B   the free extents
+//          448    intent        128 B   what the lock's owner is about to change; for the next owner if it dies
+//          576    sweep line     64 B   when the next entry expires
+//          4096   incarnations 4096 B   one word per writer's seat
+//          8192   hints                 bucket_count rows of 16 B, then
+//                 buckets               bucket_count of them, bucket_bytes each, then
+//                 extents               extent_count of them, extent_bytes each; all three begin on a multiple of 64
+//
+//   hints:    8 bits of the tag of each of 16 ways, so dense that they stay in a CPU's caches when the buckets do not
 //
 //   bucket:   head line (64 B), then `ways` slots of slot_bytes each; padded to a multiple of 64
 //
-//   head:     0        8      10       16                    48                64
+//   head:     0        8      10       16                    48                    64
 //             | word0  | rec. | spare  | tags[16], 16 bit    | overflow[8], 16 bit |
 //             word0 = [ revision of the last commit, low 48 bits | live ways, one bit each : 16 ]
 //
 //   slot:     0           8         16       20        22      24
-//             | sequence  | expiry  | value  | key     | flags | key, padded to 8 | value or extent
-//             link | |           | (ns)    | bytes  | bytes   |       | sequence = revision * 2, +
-//             1 while the slot is being written
+//             | sequence  | expiry  | value  | key     | flags | key, padded to 8 | value or extent link |
+//             |           | (ns)    | bytes  | bytes   |       |
+//             sequence = revision * 2, + 1 while the slot is being written
 //
 //   extent:   0           8       12      16
 //             | sequence  | next  | spare | extent_bytes - 16 bytes of the value |
+// clang-format on
 //
 // All integers are little-endian. Every word that changes is accessed as a lock-free atomic;
 // nothing here is a pointer.
@@ -41,9 +47,10 @@ namespace cubby::table {
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the layout is little-endian");
 static_assert(std::atomic<uint64_t>::is_always_lock_free && sizeof(std::atomic<uint64_t>) == 8);
 static_assert(std::atomic<uint16_t>::is_always_lock_free && sizeof(std::atomic<uint16_t>) == 2);
+static_assert(std::atomic<uint8_t>::is_always_lock_free && sizeof(std::atomic<uint8_t>) == 1);
 
 inline constexpr uint64_t kMagic = 0x0001'7962'6275'63ff;  // ff 'c' 'u' 'b' 'b' 'y' 01 00
-inline constexpr uint16_t kLayoutMajor = 1;                // another major cannot be read
+inline constexpr uint16_t kLayoutMajor = 2;                // another major cannot be read
 inline constexpr uint16_t kLayoutMinor = 0;
 
 inline constexpr uint32_t kMaxWays = 16;         // bits in word0
@@ -54,7 +61,7 @@ struct Header {
   std::atomic<uint64_t> magic;  // stored last, with release: the rest is whole when it is seen
   uint16_t layout_major;
   uint16_t layout_minor;
-  uint32_t header_bytes;  // where the buckets begin
+  uint32_t header_bytes;  // where the hints begin
   uint64_t total_bytes;   // the least size of the mapping
   uint64_t bucket_count;
   uint32_t ways;
@@ -76,10 +83,12 @@ struct Header {
 enum class FullPolicy : uint32_t { kReject = 0 };
 
 // Who makes each transition, always under the writer lock:
-//   kServing -> kSealed     the daemon, while it copies the store to another generation; writers
-//   wait kSealed  -> kSuperseded the daemon, when that generation is ready; its number is in the
-//   upper 56 bits kServing -> kRetired    the daemon, when it removes the store any      ->
-//   kPoisoned   whoever finds damage that writing would spread
+// clang-format off
+//   kServing -> kSealed      the daemon, while it copies the store to another generation; writers wait
+//   kSealed  -> kSuperseded  the daemon, when that generation is ready; its number is in the upper 56 bits
+//   kServing -> kRetired     the daemon, when it removes the store
+//   any      -> kPoisoned    whoever finds damage that writing would spread
+// clang-format on
 enum class State : uint8_t {
   kServing = 1,
   kSealed = 2,
@@ -106,12 +115,11 @@ struct Counters {
   std::atomic<uint64_t> revision;  // the newest that was handed out; a killed put leaves a gap
   std::atomic<uint64_t> entries;   // live slots, expired ones that nobody has swept yet included
   std::atomic<uint64_t> expiring;  // live slots that have an expiry
-  std::atomic<uint64_t>
-      next_expiry;             // no live slot expires before this BootNanos(); ~0 if none ever does
-  std::atomic<uint64_t> puts;  // totals since creation
+  std::atomic<uint64_t> puts;      // totals since creation
   std::atomic<uint64_t> deletes;
   std::atomic<uint64_t> expired;  // entries swept because their time had come
   std::atomic<uint64_t> mends;    // operations of killed writers that were completed or taken back
+  uint64_t reserved;
 };
 
 // The free extents: a queue linked by Extent::next, taken from its head, given back at its tail, so
@@ -144,6 +152,21 @@ struct Intent {
       freed_first;  // linked behind the old tail; kNoExtent if the commit frees no extents
   std::atomic<uint64_t> free_count_after;
   uint64_t reserved[5];
+};
+
+// What a pass that removes expired entries needs to know, guarded by the writer lock. See
+// table/sweep.h.
+struct SweepLine {
+  std::atomic<uint64_t> next_expiry;  // no live slot expires before this BootNanos(); ~0: none ever
+  std::atomic<uint64_t> fresh_expiry;  // the same of those put since the newest pass began
+  std::atomic<uint64_t> newest_pass;   // a number for each pass that began
+  uint64_t reserved[5];
+};
+
+// Which way of its bucket a key most likely is in: the low 8 bits of each way's tag. Readers fetch
+// the slots it points at together with the head, which alone decides. Right for every live way.
+struct HintRow {
+  std::atomic<uint8_t> tags[kMaxWays];
 };
 
 struct BucketHead {
@@ -184,7 +207,8 @@ struct FixedPart {
   Counters counters;
   ExtentQueue extents;
   Intent intent;
-  uint8_t pad1[4096 - 576];
+  SweepLine sweep;
+  uint8_t pad1[4096 - 640];
   os::IncarnationTable incarnations;
 };
 inline constexpr uint32_t kHeaderBytes = 8192;
@@ -201,6 +225,8 @@ static_assert(sizeof(Header) == 128);
 static_assert(offsetof(FixedPart, state) == 128 && offsetof(FixedPart, lock) == 256);
 static_assert(offsetof(FixedPart, counters) == 320 && offsetof(FixedPart, extents) == 384);
 static_assert(offsetof(FixedPart, intent) == 448 && sizeof(Intent) == 128);
+static_assert(offsetof(FixedPart, sweep) == 576 && sizeof(SweepLine) == 64);
+static_assert(sizeof(Counters) == 64 && sizeof(HintRow) == 16);
 static_assert(offsetof(FixedPart, incarnations) == 4096 && sizeof(FixedPart) == kHeaderBytes);
 static_assert(offsetof(BucketHead, tags) == 16 && offsetof(BucketHead, overflow) == 48);
 static_assert(sizeof(BucketHead) == 64 && sizeof(SlotHead) == kSlotHeadBytes);

@@ -5,16 +5,10 @@
 #include <type_traits>
 
 #include "absl/base/optimization.h"
-#include "os/clock.h"
 #include "table/bytes.h"
 #include "table/hash.h"
 
 namespace cubby::table {
-namespace {
-
-inline void Prefetch(const void* address) { __builtin_prefetch(address, 0, 3); }
-
-}  // namespace
 
 Look DamagedUnlessDisturbed(const BucketHead& head, uint64_t word0) {
   std::atomic_thread_fence(std::memory_order_acquire);
@@ -47,13 +41,8 @@ Outcome Reader::Get(absl::string_view key, const Sink& sink, Found* found) const
   const Geometry& geometry = table_.geometry();
   const uint64_t hash = HashKey(key, geometry.hash_seed);
   uint64_t bucket = HomeBucket(hash, geometry.bucket_count);
-  // Most keys lie in their likely way: fetching it with the head line saves a second wait.
-  const char* likely =
-      reinterpret_cast<const char*>(&table_.slot(bucket, LikelyWay(hash, geometry.ways)));
-  Prefetch(&table_.head(bucket));
-  Prefetch(likely);
-  Prefetch(likely + 64);
   const uint16_t tag = TagOf(hash);
+  PrefetchLookup(table_, bucket, tag);
   const uint32_t overflow_class = OverflowClass(hash);
 
   int disturbed = 0;
@@ -86,14 +75,18 @@ Outcome Reader::Get(absl::string_view key, const Sink& sink, Found* found) const
       if constexpr (std::is_same_v<Sink, NoSink>) {
         look = Confirm(head, word0, slot, sequence);
       } else {
-        char* to = sink.Reserve(lengths.value_bytes);
-        if (to == nullptr) {
-          look = Confirm(head, word0, slot, sequence);
-          if (look == Look::kWhole) look = Look::kTooSmall;
-        } else {
-          look = CopyValue(table_, slot, sequence, lengths, to);
-          look = look == Look::kWhole ? Confirm(head, word0, slot, sequence)
-                                      : DamagedUnlessDisturbed(head, word0);
+        // A length of extents may be a torn entry's, and large: no memory is made ready for that.
+        look = ABSL_PREDICT_FALSE(lengths.in_extents) ? Confirm(head, word0, slot, sequence)
+                                                      : Look::kWhole;
+        if (look == Look::kWhole) {
+          if (sink.Reserve(lengths.value_bytes)) {
+            look = CopyValue(table_, slot, sequence, lengths, sink.data());
+            look = look == Look::kWhole ? Confirm(head, word0, slot, sequence)
+                                        : DamagedUnlessDisturbed(head, word0);
+          } else {
+            look = Confirm(head, word0, slot, sequence);
+            if (look == Look::kWhole) look = Look::kTooSmall;
+          }
         }
       }
       break;
@@ -101,7 +94,7 @@ Outcome Reader::Get(absl::string_view key, const Sink& sink, Found* found) const
     switch (look) {
       case Look::kWhole:
       case Look::kTooSmall:
-        if (found->expiry_ns != 0 && os::BootNanos() >= found->expiry_ns) {
+        if (found->expiry_ns != 0 && clock_() >= found->expiry_ns) {
           // Absent only if it still was the key's entry when its time had come: it may have been
           // put again before that.
           std::atomic_thread_fence(std::memory_order_acquire);
@@ -128,6 +121,7 @@ Outcome Reader::Get(absl::string_view key, const Sink& sink, Found* found) const
     }
     if (overflow == 0) return Outcome::kNotFound;
     bucket = table_.NextBucket(bucket);
+    PrefetchLookup(table_, bucket, tag);
     ++probes;
   }
   return Outcome::kNotFound;

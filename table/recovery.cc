@@ -4,6 +4,7 @@
 #include <atomic>
 #include <string>
 
+#include "absl/types/optional.h"
 #include "table/bytes.h"
 #include "table/extents.h"
 #include "table/hash.h"
@@ -43,15 +44,47 @@ bool ReadIntent(const Table& table, Plan* plan) {
          (plan->freed_first == kNoExtent || plan->freed_first < geometry.extent_count);
 }
 
-// The distance from `from` forward to `to`, round the end of the table.
-uint64_t Distance(const Geometry& geometry, uint64_t from, uint64_t to) {
-  return to >= from ? to - from : to + geometry.bucket_count - from;
+// How many entries of `overflow_class` have their home at or before `bucket` and live after it:
+// what its count should be. Nothing if that takes reading more than *budget bytes, which is lowered
+// by those read.
+absl::optional<uint16_t> CountOverflow(const Table& table, uint64_t bucket, uint32_t overflow_class,
+                                       uint64_t* budget) {
+  const Geometry& geometry = table.geometry();
+  uint64_t count = 0;
+  std::string key;
+  // An entry that lives n buckets after its home raised the counts of all n on the way, so the
+  // first bucket after this one whose count is 0 is the last that can hold one.
+  uint64_t at = bucket;
+  for (uint64_t steps = 1; steps < geometry.bucket_count; ++steps) {
+    at = table.NextBucket(at);
+    const BucketHead& head = table.head(at);
+    uint64_t read = sizeof(BucketHead);
+    uint32_t ways = LiveWays(head.word0.load(kRelaxed)) & geometry.ways_mask;
+    for (; ways != 0; ways &= ways - 1) {
+      const SlotHead& slot = table.slot(at, static_cast<uint32_t>(__builtin_ctz(ways)));
+      const SlotLengths lengths = UnpackLengths(slot.lengths.load(kRelaxed));
+      if (!LengthsArePossible(geometry, lengths)) continue;
+      read += sizeof(SlotHead) + lengths.key_bytes;
+      if (read > *budget) return absl::nullopt;
+      key.resize(lengths.key_bytes);
+      CopyFromShared(&key[0], SlotBytes(slot), lengths.key_bytes);
+      const uint64_t hash = HashKey(key, geometry.hash_seed);
+      if (OverflowClass(hash) != overflow_class) continue;
+      if (table.Distance(HomeBucket(hash, geometry.bucket_count), at) >= steps) ++count;
+    }
+    if (read > *budget) return absl::nullopt;
+    *budget -= read;
+    if (head.overflow[overflow_class].load(kRelaxed) == 0) break;
+  }
+  return static_cast<uint16_t>(std::min<uint64_t>(count, 0xffff));
 }
 
 }  // namespace
 
 void WriteIntent(const WritableTable& table, const Plan& plan) {
   Intent& intent = table.mutable_fixed().intent;
+  // Nothing of this intent may be seen before the last one was cleared.
+  std::atomic_thread_fence(std::memory_order_release);
   intent.bucket.store(plan.bucket, kRelaxed);
   intent.word0_after.store(plan.word0_after, kRelaxed);
   intent.home.store(plan.home, kRelaxed);
@@ -96,42 +129,17 @@ void MendIfNeeded(const WritableTable& table) {
     if (table.head(plan.bucket).word0.load(std::memory_order_acquire) == plan.word0_after) {
       SetBookkeeping(table, plan);
     }
-    uint64_t bucket = plan.home;
-    for (uint64_t i = 0; i < kMaxRecounts && bucket != plan.bucket; ++i) {
-      table.mutable_head(bucket).overflow[plan.overflow_class].store(
-          CountOverflow(table, bucket, plan.overflow_class), kRelease);
-      bucket = table.NextBucket(bucket);
+    // A count that is not reached stays: whatever the dead owner did, it is not too low.
+    uint64_t budget = kRecountBudget;
+    for (uint64_t bucket = plan.home; bucket != plan.bucket; bucket = table.NextBucket(bucket)) {
+      const absl::optional<uint16_t> count =
+          CountOverflow(table, bucket, plan.overflow_class, &budget);
+      if (!count.has_value()) break;
+      table.mutable_head(bucket).overflow[plan.overflow_class].store(*count, kRelease);
     }
   }
   table.mutable_fixed().counters.mends.fetch_add(1, kRelaxed);
   ClearIntent(table);
-}
-
-uint16_t CountOverflow(const Table& table, uint64_t bucket, uint32_t overflow_class) {
-  const Geometry& geometry = table.geometry();
-  uint64_t count = 0;
-  std::string key;
-  // An entry that lives n buckets after its home raised the counts of all n on the way, so the
-  // first bucket after this one whose count is 0 is the last that can hold one.
-  uint64_t at = bucket;
-  for (uint64_t steps = 1; steps < geometry.bucket_count; ++steps) {
-    at = table.NextBucket(at);
-    const BucketHead& head = table.head(at);
-    uint32_t ways = LiveWays(head.word0.load(kRelaxed)) & geometry.ways_mask;
-    for (; ways != 0; ways &= ways - 1) {
-      const SlotHead& slot = table.slot(at, static_cast<uint32_t>(__builtin_ctz(ways)));
-      const SlotLengths lengths = UnpackLengths(slot.lengths.load(kRelaxed));
-      if (!LengthsArePossible(geometry, lengths)) continue;
-      key.resize(lengths.key_bytes);
-      CopyFromShared(&key[0], SlotBytes(slot), lengths.key_bytes);
-      const uint64_t hash = HashKey(key, geometry.hash_seed);
-      if (OverflowClass(hash) != overflow_class) continue;
-      const uint64_t home = HomeBucket(hash, geometry.bucket_count);
-      if (Distance(geometry, home, at) >= steps) ++count;
-    }
-    if (head.overflow[overflow_class].load(kRelaxed) == 0) break;
-  }
-  return static_cast<uint16_t>(std::min<uint64_t>(count, 0xffff));
 }
 
 }  // namespace cubby::table

@@ -54,16 +54,12 @@ void SetBookkeeping(const WritableTable& table, const Plan& plan);
 void ClearIntent(const WritableTable& table);
 
 // What every owner does first: mends what the last one left undone, if anything. One load when
-// there is nothing. Takes microseconds otherwise, at any table size: at most kMaxRecounts buckets
-// are counted afresh; further ones may keep a count that is too high, which only makes some misses
-// slower.
+// there is nothing. Takes some 100 microseconds at most otherwise, at any table size and whatever
+// the bytes: overflow counts are counted afresh until kRecountBudget bytes were read for it, and
+// the others keep what they have, which may be too high and only makes some misses slower.
 void MendIfNeeded(const WritableTable& table);
 
-inline constexpr uint64_t kMaxRecounts = 64;
-
-// How many entries of `overflow_class` have their home at or before `bucket` and live after it:
-// what its count should be. Counts at most 65535.
-uint16_t CountOverflow(const Table& table, uint64_t bucket, uint32_t overflow_class);
+inline constexpr uint64_t kRecountBudget = 256 << 10;
 
 }  // namespace cubby::table
 

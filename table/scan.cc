@@ -3,7 +3,6 @@
 #include <atomic>
 #include <cstddef>
 
-#include "os/clock.h"
 #include "table/bytes.h"
 
 namespace cubby::table {
@@ -29,7 +28,8 @@ Look ScanWay(const Table& table, const BucketHead& head, uint64_t word0, const S
 
 }  // namespace
 
-Outcome ScanBucket(const Table& table, uint64_t bucket, std::vector<ScannedEntry>* entries) {
+Outcome ScanBucket(const Table& table, uint64_t bucket, std::vector<ScannedEntry>* entries,
+                   os::Clock clock) {
   const BucketHead& head = table.head(bucket);
   for (int round = 0; round < kMaxRounds; ++round) {
     const uint64_t word0 = head.word0.load(std::memory_order_acquire);
@@ -42,7 +42,7 @@ Outcome ScanBucket(const Table& table, uint64_t bucket, std::vector<ScannedEntry
       ScannedEntry& entry = (*entries)[count];
       look = ScanWay(table, head, word0, table.slot(bucket, way), &entry);
       if (look != Look::kWhole) break;
-      if (entry.expiry_ns == 0 || os::BootNanos() < entry.expiry_ns) {
+      if (entry.expiry_ns == 0 || clock() < entry.expiry_ns) {
         ++count;
         continue;
       }

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "os/clock.h"
 #include "table/reader.h"
 #include "table/table.h"
 
@@ -21,7 +22,8 @@ struct ScannedEntry {
 
 // Copies the entries that were live in `bucket` at one moment, expired ones left out, into *entries
 // (whose strings are reused). kFound, also for none; kContended; kDamaged.
-Outcome ScanBucket(const Table& table, uint64_t bucket, std::vector<ScannedEntry>* entries);
+Outcome ScanBucket(const Table& table, uint64_t bucket, std::vector<ScannedEntry>* entries,
+                   os::Clock clock = os::BootNanos);
 
 }  // namespace cubby::table
 

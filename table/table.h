@@ -17,6 +17,9 @@ class Table {
 
   const Geometry& geometry() const { return geometry_; }
   const FixedPart& fixed() const { return *reinterpret_cast<const FixedPart*>(memory_); }
+  const HintRow& hints(uint64_t bucket) const {
+    return *reinterpret_cast<const HintRow*>(memory_ + kHeaderBytes + bucket * sizeof(HintRow));
+  }
   const BucketHead& head(uint64_t bucket) const {
     return *reinterpret_cast<const BucketHead*>(BucketAt(bucket));
   }
@@ -32,10 +35,14 @@ class Table {
   uint64_t NextBucket(uint64_t bucket) const {
     return bucket + 1 == geometry_.bucket_count ? 0 : bucket + 1;
   }
+  // How many buckets `to` comes after `from`, round the end of the table.
+  uint64_t Distance(uint64_t from, uint64_t to) const {
+    return to >= from ? to - from : to + geometry_.bucket_count - from;
+  }
 
  private:
   const char* BucketAt(uint64_t bucket) const {
-    return memory_ + kHeaderBytes + bucket * geometry_.bucket_bytes;
+    return memory_ + geometry_.buckets_offset + bucket * geometry_.bucket_bytes;
   }
 
   const char* memory_;
@@ -48,6 +55,7 @@ class WritableTable : public Table {
   WritableTable(char* memory, const Geometry& geometry) : Table(memory, geometry) {}
 
   FixedPart& mutable_fixed() const { return const_cast<FixedPart&>(fixed()); }
+  HintRow& mutable_hints(uint64_t bucket) const { return const_cast<HintRow&>(hints(bucket)); }
   BucketHead& mutable_head(uint64_t bucket) const { return const_cast<BucketHead&>(head(bucket)); }
   SlotHead& mutable_slot(uint64_t bucket, uint32_t way) const {
     return const_cast<SlotHead&>(slot(bucket, way));
@@ -84,11 +92,6 @@ inline SlotLengths UnpackLengths(uint64_t lengths) {
 inline uint64_t PackLengths(const SlotLengths& lengths) {
   return lengths.value_bytes | uint64_t{lengths.key_bytes} << 32 |
          (lengths.in_extents ? kSlotFlagExtents << 48 : 0);
-}
-
-// How many extents a value takes.
-inline uint32_t ChainLength(const Geometry& geometry, uint32_t value_bytes) {
-  return (value_bytes + geometry.extent_payload - 1) / geometry.extent_payload;
 }
 
 // Whether lengths read from a slot can be true: if so, key, value and extent link lie inside the

@@ -8,6 +8,7 @@
 #include "table/bytes.h"
 #include "table/hash.h"
 #include "table/reader.h"
+#include "table/sweep.h"
 
 namespace cubby::table {
 namespace {
@@ -16,11 +17,6 @@ constexpr auto kRelaxed = std::memory_order_relaxed;
 
 absl::Status Damaged(uint64_t bucket) {
   return absl::DataLossError(absl::StrCat("bucket ", bucket, " is damaged: run cubby check"));
-}
-
-bool HasExpired(const SlotHead& slot, uint64_t now_ns) {
-  const uint64_t expiry = slot.expiry_ns.load(kRelaxed);
-  return expiry != 0 && now_ns >= expiry;
 }
 
 }  // namespace
@@ -41,8 +37,9 @@ absl::Status Writer::CheckSizes(absl::string_view key, absl::string_view value) 
   return absl::OkStatus();
 }
 
-bool Writer::Full() const {
-  return table_.fixed().counters.entries.load(kRelaxed) >= table_.geometry().capacity;
+bool Writer::HasExpired(const SlotHead& slot) const {
+  const uint64_t expiry = slot.expiry_ns.load(kRelaxed);
+  return expiry != 0 && clock_() >= expiry;
 }
 
 absl::StatusOr<absl::optional<Writer::Place>> Writer::Locate(absl::string_view key,
@@ -84,18 +81,9 @@ absl::StatusOr<uint64_t> Writer::FindRoom(uint64_t home) const {
   return absl::DataLossError("the store's entry count is damaged: run cubby check");
 }
 
-uint32_t Writer::ChooseDeadWay(uint64_t bucket, uint64_t hash,
-                               absl::optional<uint32_t> old_way) const {
+uint32_t Writer::ChooseDeadWay(uint64_t bucket, uint32_t after) const {
   const Geometry& geometry = table_.geometry();
-  const uint32_t live = LiveWays(table_.head(bucket).word0.load(kRelaxed));
-  const uint32_t dead = ~live & geometry.ways_mask;
-  // Where readers look first. (An entry overwritten again and again goes to and fro between this
-  // way and others.)
-  const uint32_t likely = LikelyWay(hash, geometry.ways);
-  if ((dead >> likely & 1) != 0) return likely;
-  // Else the next dead one after the old, so that a way just vacated, which readers may still be
-  // copying, comes last.
-  const uint32_t after = old_way.value_or(likely);
+  const uint32_t dead = ~LiveWays(table_.head(bucket).word0.load(kRelaxed)) & geometry.ways_mask;
   const uint32_t behind = dead & ~((2u << after) - 1);
   return static_cast<uint32_t>(__builtin_ctz(behind != 0 ? behind : dead));
 }
@@ -148,17 +136,19 @@ void Writer::FillSlot(const Place& place, const PutRequest& request, uint64_t re
   }
   // Release: publishes the bytes to readers that load this sequence.
   slot.sequence.store(sequence, std::memory_order_release);
-  table_.mutable_head(place.bucket).tags[place.way].store(TagOf(request.hash), kRelaxed);
+  const uint16_t tag = TagOf(request.hash);
+  table_.mutable_head(place.bucket).tags[place.way].store(tag, kRelaxed);
+  table_.mutable_hints(place.bucket).tags[place.way].store(HintOf(tag), kRelaxed);
 }
 
-absl::StatusOr<uint64_t> Writer::Put(const PutRequest& request, uint64_t now_ns) {
+absl::StatusOr<uint64_t> Writer::Put(const PutRequest& request) {
   MendIfNeeded(table_);
   const Geometry& geometry = table_.geometry();
   const Counters& counters = table_.fixed().counters;
   absl::StatusOr<absl::optional<Place>> located = Locate(request.key, request.hash);
   if (!located.ok()) return located.status();
   const absl::optional<Place> old = *located;
-  const bool present = old.has_value() && !HasExpired(table_.slot(old->bucket, old->way), now_ns);
+  const bool present = old.has_value() && !HasExpired(table_.slot(old->bucket, old->way));
   if (present && request.condition == Condition::kIfAbsent) {
     return absl::AlreadyExistsError("the key is there already");
   }
@@ -171,7 +161,7 @@ absl::StatusOr<uint64_t> Writer::Put(const PutRequest& request, uint64_t now_ns)
   if (old.has_value()) {
     bucket = old->bucket;
   } else {
-    if (Full()) {
+    if (counters.entries.load(kRelaxed) >= geometry.capacity) {
       return absl::ResourceExhaustedError(
           absl::StrCat("the store is full: it holds ", geometry.capacity,
                        " entries, its limit: delete some, or make it with a larger --capacity"));
@@ -199,9 +189,7 @@ absl::StatusOr<uint64_t> Writer::Put(const PutRequest& request, uint64_t now_ns)
   BucketHead& head = table_.mutable_head(bucket);
   const uint32_t live = LiveWays(head.word0.load(kRelaxed)) & geometry.ways_mask;
   if (live == geometry.ways_mask) return Damaged(bucket);
-  const Place place = {bucket,
-                       ChooseDeadWay(bucket, request.hash,
-                                     old ? absl::optional<uint32_t>(old->way) : absl::nullopt)};
+  const Place place = {bucket, ChooseDeadWay(bucket, old.has_value() ? old->way : 0)};
 
   Plan plan;
   absl::Status planned = PlanQueue(taken, freed, &plan);
@@ -220,9 +208,7 @@ absl::StatusOr<uint64_t> Writer::Put(const PutRequest& request, uint64_t now_ns)
   plan.expiring_after = expiring;
   WriteIntent(table_, plan);                              // 2
   RaiseOverflow(plan.home, bucket, plan.overflow_class);  // 3
-  if (request.expiry_ns != 0 && request.expiry_ns < counters.next_expiry.load(kRelaxed)) {
-    table_.mutable_fixed().counters.next_expiry.store(request.expiry_ns, kRelaxed);
-  }
+  if (request.expiry_ns != 0) NoteExpiry(table_, request.expiry_ns);
   FillSlot(place, request, revision, taken);  // 4
   // Release: publishes slot, tag, extents and overflow counts to every reader that loads this
   // word0.
@@ -234,7 +220,7 @@ absl::StatusOr<uint64_t> Writer::Put(const PutRequest& request, uint64_t now_ns)
   return revision;
 }
 
-absl::Status Writer::Delete(absl::string_view key, uint64_t hash, uint64_t now_ns) {
+absl::Status Writer::Delete(absl::string_view key, uint64_t hash) {
   MendIfNeeded(table_);
   absl::StatusOr<absl::optional<Place>> located = Locate(key, hash);
   if (!located.ok()) return located.status();
@@ -242,7 +228,7 @@ absl::Status Writer::Delete(absl::string_view key, uint64_t hash, uint64_t now_n
   const absl::Status not_found(absl::StatusCode::kNotFound, "");
   if (!place.has_value()) return not_found;
   Counters& totals = table_.mutable_fixed().counters;
-  const bool expired = HasExpired(table_.slot(place->bucket, place->way), now_ns);
+  const bool expired = HasExpired(table_.slot(place->bucket, place->way));
   absl::Status erased = Erase(*place, hash);
   if (!erased.ok()) return erased;
   std::atomic<uint64_t>& total = expired ? totals.expired : totals.deletes;
@@ -294,45 +280,30 @@ absl::StatusOr<uint64_t> Writer::HashOf(const Place& place) const {
   return hash;
 }
 
-absl::StatusOr<uint32_t> Writer::SweepBucket(uint64_t bucket, uint64_t now_ns,
-                                             uint64_t* next_expiry) {
+Writer::Cleared Writer::ClearBucket(uint64_t bucket, bool everything, uint64_t now_ns) {
   MendIfNeeded(table_);
-  uint32_t swept = 0;
+  Cleared cleared;
   uint32_t ways = LiveWays(table_.head(bucket).word0.load(kRelaxed)) & table_.geometry().ways_mask;
   for (; ways != 0; ways &= ways - 1) {
     const Place place = {bucket, static_cast<uint32_t>(__builtin_ctz(ways))};
-    const SlotHead& slot = table_.slot(place.bucket, place.way);
-    const uint64_t expiry = slot.expiry_ns.load(kRelaxed);
-    if (expiry == 0) continue;
-    if (now_ns < expiry) {
-      *next_expiry = std::min(*next_expiry, expiry);
-      continue;
+    if (!everything) {
+      const uint64_t expiry = table_.slot(place.bucket, place.way).expiry_ns.load(kRelaxed);
+      if (expiry == 0) continue;
+      if (now_ns < expiry) {
+        cleared.next_expiry = std::min(cleared.next_expiry, expiry);
+        continue;
+      }
     }
-    absl::StatusOr<uint64_t> hash = HashOf(place);
-    if (!hash.ok()) return hash.status();
-    absl::Status erased = Erase(place, *hash);
-    if (!erased.ok()) return erased;
-    ++swept;
+    const absl::StatusOr<uint64_t> hash = HashOf(place);
+    const absl::Status erased = hash.ok() ? Erase(place, *hash) : hash.status();
+    if (erased.ok()) ++cleared.removed;
+    cleared.damage.Update(erased);
   }
-  Counters& totals = table_.mutable_fixed().counters;
-  if (swept != 0) totals.expired.store(totals.expired.load(kRelaxed) + swept, kRelaxed);
-  return swept;
-}
-
-absl::StatusOr<uint32_t> Writer::ClearBucket(uint64_t bucket) {
-  MendIfNeeded(table_);
-  uint32_t cleared = 0;
-  uint32_t ways = LiveWays(table_.head(bucket).word0.load(kRelaxed)) & table_.geometry().ways_mask;
-  for (; ways != 0; ways &= ways - 1) {
-    const Place place = {bucket, static_cast<uint32_t>(__builtin_ctz(ways))};
-    absl::StatusOr<uint64_t> hash = HashOf(place);
-    if (!hash.ok()) return hash.status();
-    absl::Status erased = Erase(place, *hash);
-    if (!erased.ok()) return erased;
-    ++cleared;
+  if (cleared.removed != 0) {
+    Counters& totals = table_.mutable_fixed().counters;
+    std::atomic<uint64_t>& total = everything ? totals.deletes : totals.expired;
+    total.store(total.load(kRelaxed) + cleared.removed, kRelaxed);
   }
-  Counters& totals = table_.mutable_fixed().counters;
-  totals.deletes.store(totals.deletes.load(kRelaxed) + cleared, kRelaxed);
   return cleared;
 }
 

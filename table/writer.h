@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/optional.h"
+#include "os/clock.h"
 #include "table/extents.h"
 #include "table/recovery.h"
 #include "table/table.h"
@@ -33,7 +34,9 @@ struct PutRequest {
 
 class Writer {
  public:
-  explicit Writer(const WritableTable& table) : table_(table) {}
+  // `clock` is asked, at most once a call, when an entry met has an expiry.
+  explicit Writer(const WritableTable& table, os::Clock clock = os::BootNanos)
+      : table_(table), clock_(clock) {}
 
   // InvalidArgument for an empty key, OutOfRange for a key or value over the limit, which is named.
   // Needs no lock.
@@ -42,19 +45,20 @@ class Writer {
   // Makes the entry be there and returns its revision. REQUIRES: CheckSizes() gave OK.
   // AlreadyExists, NotFound: the condition does not hold. ResourceExhausted: as many entries as the
   // capacity, or no extents. DataLoss: damage was met and nothing was changed.
-  absl::StatusOr<uint64_t> Put(const PutRequest& request, uint64_t now_ns);
+  absl::StatusOr<uint64_t> Put(const PutRequest& request);
 
   // NotFound, without a message, if it is not there.
-  absl::Status Delete(absl::string_view key, uint64_t hash, uint64_t now_ns);
+  absl::Status Delete(absl::string_view key, uint64_t hash);
 
-  // True if the table holds as many entries as it may.
-  bool Full() const;
-
-  // Deletes the expired entries of `bucket`; returns how many. *next_expiry is lowered to the
-  // earliest expiry left.
-  absl::StatusOr<uint32_t> SweepBucket(uint64_t bucket, uint64_t now_ns, uint64_t* next_expiry);
-  // Deletes all entries of `bucket`; returns how many.
-  absl::StatusOr<uint32_t> ClearBucket(uint64_t bucket);
+  // What ClearBucket() did: how many entries it deleted, the earliest expiry among those it left,
+  // and DataLoss if it left one that is damaged.
+  struct Cleared {
+    uint32_t removed = 0;
+    uint64_t next_expiry = ~uint64_t{0};
+    absl::Status damage;
+  };
+  // Deletes those entries of `bucket` that have expired by `now_ns`, or, with `everything`, all.
+  Cleared ClearBucket(uint64_t bucket, bool everything, uint64_t now_ns);
 
  private:
   struct Place {
@@ -66,7 +70,9 @@ class Writer {
   absl::StatusOr<absl::optional<Place>> Locate(absl::string_view key, uint64_t hash) const;
   // The first bucket from the key's home on that may take one more.
   absl::StatusOr<uint64_t> FindRoom(uint64_t home) const;
-  uint32_t ChooseDeadWay(uint64_t bucket, uint64_t hash, absl::optional<uint32_t> old_way) const;
+  // The next dead way after `after`, so that one just vacated, which readers may still be copying,
+  // comes last. REQUIRES: there is one.
+  uint32_t ChooseDeadWay(uint64_t bucket, uint32_t after) const;
   // The revision for the next commit, which nobody gets again. Step 1 of recovery.h.
   uint64_t NextRevision();
   // Sets the plan's queue fields: `taken` off the head, `freed` behind the tail. DataLoss if the
@@ -78,10 +84,12 @@ class Writer {
   absl::Status Erase(const Place& place, uint64_t hash);
   // The hash of the key of a live way; DataLoss if the slot cannot be an entry that was put there.
   absl::StatusOr<uint64_t> HashOf(const Place& place) const;
+  bool HasExpired(const SlotHead& slot) const;
   void RaiseOverflow(uint64_t home, uint64_t bucket, uint32_t overflow_class);
   void LowerOverflow(uint64_t home, uint64_t bucket, uint32_t overflow_class);
 
   const WritableTable& table_;
+  const os::Clock clock_;
 };
 
 }  // namespace cubby::table

@@ -13,6 +13,11 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "os/clock.h"
+#include "os/mapping.h"
+#include "os/seats.h"
+#include "os/writer_lock.h"
+#include "table/geometry.h"
+#include "table/table.h"
 #include "tests/support/checked_value.h"
 #include "tests/support/daemon.h"
 
@@ -125,10 +130,53 @@ TEST_F(StoreTest, EntryIsGoneWhenItsTimeHasCome) {
   std::string value;
   const Entry entry = store->Get("late", &value).value();
   EXPECT_GT(entry.ttl, absl::Minutes(50));
-  EXPECT_LE(entry.ttl, absl::Hours(1));
+  EXPECT_LE(entry.ttl, absl::Hours(1) + absl::Nanoseconds(os::BootStepNanos()));
   PutOptions never;
   never.ttl = absl::ZeroDuration();
   EXPECT_EQ(store->Put("k", "v", never).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(StoreTest, WaitingForTheLockIsNoPartOfAnEntrysLife) {
+  ASSERT_TRUE(StartDaemon());
+  auto store = Open();
+  // Another writer, who is in no hurry.
+  auto slow = os::Mapping::Open(this->store(), os::Access::kReadWrite);
+  ASSERT_TRUE(slow.ok()) << slow.status();
+  auto& fixed = *reinterpret_cast<table::FixedPart*>(slow->data());
+  auto lock = os::WriterLock::Open(this->store(), os::Seats::Open(this->store()).value(),
+                                   &fixed.lock.lock, &fixed.incarnations);
+  ASSERT_TRUE(lock.ok()) << lock.status();
+  ASSERT_TRUE((*lock)->Acquire(absl::Seconds(5)).ok());
+  std::thread put([&store] {
+    PutOptions options;
+    options.ttl = absl::Minutes(1);
+    EXPECT_TRUE(store->Put("k", "v", options).ok());
+  });
+  absl::SleepFor(absl::Seconds(1));
+  (*lock)->Release();
+  put.join();
+  std::string value;
+  EXPECT_GT(store->Get("k", &value)->ttl, absl::Seconds(59.3));
+}
+
+TEST_F(StoreTest, AnExpiryThatNoPutMadeIsSurvived) {
+  ASSERT_TRUE(StartDaemon());
+  auto store = Open();
+  PutOptions options;
+  options.ttl = absl::Minutes(1);
+  ASSERT_TRUE(store->Put("k", "v", options).ok());
+  auto mapping = os::Mapping::Open(this->store(), os::Access::kReadWrite);
+  ASSERT_TRUE(mapping.ok()) << mapping.status();
+  const table::WritableTable table(mapping->data(),
+                                   table::ReadGeometry(mapping->data(), mapping->size()).value());
+  for (uint64_t bucket = 0; bucket < table.geometry().bucket_count; ++bucket) {
+    for (uint32_t way = 0; way < table.geometry().ways; ++way) {
+      std::atomic<uint64_t>& expiry = table.mutable_slot(bucket, way).expiry_ns;
+      if (expiry.load() != 0) expiry.store(~uint64_t{0});
+    }
+  }
+  std::string value;
+  EXPECT_GT(store->Get("k", &value)->ttl, absl::Hours(24 * 365 * 200));
 }
 
 TEST_F(StoreTest, ExpiredEntriesMakeRoomInAFullStore) {
@@ -231,6 +279,14 @@ TEST_F(StoreTest, ShutDownStoreSaysSoInsteadOfServingOldData) {
   std::string value;
   EXPECT_EQ(store->Get("k", &value).status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(store->Put("k", "v").status().code(), absl::StatusCode::kFailedPrecondition);
+}
+
+// Also while somebody still has it open, which on Windows keeps its name.
+TEST_F(StoreTest, ShutDownStoreIsThereForNobodyNew) {
+  ASSERT_TRUE(StartDaemon());
+  auto store = Open();
+  EXPECT_EQ(StopDaemon().exit_code, 0);
+  EXPECT_EQ(Store::Open(this->store()).status().code(), absl::StatusCode::kNotFound);
 }
 
 TEST_F(StoreTest, DeadDaemonStopsNobody) {

@@ -81,6 +81,14 @@ TEST_F(BadMappingTest, HalfMadeStoreIsNamed) {
   ExpectRefused(Cubby({"get", "k"}), 3, "half made");
 }
 
+TEST_F(BadMappingTest, StoreWithoutItsLockFileCanOnlyBeRead) {
+  ASSERT_TRUE(StartDaemon());
+  ASSERT_EQ(Cubby({"put", "k", "v"}).exit_code, 0);
+  ASSERT_EQ(unlink(absl::StrCat(Path(), ".lock").c_str()), 0);
+  ExpectRefused(Cubby({"put", "k", "w"}), 3, "lost its lock file");
+  EXPECT_EQ(Cubby({"get", "k"}).out, "v");
+}
+
 TEST_F(BadMappingTest, AnotherUsersMappingIsNotBelieved) {
   if (geteuid() != 0) GTEST_SKIP() << "needs root, to give a file to somebody else";
   ASSERT_TRUE(StartDaemon());

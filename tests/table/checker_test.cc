@@ -52,6 +52,14 @@ TEST_F(CheckerTest, FindsAChangedKey) {
   ExpectProblem("wrong tag");
 }
 
+TEST_F(CheckerTest, FindsAWrongHint) {
+  uint64_t bucket = 0;
+  uint32_t way = 0;
+  buffer_.SlotOf("a", &bucket, &way);
+  buffer_.table().mutable_hints(bucket).tags[way].fetch_xor(1);
+  ExpectProblem("wrong hint");
+}
+
 TEST_F(CheckerTest, FindsADuplicate) {
   uint64_t bucket = 0;
   uint32_t way = 0;

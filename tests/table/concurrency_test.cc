@@ -3,6 +3,7 @@
 // torn or misplaced one does not check.
 #include <atomic>
 #include <mutex>
+#include <ostream>
 #include <random>
 #include <string>
 #include <thread>
@@ -29,6 +30,8 @@ struct Shape {
   int keys;
   size_t max_value;
 };
+
+void PrintTo(const Shape& shape, std::ostream* out) { *out << shape.name; }
 
 class ConcurrencyTest : public ::testing::TestWithParam<Shape> {};
 
@@ -86,7 +89,7 @@ TEST_P(ConcurrencyTest, NoValueIsTornAndNoPresentKeyMissed) {
         const int i = static_cast<int>(random() % shape.keys);
         const std::string key = key_of(i);
         Found entry;
-        switch (reader.Get(key, StringSink{&value}, &entry)) {
+        switch (reader.Get(key, StringSink(&value), &entry)) {
           case Outcome::kFound:
             ++found;
             if (!IsCheckedValue(key, value)) ++torn;

@@ -26,11 +26,12 @@ std::optional<std::string> ReadBySpec(const char* m, const std::string& key) {
   const auto slot_bytes = At<uint32_t>(m, 36);
   const auto extent_bytes = At<uint32_t>(m, 40);
   const uint64_t bucket_bytes = (64 + uint64_t{ways} * slot_bytes + 63) / 64 * 64;
-  const uint64_t extents_offset = 8192 + bucket_count * bucket_bytes;
+  const uint64_t buckets_offset = (8192 + bucket_count * 16 + 63) / 64 * 64;
+  const uint64_t extents_offset = buckets_offset + bucket_count * bucket_bytes;
   const uint64_t h = XXH3_64bits_withSeed(key.data(), key.size(), At<uint64_t>(m, 64));
   auto bucket = static_cast<uint64_t>(static_cast<unsigned __int128>(h) * bucket_count >> 64);
   for (uint64_t probe = 0; probe < bucket_count; ++probe) {
-    const uint64_t head = 8192 + bucket * bucket_bytes;
+    const uint64_t head = buckets_offset + bucket * bucket_bytes;
     for (uint32_t way = 0; way < ways; ++way) {
       if ((At<uint64_t>(m, head) >> way & 1) == 0) continue;
       if (At<uint16_t>(m, head + 16 + way * 2) != (h & 0xffff)) continue;
@@ -39,6 +40,7 @@ std::optional<std::string> ReadBySpec(const char* m, const std::string& key) {
       const uint64_t key_bytes = lengths >> 32 & 0xffff;
       uint64_t left = lengths & 0xffffffff;
       if (std::string(m + slot + 24, key_bytes) != key) continue;
+      if (At<uint8_t>(m, 8192 + bucket * 16 + way) != (h & 0xff)) return std::nullopt;
       const uint64_t value = slot + 24 + (key_bytes + 7) / 8 * 8;
       if ((lengths >> 48 & 1) == 0) return std::string(m + value, left);
       std::string whole;
@@ -82,7 +84,7 @@ TEST(LayoutSpecTest, HeaderStandsWhereTheSpecificationSays) {
   EXPECT_EQ(std::string(m, 8), std::string("\xff"
                                            "cubby\x01\x00",
                                            8));
-  EXPECT_EQ(At<uint16_t>(m, 8), 1);
+  EXPECT_EQ(At<uint16_t>(m, 8), 2);
   EXPECT_EQ(At<uint32_t>(m, 12), 8192u);
   EXPECT_EQ(At<uint64_t>(m, 16), geometry.total_bytes);
   EXPECT_EQ(At<uint64_t>(m, 48), geometry.capacity);

@@ -39,7 +39,7 @@ class TableBuffer {
   absl::StatusOr<uint64_t> Put(absl::string_view key, absl::string_view value,
                                Condition condition = Condition::kAlways, uint64_t expiry_ns = 0,
                                uint64_t now_ns = 1) {
-    Writer writer(table_);
+    Writer writer = WriterAt(now_ns);
     absl::Status sizes = writer.CheckSizes(key, value);
     if (!sizes.ok()) return sizes;
     PutRequest request;
@@ -48,16 +48,16 @@ class TableBuffer {
     request.hash = Hash(key);
     request.expiry_ns = expiry_ns;
     request.condition = condition;
-    return writer.Put(request, now_ns);
+    return writer.Put(request);
   }
   absl::Status Delete(absl::string_view key, uint64_t now_ns = 1) {
-    return Writer(table_).Delete(key, Hash(key), now_ns);
+    return WriterAt(now_ns).Delete(key, Hash(key));
   }
   // The value, or "<outcome>" if there is none.
   std::string Get(absl::string_view key) const {
     Found found;
     std::string value;
-    switch (Reader(table_).Get(key, StringSink{&value}, &found)) {
+    switch (Reader(table_).Get(key, StringSink(&value), &found)) {
       case Outcome::kFound:
         return value;
       case Outcome::kNotFound:
@@ -90,6 +90,13 @@ class TableBuffer {
   }
 
  private:
+  // A writer for whom it is `now_ns`.
+  Writer WriterAt(uint64_t now_ns) {
+    static thread_local uint64_t now;
+    now = now_ns;
+    return Writer(table_, [] { return now; });
+  }
+
   struct Free {
     void operator()(char* memory) const { ::operator delete (memory, std::align_val_t{4096}); }
   };

@@ -170,6 +170,45 @@ TEST(WriterTest, ClearRemovesEverythingWithItsExtents) {
   EXPECT_EQ(result.loose_overflow_counts, 0u);
 }
 
+// Readers of a key that is put again and again: each value stays untouched for as long as it can.
+TEST(WriterTest, AKeyPutAgainAndAgainGoesRoundAllWays) {
+  GeometryOptions options = TinyOptions();
+  options.ways = 16;
+  TableBuffer buffer(options);
+  uint32_t seen = 0;
+  for (int i = 0; i < 16; ++i) {
+    ASSERT_TRUE(buffer.Put("k", absl::StrCat(i)).ok());
+    uint32_t way = 0;
+    ASSERT_NE(buffer.SlotOf("k", nullptr, &way), nullptr);
+    seen |= 1u << way;
+  }
+  EXPECT_EQ(seen, 0xffffu);
+}
+
+// Whatever the intent says, and however full the overflow counts are, the next owner is not busy
+// for long: it recounts the first buckets and leaves the others as they are.
+TEST(WriterTest, AForgedIntentIsMendedWithinABudget) {
+  GeometryOptions options = TinyOptions();
+  options.capacity = 20'000;
+  TableBuffer buffer(options);
+  const WritableTable& table = buffer.table();
+  const uint64_t last = buffer.geometry().bucket_count - 1;
+  for (uint64_t bucket = 0; bucket <= last; ++bucket) {
+    table.mutable_head(bucket).overflow[3].store(7);
+  }
+  Intent& intent = table.mutable_fixed().intent;
+  intent.home.store(0);
+  intent.bucket.store(last);
+  intent.overflow_class.store(3);
+  intent.queue_before.store(0);
+  intent.queue_after.store(0);
+  intent.freed_first.store(kNoExtent);
+  intent.operation.store(static_cast<uint64_t>(Operation::kPut));
+  MendIfNeeded(table);
+  EXPECT_EQ(intent.operation.load(), static_cast<uint64_t>(Operation::kNone));
+  EXPECT_EQ(table.head(last - 1).overflow[3].load(), 7);
+}
+
 TEST(WriterTest, AgreesWithAMapOverRandomOperations) {
   const uint64_t seed = ::testing::UnitTest::GetInstance()->random_seed() + 1;
   SCOPED_TRACE(absl::StrCat("seed ", seed, " (--gtest_random_seed=", seed - 1, ")"));

@@ -120,7 +120,7 @@ class EveryInstructionTest : public test::DaemonFixture,
                       const std::vector<std::string>& fillers, std::string* value) {
     const table::Reader reader(table);
     table::Found found;
-    const table::Outcome outcome = reader.Get(kKey, table::StringSink{value}, &found);
+    const table::Outcome outcome = reader.Get(kKey, table::StringSink(value), &found);
     if (outcome == table::Outcome::kNotFound) {
       *value = kAbsent;
     } else {
@@ -144,7 +144,7 @@ class EveryInstructionTest : public test::DaemonFixture,
     request.key = "heir";
     request.value = "h";
     request.hash = table::HashKey(request.key, table.geometry().hash_seed);
-    ASSERT_TRUE(table::Writer(table).Put(request, os::BootNanos()).ok());
+    ASSERT_TRUE(table::Writer(table).Put(request).ok());
     const table::CheckResult check = table::Check(table);
     ASSERT_THAT(check.problems, IsEmpty());
     ASSERT_EQ(check.loose_overflow_counts, 0u);
