@@ -5,7 +5,7 @@
 // What a death leaves behind is the mapping's bytes and the kernel's word that the owner is gone.
 // So at every instruction the bytes are copied and judged as if the victim had died there; and at
 // some instructions, each time others, it is really killed, and the living go on with the real
-// store. CUBBY_EVERY_KILL=1 kills it at each one (minutes).
+// store; in the whole test (tests/support/torture.h) at each one.
 //
 // To have another operation walked through, add a line to the table at the end.
 #include <signal.h>
@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <random>
@@ -35,6 +34,7 @@
 #include "table/table.h"
 #include "table/writer.h"
 #include "tests/support/daemon.h"
+#include "tests/support/torture.h"
 
 namespace cubby {
 namespace {
@@ -211,7 +211,7 @@ TEST_P(EveryInstructionTest, LeavesOldOrNewAndTheNextWriterGoesOn) {
   const uint64_t seed = ::testing::UnitTest::GetInstance()->random_seed() + 1;
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   std::mt19937_64 random(seed);
-  const int stride = std::getenv("CUBBY_EVERY_KILL") != nullptr ? 1 : 40;
+  const auto stride = static_cast<int>(test::Amount(40, 1));
   const uint64_t takeovers_before = heir.Stats().lock_takeovers;
   int kills = 0;
   for (int at = static_cast<int>(random() % stride); at < steps; at += stride, ++kills) {
@@ -229,10 +229,12 @@ TEST_P(EveryInstructionTest, LeavesOldOrNewAndTheNextWriterGoesOn) {
     ASSERT_EQ(check.loose_overflow_counts, 0u) << "killed after " << at;
   }
   const uint64_t takeovers = heir.Stats().lock_takeovers - takeovers_before;
-  std::printf(
-      "%s: %d instructions, %d left the old state and %d the new; killed at %d of them, %llu times "
-      "with the lock\n",
-      operation.name, steps, old_seen, new_seen, kills, static_cast<unsigned long long>(takeovers));
+  test::Report(absl::StrCat("every instruction of ", operation.name),
+               {{"instructions", absl::StrCat(steps)},
+                {"old state", absl::StrCat(old_seen)},
+                {"new state", absl::StrCat(new_seen)},
+                {"killed", absl::StrCat(kills)},
+                {"with the lock held", absl::StrCat(takeovers)}});
   EXPECT_GT(takeovers, 0u);
 }
 

@@ -1,11 +1,9 @@
 // A writer killed at random moments, again and again, while others go on: nothing that was
-// acknowledged is lost, nothing is torn, and the next writer goes on at once. The environment's
-// CUBBY_KILLS sets how many kills; the build does otherwise.
+// acknowledged is lost, nothing is torn, and the next writer goes on at once.
 //
 // The victim notes in a mapping of its own, before each operation, what it is about to do to the
 // key, and after it that it is done. Whatever moment it dies at, the key must be as the one or the
 // other note says.
-#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <cstdio>
@@ -19,6 +17,7 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "client/store.h"
@@ -29,6 +28,7 @@
 #include "tests/support/checked_value.h"
 #include "tests/support/child.h"
 #include "tests/support/daemon.h"
+#include "tests/support/torture.h"
 
 namespace cubby {
 namespace {
@@ -138,8 +138,7 @@ class KillStormTest : public test::DaemonFixture {
 };
 
 TEST_F(KillStormTest, NothingIsLostTornOrStuck) {
-  const char* wanted = std::getenv("CUBBY_KILLS");
-  const int kills = wanted != nullptr ? std::atoi(wanted) : CUBBY_DEFAULT_KILLS;
+  const auto kills = static_cast<int>(test::Amount(CUBBY_KILLS, CUBBY_KILLS_WHOLE));
   ASSERT_TRUE(StartDaemon({"--capacity", "96", "--max-value", "4KiB", "--extent-pool", "2MiB"}));
   const std::string notes_name = test::UniqueStoreName("notes");
   absl::StatusOr<os::Mapping> mapping = os::Mapping::Create(notes_name, sizeof(Notes), 0600);
@@ -209,12 +208,15 @@ TEST_F(KillStormTest, NothingIsLostTornOrStuck) {
   const test::ExitResult check = Cubby({"check"});
   EXPECT_EQ(check.exit_code, 0) << check.out << check.err;
   const StoreStats stats = (*heir)->Stats();
-  std::sort(next_put_ms.begin(), next_put_ms.end());
-  std::printf(
-      "%d kills, %llu with the lock held, %llu mended; next put ms: p50 %.3f p99 %.3f max %.3f\n",
-      kills, static_cast<unsigned long long>(stats.lock_takeovers),
-      static_cast<unsigned long long>(stats.mends), next_put_ms[next_put_ms.size() / 2],
-      next_put_ms[next_put_ms.size() * 99 / 100], next_put_ms.back());
+  const auto ms = [&next_put_ms](double fraction) {
+    return absl::StrFormat("%.3f ms", test::Percentile(next_put_ms, fraction));
+  };
+  test::Report("kill storm", {{"kills", absl::StrCat(kills)},
+                              {"with the lock held", absl::StrCat(stats.lock_takeovers)},
+                              {"mended", absl::StrCat(stats.mends)},
+                              {"next put p50", ms(0.5)},
+                              {"p99", ms(0.99)},
+                              {"max", ms(1)}});
 }
 
 }  // namespace

@@ -18,6 +18,7 @@
 #include "tests/support/checked_value.h"
 #include "tests/support/child.h"
 #include "tests/support/daemon.h"
+#include "tests/support/torture.h"
 
 namespace cubby {
 namespace {
@@ -83,8 +84,7 @@ CUBBY_CHILD(RandomUser) {
 class StressTest : public test::DaemonFixture {};
 
 TEST_F(StressTest, EightProcessesTearAndMissNothing) {
-  const char* seconds = std::getenv("CUBBY_STRESS_SECONDS");
-  if (seconds == nullptr) seconds = "30";
+  const uint64_t seconds = test::Amount(30, 120);
   ASSERT_TRUE(StartDaemon({"--capacity", "400", "--max-value", "4KiB", "--extent-pool", "4MiB"}));
   {
     absl::StatusOr<std::unique_ptr<Store>> store = Store::Open(this->store());
@@ -96,17 +96,21 @@ TEST_F(StressTest, EightProcessesTearAndMissNothing) {
   const int seed = ::testing::UnitTest::GetInstance()->random_seed();
   std::vector<std::unique_ptr<test::Subprocess>> users;
   for (int p = 0; p < kProcesses; ++p) {
-    auto user = test::StartChild("RandomUser", {store(), seconds, absl::StrCat(seed * 100 + p)});
+    auto user = test::StartChild("RandomUser",
+                                 {store(), absl::StrCat(seconds), absl::StrCat(seed * 100 + p)});
     ASSERT_TRUE(user.ok()) << user.status();
     users.push_back(*std::move(user));
   }
   for (std::unique_ptr<test::Subprocess>& user : users) {
-    const test::ExitResult result = user->Wait(absl::Seconds(std::atoi(seconds) + 60));
+    const test::ExitResult result = user->Wait(absl::Seconds(seconds + 60));
     std::printf("%s", result.out.c_str());
     EXPECT_EQ(result.exit_code, 0) << "seed " << seed << ": " << result.out << result.err;
   }
   const test::ExitResult check = Cubby({"check"});
   EXPECT_EQ(check.exit_code, 0) << check.out << check.err;
+  test::Report("stress", {{"processes", absl::StrCat(kProcesses)},
+                          {"seconds", absl::StrCat(seconds)},
+                          {"wrong", HasFailure() ? "some" : "0"}});
 }
 
 }  // namespace
