@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "os/clock.h"
 #include "os/deadline.h"
+#include "os/fault_guard.h"
 #include "os/mapping.h"
 #include "os/seats.h"
 #include "os/store_name.h"
@@ -99,9 +100,11 @@ uint64_t ExpiryOf(absl::Duration ttl) {
 }  // namespace
 
 struct Store::Impl {
-  Impl(absl::string_view store_name, os::Mapping opened, const table::Geometry& validated)
+  Impl(absl::string_view store_name, os::Mapping opened,
+       std::unique_ptr<os::FaultGuard> mapping_guard, const table::Geometry& validated)
       : name(store_name),
         mapping(std::move(opened)),
+        guard(std::move(mapping_guard)),
         table(mapping.data(), validated),
         reader(table),
         geometry(PublicGeometry(validated)) {}
@@ -113,12 +116,17 @@ struct Store::Impl {
 
   // True while what readers find is the store's. One load of a line that is almost never written.
   bool Readable() const {
+    if (guard != nullptr && guard->tripped()) return false;
     const table::State state = State();
     return state == table::State::kServing || state == table::State::kSealed;
   }
 
   // Why the store is not readable.
   absl::Status Unreadable() const {
+    if (guard != nullptr && guard->tripped()) {
+      return absl::UnavailableError(absl::StrCat(
+          "store '", name, "' was truncated by somebody: restart its cubbyd with --fresh"));
+    }
     if (State() == table::State::kPoisoned) {
       return absl::DataLossError(absl::StrCat("store '", name, "' is damaged: run cubby check"));
     }
@@ -166,7 +174,9 @@ struct Store::Impl {
     if (!acquired.ok()) return About(name, acquired);
     os::WriterLockHolder holder(lock.get());
     if (!Readable()) return Unreadable();
-    return operation();
+    auto result = operation();
+    if (ABSL_PREDICT_FALSE(!Readable())) return Unreadable();
+    return result;
   }
 
   // Deletes every expired entry that is not damaged, letting other writers in between.
@@ -216,8 +226,9 @@ struct Store::Impl {
 
   const std::string name;
   const os::Mapping mapping;
-  const table::WritableTable
-      table;  // written only with the lock, which read-only stores do not have
+  const std::unique_ptr<os::FaultGuard> guard;  // null: SIGBUS is not ours to handle
+  // Written only with the lock, which read-only stores do not have.
+  const table::WritableTable table;
   const table::Reader reader;
   const Geometry geometry;
   absl::Duration lock_timeout;
@@ -234,11 +245,15 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(absl::string_view name,
   if (!mapping.ok()) return mapping.status();
   absl::Status owned = CheckOwner(name, *mapping, options.owner);
   if (!owned.ok()) return owned;
+  std::unique_ptr<os::FaultGuard> guard;
+  if (options.survive_truncation) {
+    guard = std::make_unique<os::FaultGuard>(mapping->data(), mapping->size());
+  }
   absl::StatusOr<table::Geometry> geometry = table::ReadGeometry(mapping->data(), mapping->size());
   if (!geometry.ok()) return About(name, geometry.status());
 
   const std::string owner = mapping->owner();
-  auto impl = std::make_unique<Impl>(name, *std::move(mapping), *geometry);
+  auto impl = std::make_unique<Impl>(name, *std::move(mapping), std::move(guard), *geometry);
   impl->lock_timeout = options.lock_timeout;
   // On Windows a name outlives the store while anybody has it open.
   if (impl->State() == table::State::kRetired) return NoStore(name);

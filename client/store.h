@@ -18,6 +18,7 @@
 //
 // Errors that any call can return, besides those it names:
 //   FailedPrecondition  the store was shut down: open it again
+//   Unavailable         the store was truncated (OpenOptions::survive_truncation)
 //   DataLoss            the bytes are damaged: `cubby check`
 #ifndef CUBBY_CLIENT_STORE_H_
 #define CUBBY_CLIENT_STORE_H_
@@ -50,6 +51,11 @@ struct OpenOptions {
   // How long put, add, replace and delete wait for other writers before DeadlineExceeded; a put
   // that finds the store full, and first has to remove what has expired, twice that at most.
   absl::Duration lock_timeout = absl::Seconds(5);
+  // Whether to outlive somebody's truncating the store's file (Linux): calls then give Unavailable,
+  // where the process would be ended by SIGBUS. Installs a handler for that signal, which passes on
+  // what is not about this store to the one that was there before. Only who may write the store may
+  // truncate it.
+  bool survive_truncation = false;
 };
 
 struct PutOptions {

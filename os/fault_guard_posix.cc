@@ -1,0 +1,113 @@
+#include <signal.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <mutex>
+
+#include "os/fault_guard.h"
+
+namespace cubby::os {
+namespace {
+
+// A guarded stretch of pages. Entries are used again but never freed, since the handler may be
+// looking at any of them. It follows `tripped` only if the faulting address lies inside, and then
+// the guard lives: it outlives every use of its memory.
+struct Entry {
+  std::atomic<uintptr_t> begin{0};  // 0: free
+  std::atomic<uintptr_t> end{0};
+  std::atomic<std::atomic<bool>*> tripped{nullptr};
+  Entry* next = nullptr;
+};
+static_assert(std::atomic<uintptr_t>::is_always_lock_free, "the handler may not wait");
+
+std::atomic<Entry*> entries{nullptr};
+std::mutex& Gate() {
+  static std::mutex* gate = new std::mutex;  // never destroyed: guards may outlive main
+  return *gate;
+}
+struct sigaction previous;
+uintptr_t page_bytes;
+
+// Puts zeros where the file has ended: from the page of `address` on, all of a guarded stretch, for
+// what lies behind a missing page is missing too. False if the address is not guarded.
+bool FillIn(uintptr_t address) {
+  for (Entry* entry = entries.load(std::memory_order_acquire); entry != nullptr;
+       entry = entry->next) {
+    // Acquire: pairs with Add()'s release, so `end` and `tripped` are this guard's.
+    const uintptr_t begin = entry->begin.load(std::memory_order_acquire);
+    const uintptr_t end = entry->end.load(std::memory_order_relaxed);
+    if (begin == 0 || address < begin || address >= end) continue;
+    const uintptr_t page = address & ~(page_bytes - 1);
+    if (mmap(reinterpret_cast<void*>(page), end - page, PROT_READ | PROT_WRITE,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED) {
+      return false;
+    }
+    entry->tripped.load(std::memory_order_relaxed)->store(true, std::memory_order_relaxed);
+    return true;
+  }
+  return false;
+}
+
+void OnBusError(int signal_number, siginfo_t* info, void* context) {
+  const int error = errno;
+  const bool fault = info->si_code > 0;  // else somebody sent it
+  if (fault && FillIn(reinterpret_cast<uintptr_t>(info->si_addr))) {
+    errno = error;
+    return;
+  }
+  if ((previous.sa_flags & SA_SIGINFO) != 0) {
+    previous.sa_sigaction(signal_number, info, context);
+  } else if (previous.sa_handler != SIG_DFL && previous.sa_handler != SIG_IGN) {
+    previous.sa_handler(signal_number);
+  } else if (fault || previous.sa_handler == SIG_DFL) {
+    // As if there were no handler: the fault comes again, and what was sent is sent again.
+    signal(SIGBUS, SIG_DFL);
+    if (!fault) raise(SIGBUS);
+  }
+  errno = error;
+}
+
+void InstallOnce() {
+  static const bool installed = [] {
+    page_bytes = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+    struct sigaction action = {};
+    action.sa_sigaction = OnBusError;
+    action.sa_flags = SA_SIGINFO | SA_ONSTACK;
+    return sigaction(SIGBUS, &action, &previous) == 0;
+  }();
+  (void)installed;
+}
+
+Entry* FreeEntry() {
+  for (Entry* entry = entries.load(std::memory_order_relaxed); entry != nullptr;
+       entry = entry->next) {
+    if (entry->begin.load(std::memory_order_relaxed) == 0) return entry;
+  }
+  auto* entry = new Entry;
+  entry->next = entries.load(std::memory_order_relaxed);
+  // Release: whoever finds it finds its fields.
+  entries.store(entry, std::memory_order_release);
+  return entry;
+}
+
+}  // namespace
+
+FaultGuard::FaultGuard(char* data, size_t bytes) {
+  InstallOnce();
+  std::lock_guard<std::mutex> gate(Gate());
+  Entry* entry = FreeEntry();
+  const auto begin = reinterpret_cast<uintptr_t>(data);
+  entry->end.store((begin + bytes + page_bytes - 1) & ~(page_bytes - 1), std::memory_order_relaxed);
+  entry->tripped.store(&tripped_, std::memory_order_relaxed);
+  entry->begin.store(begin, std::memory_order_release);
+  entry_ = entry;
+}
+
+FaultGuard::~FaultGuard() {
+  std::lock_guard<std::mutex> gate(Gate());
+  static_cast<Entry*>(entry_)->begin.store(0, std::memory_order_release);
+}
+
+}  // namespace cubby::os

@@ -1,0 +1,130 @@
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "os/fault_guard.h"
+#include "tests/support/child.h"
+
+namespace cubby::os {
+namespace {
+
+constexpr size_t kPage = 4096;
+
+// Shared memory of some pages, each of whose bytes is 'x'.
+class Pages {
+ public:
+  explicit Pages(size_t pages) : bytes_(pages * kPage), fd_(memfd_create("pages", MFD_CLOEXEC)) {
+    EXPECT_EQ(ftruncate(fd_, static_cast<off_t>(bytes_)), 0);
+    data_ = static_cast<char*>(mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_SHARED, fd_, 0));
+    for (size_t i = 0; i < bytes_; ++i) data_[i] = 'x';
+  }
+  ~Pages() {
+    munmap(data_, bytes_);
+    close(fd_);
+  }
+  void Truncate(size_t pages) { EXPECT_EQ(ftruncate(fd_, static_cast<off_t>(pages * kPage)), 0); }
+  // A look that no compiler leaves out.
+  char At(size_t i) const { return *const_cast<volatile char*>(data_ + i); }
+  char* data() { return data_; }
+  size_t size() const { return bytes_; }
+
+ private:
+  const size_t bytes_;
+  const int fd_;
+  char* data_;
+};
+
+TEST(FaultGuardTest, MissingPagesAreZerosFromThenOnAndAreTold) {
+  Pages pages(4);
+  FaultGuard guard(pages.data(), pages.size());
+  EXPECT_EQ(pages.At(3 * kPage), 'x');
+  pages.Truncate(2);
+  EXPECT_FALSE(guard.tripped());
+  EXPECT_EQ(pages.At(2 * kPage + 7), 0);
+  EXPECT_TRUE(guard.tripped());
+  EXPECT_EQ(pages.At(3 * kPage), 0);
+  EXPECT_EQ(pages.At(2 * kPage - 1), 'x');
+  pages.data()[3 * kPage] = 'y';  // a writer that was in the middle of it
+  EXPECT_EQ(pages.At(3 * kPage), 'y');
+}
+
+TEST(FaultGuardTest, AGuardTripsForItsOwnMemoryOnly) {
+  Pages whole(1), cut(1);
+  FaultGuard whole_guard(whole.data(), whole.size());
+  FaultGuard cut_guard(cut.data(), cut.size());
+  cut.Truncate(0);
+  EXPECT_EQ(cut.At(0), 0);
+  EXPECT_TRUE(cut_guard.tripped());
+  EXPECT_FALSE(whole_guard.tripped());
+}
+
+TEST(FaultGuardTest, ManyThreadsMayMeetTheSameMissingPage) {
+  for (int round = 0; round < 50; ++round) {
+    Pages pages(2);
+    FaultGuard guard(pages.data(), pages.size());
+    pages.Truncate(0);
+    std::vector<std::thread> threads;
+    for (int t = 0; t < 4; ++t) {
+      threads.emplace_back([&pages] { EXPECT_EQ(pages.At(kPage / 2), 0); });
+    }
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_TRUE(guard.tripped());
+  }
+}
+
+// Each child below ends in a fault of memory that is nobody's business here.
+int MeetForeignFault() {
+  Pages guarded(1), foreign(1);
+  FaultGuard guard(guarded.data(), guarded.size());
+  foreign.Truncate(0);
+  (void)foreign.At(0);
+  return 99;
+}
+
+CUBBY_CHILD(ForeignFaultWithHandler) {
+  struct sigaction action = {};
+  action.sa_handler = [](int) { _exit(42); };
+  sigaction(SIGBUS, &action, nullptr);
+  return MeetForeignFault();
+}
+CUBBY_CHILD(ForeignFaultWithInformedHandler) {
+  struct sigaction action = {};
+  action.sa_flags = SA_SIGINFO;
+  action.sa_sigaction = [](int, siginfo_t* info, void*) {
+    _exit(info->si_addr != nullptr ? 43 : 1);
+  };
+  sigaction(SIGBUS, &action, nullptr);
+  return MeetForeignFault();
+}
+CUBBY_CHILD(ForeignFault) {
+  signal(SIGBUS, SIG_DFL);  // sanitizers have one
+  return MeetForeignFault();
+}
+CUBBY_CHILD(SentSignal) {
+  signal(SIGBUS, SIG_DFL);
+  Pages guarded(1);
+  FaultGuard guard(guarded.data(), guarded.size());
+  raise(SIGBUS);
+  return 99;
+}
+
+TEST(FaultGuardTest, ForeignFaultsGoWhereTheyWentBefore) {
+  const std::pair<const char*, int> cases[] = {{"ForeignFaultWithHandler", 42},
+                                               {"ForeignFaultWithInformedHandler", 43},
+                                               {"ForeignFault", 128 + SIGBUS},
+                                               {"SentSignal", 128 + SIGBUS}};
+  for (const auto& [name, exit_code] : cases) {
+    auto child = test::StartChild(name, {});
+    ASSERT_TRUE(child.ok()) << child.status();
+    EXPECT_EQ((*child)->Wait(absl::Seconds(20)).exit_code, exit_code) << name;
+  }
+}
+
+}  // namespace
+}  // namespace cubby::os
