@@ -18,7 +18,7 @@
 #include "gtest/gtest.h"
 #include "os/mapping.h"
 #include "table/layout.h"
-#include "tests/support/daemon.h"
+#include "tests/server/server_fixture.h"
 
 namespace cubby {
 namespace {
@@ -28,12 +28,8 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-class DaemonPosixTest : public test::DaemonFixture {
+class DaemonPosixTest : public test::ServerFixture {
  protected:
-  test::ExitResult RunDaemon(std::vector<std::string> flags) {
-    flags.insert(flags.begin(), {test::ProgramPath("cubbyd"), "--store", store()});
-    return test::Run(flags);
-  }
   fs::path MappingFile() const { return absl::StrCat("/dev/shm/cubby.", store()); }
   fs::path LockFile() const { return absl::StrCat("/dev/shm/cubby.", store(), ".lock"); }
   fs::path ControlFile() const {

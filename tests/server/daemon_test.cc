@@ -1,141 +1,27 @@
-// A real cubbyd, asked over its control channel, stopped, killed and started again.
-#include "tests/support/daemon.h"
-
-#include <cstring>
+// The life of a cubbyd: started, stopped, killed and started again, with what it finds then.
+#include <cstddef>
 #include <string>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
-#include "client/admin.h"
-#include "client/store.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "os/deadline.h"
 #include "os/mapping.h"
-#include "os/pipe.h"
 #include "os/version.h"
-#include "proto/control.pb.h"
-#include "proto/frame.h"
-#include "proto/protocol.h"
 #include "table/layout.h"
+#include "tests/server/server_fixture.h"
 
 namespace cubby {
 namespace {
 
+using test::kLong;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-// Only a failing test waits this long.
-constexpr absl::Duration kLong = absl::Seconds(60);
-
-class DaemonTest : public test::DaemonFixture {
- protected:
-  std::unique_ptr<Admin> Connect() {
-    absl::StatusOr<std::unique_ptr<Admin>> admin = Admin::Connect(store(), kLong);
-    EXPECT_TRUE(admin.ok()) << admin.status();
-    return admin.ok() ? *std::move(admin) : nullptr;
-  }
-  std::unique_ptr<Store> OpenStore() {
-    absl::StatusOr<std::unique_ptr<Store>> opened = Store::Open(store());
-    EXPECT_TRUE(opened.ok()) << opened.status();
-    return opened.ok() ? *std::move(opened) : nullptr;
-  }
-  // Runs a cubbyd that is expected to end by itself.
-  test::ExitResult RunDaemon(std::vector<std::string> flags) {
-    flags.insert(flags.begin(), {test::ProgramPath("cubbyd"), "--store", store()});
-    return test::Run(flags);
-  }
-};
-
-TEST_F(DaemonTest, InfoTellsWhatWasAskedFor) {
-  ASSERT_TRUE(StartDaemon({"--capacity", "1000", "--slot-bytes", "256", "--max-value", "64KiB"}));
-  auto admin = Connect();
-  ASSERT_TRUE(admin);
-  EXPECT_TRUE(admin->Ping().ok());
-  const absl::StatusOr<DaemonInfo> info = admin->Info();
-  ASSERT_TRUE(info.ok()) << info.status();
-  EXPECT_EQ(info->store, store());
-  EXPECT_EQ(info->version, os::kVersion);
-  EXPECT_GE(info->uptime, absl::ZeroDuration());
-  EXPECT_EQ(info->full_policy, "reject");
-  EXPECT_EQ(info->geometry.capacity, 1000u);
-  EXPECT_EQ(info->geometry.slot_bytes, 256u);
-  EXPECT_EQ(info->geometry.max_value_bytes, 65536u);
-  EXPECT_EQ(info->geometry.layout_major, table::kLayoutMajor);
-
-  // The same as who maps the store sees.
-  auto opened = OpenStore();
-  ASSERT_TRUE(opened);
-  EXPECT_EQ(info->geometry.bucket_count, opened->geometry().bucket_count);
-  EXPECT_EQ(info->geometry.extent_count, opened->geometry().extent_count);
-  EXPECT_EQ(info->geometry.total_bytes, opened->geometry().total_bytes);
-  EXPECT_EQ(info->geometry.max_key_bytes, opened->geometry().max_key_bytes);
-  EXPECT_EQ(absl::ToUnixSeconds(info->geometry.created),
-            absl::ToUnixSeconds(opened->geometry().created));
-}
-
-TEST_F(DaemonTest, StatsCountWhatClientsDid) {
-  ASSERT_TRUE(StartDaemon());
-  auto opened = OpenStore();
-  auto admin = Connect();
-  ASSERT_TRUE(opened && admin);
-  ASSERT_TRUE(opened->Put("a", "1").ok());
-  ASSERT_TRUE(opened->Put("b", "2", {absl::Hours(1)}).ok());
-  ASSERT_TRUE(opened->Delete("a").ok());
-  const absl::StatusOr<DaemonStats> stats = admin->Stats();
-  ASSERT_TRUE(stats.ok()) << stats.status();
-  EXPECT_EQ(stats->store.entries, 1u);
-  EXPECT_EQ(stats->store.expiring, 1u);
-  EXPECT_EQ(stats->store.puts, 2u);
-  EXPECT_EQ(stats->store.deletes, 1u);
-  EXPECT_EQ(stats->requests, 0u);
-  EXPECT_EQ(stats->rejected_frames, 0u);
-  EXPECT_EQ(admin->Stats()->requests, 1u);
-}
-
-TEST_F(DaemonTest, FlushRemovesEveryEntry) {
-  ASSERT_TRUE(StartDaemon({"--capacity", "3000"}));
-  auto opened = OpenStore();
-  auto admin = Connect();
-  ASSERT_TRUE(opened && admin);
-  for (int i = 0; i < 3000; ++i) ASSERT_TRUE(opened->Put(absl::StrCat("key", i), "v").ok()) << i;
-  EXPECT_EQ(admin->Flush().value(), 3000u);
-  EXPECT_EQ(opened->Stats().entries, 0u);
-  EXPECT_TRUE(absl::IsNotFound(opened->Contains("key7").status()) ||
-              !opened->Contains("key7").value());
-  EXPECT_TRUE(opened->Put("key7", "again").ok());
-}
-
-TEST_F(DaemonTest, CheckFindsASoundStoreSound) {
-  ASSERT_TRUE(StartDaemon());
-  auto opened = OpenStore();
-  auto admin = Connect();
-  ASSERT_TRUE(opened && admin);
-  ASSERT_TRUE(opened->Put("short", "v").ok());
-  ASSERT_TRUE(opened->Put("long", std::string(100'000, 'v')).ok());
-  const absl::StatusOr<CheckReport> report = admin->Check();
-  ASSERT_TRUE(report.ok()) << report.status();
-  EXPECT_THAT(report->problems, IsEmpty());
-  EXPECT_EQ(report->entries, 2u);
-  EXPECT_EQ(report->extents_in_use, opened->Stats().extents_in_use);
-}
-
-TEST_F(DaemonTest, CheckReportsDamageThoughThereIsMuch) {
-  ASSERT_TRUE(StartDaemon({"--capacity", "3000"}));
-  auto opened = OpenStore();
-  auto admin = Connect();
-  ASSERT_TRUE(opened && admin);
-  for (int i = 0; i < 3000; ++i) ASSERT_TRUE(opened->Put(absl::StrCat("key", i), "v").ok()) << i;
-  auto mapping = os::Mapping::Open(store(), os::Access::kReadWrite);
-  ASSERT_TRUE(mapping.ok()) << mapping.status();
-  std::memset(mapping->data() + table::kHeaderBytes, 0xa5,
-              opened->geometry().total_bytes - table::kHeaderBytes);
-  const absl::StatusOr<CheckReport> report = admin->Check();
-  ASSERT_TRUE(report.ok()) << report.status();
-  EXPECT_EQ(report->problems.size(), 100u);
-  EXPECT_GT(report->more_problems, 0u);
-}
+using DaemonTest = test::ServerFixture;
 
 TEST_F(DaemonTest, ExpiredEntriesAreSweptUnasked) {
   ASSERT_TRUE(StartDaemon());
@@ -150,17 +36,6 @@ TEST_F(DaemonTest, ExpiredEntriesAreSweptUnasked) {
   EXPECT_TRUE(opened->Contains("lasting").value());
 }
 
-TEST_F(DaemonTest, ShutdownIsAnsweredOnceTheNamesAreGone) {
-  ASSERT_TRUE(StartDaemon());
-  auto admin = Connect();
-  ASSERT_TRUE(admin);
-  const absl::Status shut_down = admin->Shutdown();
-  EXPECT_TRUE(shut_down.ok()) << shut_down;
-  EXPECT_EQ(Store::Open(store()).status().code(), absl::StatusCode::kNotFound);
-  EXPECT_EQ(Admin::Connect(store(), kLong).status().code(), absl::StatusCode::kUnavailable);
-  EXPECT_EQ(daemon()->Wait(kLong).exit_code, 0);
-}
-
 TEST_F(DaemonTest, StoreCanBeMadeAgainAtOnceAfterShutdown) {
   ASSERT_TRUE(StartDaemon({"--capacity", "1000"}));
   ASSERT_TRUE(OpenStore()->Put("k", "v").ok());
@@ -169,17 +44,6 @@ TEST_F(DaemonTest, StoreCanBeMadeAgainAtOnceAfterShutdown) {
   ASSERT_TRUE(StartDaemon({"--capacity", "2000"}));
   EXPECT_EQ(Connect()->Info()->geometry.capacity, 2000u);
   EXPECT_FALSE(OpenStore()->Contains("k").value());
-}
-
-TEST_F(DaemonTest, WhoHasTheStoreOpenIsToldOfTheShutdown) {
-  ASSERT_TRUE(StartDaemon());
-  auto opened = OpenStore();
-  ASSERT_TRUE(opened);
-  ASSERT_TRUE(opened->Put("k", "v").ok());
-  ASSERT_TRUE(Connect()->Shutdown().ok());
-  std::string value;
-  EXPECT_EQ(opened->Get("k", &value).status().code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_EQ(opened->Put("k", "w").status().code(), absl::StatusCode::kFailedPrecondition);
 }
 
 TEST_F(DaemonTest, StopSignalTakesTheNamesAway) {
@@ -326,141 +190,6 @@ TEST_F(DaemonTest, VersionIsTold) {
   const test::ExitResult result = RunDaemon({"--version"});
   EXPECT_EQ(result.exit_code, 0);
   EXPECT_THAT(result.out, HasSubstr(os::kVersion));
-}
-
-// What no Admin sends.
-class RawChannelTest : public DaemonTest {
- protected:
-  void SetUp() override { ASSERT_TRUE(StartDaemon({"--capacity", "1000"})); }
-
-  std::unique_ptr<os::PipeClient> ConnectRaw() {
-    auto client = os::PipeClient::Connect(store(), kLong);
-    EXPECT_TRUE(client.ok()) << client.status();
-    return client.ok() ? *std::move(client) : nullptr;
-  }
-  static control::Request Ping(const os::PipeClient& client) {
-    control::Request request;
-    request.set_protocol(proto::kProtocol);
-    request.set_request_id(7);
-    request.set_session(client.session());
-    request.mutable_ping();
-    return request;
-  }
-  static std::string FrameOf(const control::Request& request) {
-    return proto::EncodeFrames(request.SerializeAsString()).value();
-  }
-  static absl::StatusOr<control::Response> ReceiveResponse(os::PipeClient* client) {
-    proto::FrameDecoder decoder;
-    for (;;) {
-      absl::StatusOr<std::string> bytes = client->Receive(kLong);
-      if (!bytes.ok()) return bytes.status();
-      decoder.Append(*bytes);
-      if (absl::optional<std::string> message = decoder.Next()) {
-        control::Response response;
-        if (!response.ParseFromString(*message)) return absl::InternalError("not a response");
-        return response;
-      }
-    }
-  }
-  static absl::StatusOr<control::Response> Ask(os::PipeClient* client,
-                                               const control::Request& request) {
-    absl::Status sent = client->Send(FrameOf(request), kLong);
-    if (!sent.ok()) return sent;
-    return ReceiveResponse(client);
-  }
-};
-
-TEST_F(RawChannelTest, UnknownRequestIsUnimplemented) {
-  auto client = ConnectRaw();
-  ASSERT_TRUE(client);
-  control::Request request = Ping(*client);
-  request.clear_ping();
-  // Field 99, of the future, is an empty message.
-  absl::Status sent = client->Send(
-      proto::EncodeFrames(absl::StrCat(request.SerializeAsString(), "\x9a\x06", std::string(1, 0)))
-          .value(),
-      kLong);
-  ASSERT_TRUE(sent.ok()) << sent;
-  const absl::StatusOr<control::Response> response = ReceiveResponse(client.get());
-  ASSERT_TRUE(response.ok()) << response.status();
-  EXPECT_EQ(response->status_code(), static_cast<int>(absl::StatusCode::kUnimplemented));
-  EXPECT_EQ(response->request_id(), 7u);
-}
-
-TEST_F(RawChannelTest, OtherProtocolIsUnimplementedNamingBoth) {
-  auto client = ConnectRaw();
-  ASSERT_TRUE(client);
-  control::Request request = Ping(*client);
-  request.set_protocol(42);
-  request.mutable_shutdown();  // least of all that
-  const absl::StatusOr<control::Response> response = Ask(client.get(), request);
-  ASSERT_TRUE(response.ok()) << response.status();
-  EXPECT_EQ(response->status_code(), static_cast<int>(absl::StatusCode::kUnimplemented));
-  EXPECT_THAT(response->status_message(),
-              AllOf(HasSubstr("42"), HasSubstr(absl::StrCat(proto::kProtocol))));
-  EXPECT_TRUE(Connect()->Ping().ok());
-}
-
-TEST_F(RawChannelTest, GoodRequestsAreAnsweredAfterGarbageOfEveryKind) {
-  const std::string good = FrameOf(Ping(*ConnectRaw()));
-  std::string bad_checksum = good;
-  bad_checksum.back() = static_cast<char>(bad_checksum.back() ^ 1);
-  const std::vector<std::string> garbage = {
-      "garbage",
-      std::string(os::kMaxRequestBytes, '\0'),
-      good.substr(0, good.size() - 1),
-      good.substr(0, 5),
-      bad_checksum,
-      proto::EncodeFrames("\xff\xff\xff not a protobuf").value(),
-      proto::EncodeFrames(std::string(5000, 'm')).value().substr(0, proto::kMaxFrameBytes),
-  };
-  for (const std::string& bytes : garbage) {
-    auto client = ConnectRaw();
-    ASSERT_TRUE(client);
-    ASSERT_TRUE(client->Send(bytes, kLong).ok());
-    const absl::StatusOr<control::Response> response = Ask(client.get(), Ping(*client));
-    ASSERT_TRUE(response.ok()) << response.status() << " after " << bytes.substr(0, 20);
-    EXPECT_EQ(response->status_code(), 0);
-  }
-  EXPECT_GE(Connect()->Stats()->rejected_frames, garbage.size());
-}
-
-TEST_F(RawChannelTest, ClientThatDiesAmidItsRequestIsNoTrouble) {
-  {
-    auto client = ConnectRaw();
-    ASSERT_TRUE(client);
-    const std::string frame = FrameOf(Ping(*client));
-    ASSERT_TRUE(client->Send(frame.substr(0, frame.size() / 2), kLong).ok());
-  }
-  auto admin = Connect();
-  ASSERT_TRUE(admin);
-  EXPECT_TRUE(admin->Ping().ok());
-  EXPECT_EQ(admin->Stats()->rejected_frames, 1u);
-}
-
-TEST_F(RawChannelTest, SessionThatNeverReadsDoesNotKeepOthersWaiting) {
-  auto lazy = ConnectRaw();
-  auto admin = Connect();
-  ASSERT_TRUE(lazy && admin);
-  control::Request request = Ping(*lazy);
-  request.mutable_info();
-  // Far more answers than a pipe holds. Where a client's next request waits for its last answer,
-  // not all are taken.
-  absl::Status sent;
-  for (int i = 0; i < 2000 && sent.ok(); ++i) {
-    sent = lazy->Send(FrameOf(request), absl::Milliseconds(100));
-  }
-  EXPECT_TRUE(admin->Ping().ok());
-  EXPECT_TRUE(admin->Stats().ok());
-}
-
-TEST_F(RawChannelTest, ClientThatGoesWithoutItsAnswerIsNoTrouble) {
-  for (int i = 0; i < 50; ++i) {
-    auto client = ConnectRaw();
-    ASSERT_TRUE(client);
-    ASSERT_TRUE(client->Send(FrameOf(Ping(*client)), kLong).ok());
-  }
-  EXPECT_TRUE(Connect()->Ping().ok());
 }
 
 }  // namespace

@@ -1,0 +1,42 @@
+// A daemon of a test's own, with the libraries' ways to it at hand.
+#ifndef CUBBY_TESTS_SERVER_SERVER_FIXTURE_H_
+#define CUBBY_TESTS_SERVER_SERVER_FIXTURE_H_
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "client/admin.h"
+#include "client/store.h"
+#include "gtest/gtest.h"
+#include "tests/support/daemon.h"
+
+namespace cubby::test {
+
+// Only a failing test waits this long.
+inline constexpr absl::Duration kLong = absl::Seconds(60);
+
+class ServerFixture : public DaemonFixture {
+ protected:
+  std::unique_ptr<Admin> Connect() {
+    absl::StatusOr<std::unique_ptr<Admin>> admin = Admin::Connect(store(), kLong);
+    EXPECT_TRUE(admin.ok()) << admin.status();
+    return admin.ok() ? *std::move(admin) : nullptr;
+  }
+  std::unique_ptr<Store> OpenStore() {
+    absl::StatusOr<std::unique_ptr<Store>> opened = Store::Open(store());
+    EXPECT_TRUE(opened.ok()) << opened.status();
+    return opened.ok() ? *std::move(opened) : nullptr;
+  }
+  // Runs a cubbyd that is expected to end by itself.
+  ExitResult RunDaemon(std::vector<std::string> flags) {
+    flags.insert(flags.begin(), {ProgramPath("cubbyd"), "--store", store()});
+    return test::Run(flags);
+  }
+};
+
+}  // namespace cubby::test
+
+#endif  // CUBBY_TESTS_SERVER_SERVER_FIXTURE_H_
