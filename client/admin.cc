@@ -33,6 +33,7 @@ absl::StatusOr<control::Response> Admin::Impl::Call(
   request.set_protocol(proto::kProtocol);
   request.set_request_id(os::RandomBits());
   request.set_session((*pipe)->session());
+  request.set_deadline_ns(deadline.InBootNanos());
   absl::StatusOr<std::string> frame = proto::EncodeFrames(request.SerializeAsString());
   if (!frame.ok()) return frame.status();
   absl::Status sent = (*pipe)->Send(*frame, deadline.Left());

@@ -7,7 +7,8 @@
 // One request at a time; use one Admin per thread. Get and put need none of this (client/store.h).
 //
 // Every call: Unavailable if no daemon answers there (or it went away), DeadlineExceeded if it did
-// not answer in time, Unimplemented if it is too old to know the request.
+// not answer in time (what it has not begun by then, it will not do), Unimplemented if it is too
+// old to know the request.
 #ifndef CUBBY_CLIENT_ADMIN_H_
 #define CUBBY_CLIENT_ADMIN_H_
 

@@ -47,7 +47,7 @@ void Control::Handle(const os::PipeServer::Request& received) {
       continue;
     }
     if (request.request_case() == control::Request::kShutdown &&
-        request.protocol() == proto::kProtocol) {
+        request.protocol() == proto::kProtocol && StillWanted(request).ok()) {
       shutdowns_.push_back({received.connection, std::move(request)});
       continue;
     }
@@ -65,6 +65,14 @@ void Control::ConfirmShutdown() {
   }
 }
 
+absl::Status Control::StillWanted(const control::Request& request) const {
+  if (request.deadline_ns() != 0 && os::BootNanos() >= request.deadline_ns()) {
+    return absl::DeadlineExceededError(absl::StrCat(
+        "the daemon of store '", name_, "' came to the request too late: allow more time"));
+  }
+  return absl::OkStatus();
+}
+
 control::Response Control::AnswerTo(const control::Request& request) {
   if (request.protocol() != proto::kProtocol) {
     return ErrorResponse(absl::UnimplementedError(absl::StrCat(
@@ -72,7 +80,8 @@ control::Response Control::AnswerTo(const control::Request& request) {
         proto::kProtocol, ": use the same cubby version as its cubbyd")));
   }
   control::Response response;
-  absl::Status status;
+  absl::Status status = StillWanted(request);
+  if (!status.ok()) return ErrorResponse(status);
   switch (request.request_case()) {
     case control::Request::kPing:
       response.mutable_ping();

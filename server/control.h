@@ -34,6 +34,10 @@ class Control {
     control::Request request;
   };
 
+  // DeadlineExceeded if the client has stopped waiting: it was told that nothing was done, and may
+  // have gone on with that.
+  absl::Status StillWanted(const control::Request& request) const;
+
   // The answer to a request; protocol and request_id are the caller's to set.
   control::Response AnswerTo(const control::Request& request);
   void FillInfo(control::InfoResponse* info) const;

@@ -10,6 +10,7 @@
 #include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "os/clock.h"
 #include "os/mapping.h"
 #include "os/pipe.h"
 #include "os/version.h"
@@ -210,6 +211,29 @@ TEST_F(RawChannelTest, OtherProtocolIsUnimplementedNamingBoth) {
   EXPECT_EQ(response->status_code(), static_cast<int>(absl::StatusCode::kUnimplemented));
   EXPECT_THAT(response->status_message(),
               AllOf(HasSubstr("42"), HasSubstr(absl::StrCat(proto::kProtocol))));
+  EXPECT_TRUE(Connect()->Ping().ok());
+}
+
+TEST_F(RawChannelTest, RequestPastItsDeadlineIsNotCarriedOut) {
+  auto opened = OpenStore();
+  ASSERT_TRUE(opened);
+  ASSERT_TRUE(opened->Put("k", "v").ok());
+  for (bool shutdown : {false, true}) {
+    auto client = ConnectRaw();
+    ASSERT_TRUE(client);
+    control::Request request = Ping(*client);
+    if (shutdown) {
+      request.mutable_shutdown();
+    } else {
+      request.mutable_flush();
+    }
+    request.set_deadline_ns(os::BootNanos());
+    const absl::StatusOr<control::Response> response = Ask(client.get(), request);
+    ASSERT_TRUE(response.ok()) << response.status();
+    EXPECT_EQ(response->status_code(), static_cast<int>(absl::StatusCode::kDeadlineExceeded));
+    EXPECT_THAT(response->status_message(), HasSubstr("too late"));
+  }
+  EXPECT_TRUE(opened->Contains("k").value());
   EXPECT_TRUE(Connect()->Ping().ok());
 }
 

@@ -1,7 +1,9 @@
 // What a daemon finds where names outlive processes: in /dev/shm and in the runtime directory.
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -35,6 +37,13 @@ class DaemonPosixTest : public test::ServerFixture {
   fs::path ControlFile() const {
     return fs::path(std::getenv("CUBBY_RUNTIME_DIR")) / absl::StrCat(store(), ".control");
   }
+  // Stops the daemon as a debugger would, and lets it go on.
+  void Freeze() {
+    const auto pid = static_cast<pid_t>(daemon()->pid());
+    ASSERT_EQ(kill(pid, SIGSTOP), 0);
+    ASSERT_EQ(waitpid(pid, nullptr, WUNTRACED), pid);
+  }
+  void Thaw() { ASSERT_EQ(kill(static_cast<pid_t>(daemon()->pid()), SIGCONT), 0); }
   // A store of one entry, its daemon killed.
   void LeaveStore() {
     ASSERT_TRUE(StartDaemon({"--capacity", "1000"}));
@@ -181,6 +190,21 @@ TEST_F(DaemonPosixTest, SquattedControlFifoLeavesAnOldStoreItsEntries) {
   fs::remove(ControlFile());
   ASSERT_TRUE(StartDaemon());
   EXPECT_TRUE(Store::Open(store()).value()->Contains("k").value());
+}
+
+TEST_F(DaemonPosixTest, WhatTimedOutIsNotDoneLater) {
+  ASSERT_TRUE(StartDaemon());
+  ASSERT_EQ(Cubby({"put", "k", "v"}).exit_code, 0);
+  ASSERT_NO_FATAL_FAILURE(Freeze());
+  for (const char* subcommand : {"flush", "shutdown"}) {
+    const test::ExitResult result = Cubby({subcommand, "--timeout", "0.2"});
+    EXPECT_EQ(result.exit_code, 7) << result.err;
+    EXPECT_THAT(result.err, HasSubstr("did not answer in time"));
+  }
+  ASSERT_NO_FATAL_FAILURE(Thaw());
+  // Answered after the two: requests are taken in order.
+  EXPECT_EQ(Cubby({"ping"}).exit_code, 0);
+  EXPECT_EQ(Cubby({"get", "k"}).out, "v");
 }
 
 TEST_F(DaemonPosixTest, MoreThanThereIsMemoryForIsTooLarge) {
