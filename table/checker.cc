@@ -1,12 +1,14 @@
 #include "table/checker.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/types/span.h"
+#include "os/process.h"
 #include "table/bytes.h"
 #include "table/extents.h"
 #include "table/hash.h"
@@ -17,37 +19,56 @@ namespace {
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
 
-// An entry that lives away from home, noted while walking to judge the overflow counts with
-// afterwards.
-struct Displaced {
-  uint64_t home;
-  uint64_t distance;
-  uint32_t overflow_class;
+// How much is done between two looks whether to go on: buckets and extents, which take some 100 ns
+// to a microsecond each.
+constexpr uint64_t kStepsPerLook = 256;
+
+struct Place {
+  uint64_t bucket : 60;
+  uint64_t way : 4;
 };
+
+// An entry that lives away from home, noted on the way along the table to be judged afterwards.
+struct Displaced {
+  uint64_t hash;  // in whose order homes come, too
+  uint64_t second_hash;
+  Place place;
+};
+static_assert(sizeof(Displaced) == 24, "the header says what they take");
 
 class Checker {
  public:
-  explicit Checker(const Table& table)
-      : table_(table), geometry_(table.geometry()), extent_seen_(geometry_.extent_count, false) {}
+  Checker(const Table& table, absl::FunctionRef<absl::Status()> go_on)
+      : table_(table),
+        geometry_(table.geometry()),
+        go_on_(go_on),
+        extent_seen_(geometry_.extent_count, false) {}
 
-  CheckResult Run() {
+  absl::StatusOr<CheckResult> Run() {
     if (table_.fixed().intent.operation.load(kRelaxed) != static_cast<uint64_t>(Operation::kNone)) {
       Problem("a killed writer's operation is not mended yet (the next put or delete does)");
     }
-    for (uint64_t bucket = 0; bucket < geometry_.bucket_count; ++bucket) CheckBucket(bucket);
+    for (uint64_t bucket = 0; bucket < geometry_.bucket_count; ++bucket) {
+      if (Stopped()) return stopped_;
+      CheckBucket(bucket);
+    }
+    std::sort(displaced_.begin(), displaced_.end(), [](const Displaced& a, const Displaced& b) {
+      return std::tie(a.hash, a.second_hash) < std::tie(b.hash, b.second_hash);
+    });
     CheckOverflow();
     CheckDuplicates();
     CheckFreeQueue();
+    if (!stopped_.ok()) return stopped_;
     CheckCounters();
     return std::move(result_);
   }
 
  private:
-  struct Filed {
-    uint64_t hash;
-    uint64_t bucket;
-    uint32_t way;
-  };
+  // To be called with each step. True once there is to be none any more.
+  bool Stopped() {
+    if (stopped_.ok() && ++steps_ % kStepsPerLook == 0) stopped_ = go_on_();
+    return !stopped_.ok();
+  }
 
   void Problem(std::string line) {
     if (result_.problems.size() < kMaxProblems) {
@@ -65,8 +86,17 @@ class Checker {
       live &= geometry_.ways_mask;
     }
     if (live == geometry_.ways_mask) Problem(absl::StrCat("bucket ", bucket, " has no dead way"));
+    at_home_.clear();
     for (; live != 0; live &= live - 1) {
       CheckSlot(bucket, static_cast<uint32_t>(__builtin_ctz(live)), word0);
+    }
+    for (size_t i = 0; i < at_home_.size(); ++i) {
+      for (size_t j = i; j-- > 0;) {
+        if (at_home_[j].hash == at_home_[i].hash &&
+            ReportIfSameKey({bucket, at_home_[i].way}, {bucket, at_home_[j].way})) {
+          break;
+        }
+      }
     }
   }
 
@@ -99,9 +129,13 @@ class Checker {
       problem("wrong hint");
     }
     const uint64_t home = HomeBucket(hash, geometry_.bucket_count);
-    const uint64_t distance = table_.Distance(home, bucket);
-    if (distance != 0) displaced_.push_back({home, distance, OverflowClass(hash)});
-    filed_.push_back({hash, bucket, way});
+    if (bucket == home) {
+      at_home_.push_back({hash, way});
+    } else {
+      displaced_.push_back({hash, HashKey(key, second_seed_), {bucket, way}});
+      ends_.push_back(bucket * kOverflowClasses + OverflowClass(hash));
+      if (bucket < home) ++past_end_[OverflowClass(hash)];
+    }
     if (lengths.in_extents) CheckChain(slot, sequence, lengths.value_bytes, problem);
   }
 
@@ -112,6 +146,7 @@ class Checker {
     if (!chain.ok()) return problem("impossible extent link");
     uint32_t index = chain->first;
     for (uint32_t i = 0; i < ChainLength(geometry_, value_bytes); ++i) {
+      if (Stopped()) return;
       if (index >= geometry_.extent_count) return problem("its chain of extents leads nowhere");
       if (extent_seen_[index]) return problem("its extents belong to another value too");
       extent_seen_[index] = true;
@@ -127,61 +162,86 @@ class Checker {
     }
   }
 
-  // Adds up what the counts should be by the ends of the stretches that displaced entries pass
-  // over: +1 where one begins, -1 where it ends, summed along the table; a stretch that passes the
-  // table's end is two.
+  // Walks along the table with how many displaced entries of each class pass over the bucket at
+  // hand: one more from an entry's home on, one less where it lives.
   void CheckOverflow() {
-    for (uint32_t overflow_class = 0; overflow_class < kOverflowClasses; ++overflow_class) {
-      std::vector<int64_t> change(geometry_.bucket_count + 1, 0);
-      for (const Displaced& entry : displaced_) {
-        if (entry.overflow_class != overflow_class) continue;
-        const uint64_t end = entry.home + entry.distance;
-        ++change[entry.home];
-        if (end <= geometry_.bucket_count) {
-          --change[end];
-        } else {
-          --change[geometry_.bucket_count];
-          ++change[0];
-          --change[end - geometry_.bucket_count];
-        }
+    std::array<uint64_t, kOverflowClasses> passing = past_end_;
+    auto begins = displaced_.begin();
+    auto ends = ends_.begin();
+    for (uint64_t bucket = 0; bucket < geometry_.bucket_count; ++bucket) {
+      if (Stopped()) return;
+      for (; ends != ends_.end() && *ends / kOverflowClasses == bucket; ++ends) {
+        --passing[*ends % kOverflowClasses];
       }
-      int64_t wanted = 0;
-      for (uint64_t bucket = 0; bucket < geometry_.bucket_count; ++bucket) {
-        wanted += change[bucket];
-        const int64_t count = table_.head(bucket).overflow[overflow_class].load(kRelaxed);
-        if (count < std::min<int64_t>(wanted, 0xffff)) {
-          Problem(absl::StrCat("bucket ", bucket, " counts ", count,
-                               " overflowed entries of class ", overflow_class, " where there are ",
-                               wanted, ": they cannot be found"));
-        } else if (count > wanted) {
-          ++result_.loose_overflow_counts;
-        }
+      for (; begins != displaced_.end() && HomeOf(*begins) == bucket; ++begins) {
+        ++passing[OverflowClass(begins->hash)];
+      }
+      for (uint32_t overflow_class = 0; overflow_class < kOverflowClasses; ++overflow_class) {
+        CheckOverflowCount(bucket, overflow_class, passing[overflow_class]);
       }
     }
   }
 
+  void CheckOverflowCount(uint64_t bucket, uint32_t overflow_class, uint64_t passing) {
+    const uint64_t count = table_.head(bucket).overflow[overflow_class].load(kRelaxed);
+    if (count < std::min<uint64_t>(passing, 0xffff)) {
+      Problem(absl::StrCat("bucket ", bucket, " counts ", count, " overflowed entries of class ",
+                           overflow_class, " where there are ", passing, ": they cannot be found"));
+    } else if (count > passing) {
+      ++result_.loose_overflow_counts;
+    }
+  }
+
+  // Compares each displaced entry with those at its home, else with its neighbour in the order of
+  // hashes. At home they were compared already.
   void CheckDuplicates() {
-    std::sort(filed_.begin(), filed_.end(),
-              [](const Filed& a, const Filed& b) { return a.hash < b.hash; });
-    for (size_t i = 1; i < filed_.size(); ++i) {
-      // Equal 64-bit hashes of different keys are possible and harmless; their bytes decide.
-      for (size_t j = i; j-- > 0 && filed_[j].hash == filed_[i].hash;) {
-        if (KeyOf(filed_[i]) == KeyOf(filed_[j])) {
-          Problem(absl::StrCat("bucket ", filed_[i].bucket, " way ", filed_[i].way,
-                               ": the same key is live in bucket ", filed_[j].bucket, " way ",
-                               filed_[j].way));
-        }
+    for (size_t i = 0; i < displaced_.size(); ++i) {
+      if (Stopped()) return;
+      const Displaced& entry = displaced_[i];
+      if (HasTwinAtHome(entry)) continue;
+      // Whoever knows the store's seed can make keys of one hash, but not of both.
+      if (i > 0 && displaced_[i - 1].hash == entry.hash &&
+          displaced_[i - 1].second_hash == entry.second_hash) {
+        ReportIfSameKey(entry.place, displaced_[i - 1].place);
       }
     }
   }
 
-  std::string KeyOf(const Filed& filed) const {
-    const SlotHead& slot = table_.slot(filed.bucket, filed.way);
+  bool HasTwinAtHome(const Displaced& entry) {
+    const uint64_t home = HomeOf(entry);
+    const BucketHead& head = table_.head(home);
+    uint32_t live = LiveWays(head.word0.load(kRelaxed)) & geometry_.ways_mask;
+    for (; live != 0; live &= live - 1) {
+      const auto way = static_cast<uint32_t>(__builtin_ctz(live));
+      if (head.tags[way].load(kRelaxed) == TagOf(entry.hash) &&
+          ReportIfSameKey(entry.place, {home, way})) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  // True if it did.
+  bool ReportIfSameKey(const Place& place, const Place& other) {
+    const std::string key = KeyAt(place);
+    if (key.empty() || key != KeyAt(other)) return false;
+    Problem(absl::StrCat("bucket ", place.bucket, " way ", place.way,
+                         ": the same key is live in bucket ", other.bucket, " way ", other.way));
+    return true;
+  }
+
+  // Empty if there is none.
+  std::string KeyAt(const Place& place) const {
+    const SlotHead& slot = table_.slot(place.bucket, place.way);
     const SlotLengths lengths = UnpackLengths(slot.lengths.load(kRelaxed));
     if (!LengthsArePossible(geometry_, lengths)) return "";
     std::string key(lengths.key_bytes, '\0');
     CopyFromShared(&key[0], SlotBytes(slot), lengths.key_bytes);
     return key;
+  }
+
+  uint64_t HomeOf(const Displaced& entry) const {
+    return HomeBucket(entry.hash, geometry_.bucket_count);
   }
 
   void CheckFreeQueue() {
@@ -192,6 +252,7 @@ class Checker {
     uint32_t index = queue.head.load(kRelaxed);
     const uint32_t tail = queue.tail.load(kRelaxed);
     for (; found < geometry_.extent_count; index = table_.extent(index).next.load(kRelaxed)) {
+      if (Stopped()) return;
       if (index >= geometry_.extent_count) {
         return Problem("the queue of free extents leads nowhere");
       }
@@ -234,10 +295,21 @@ class Checker {
 
   const Table& table_;
   const Geometry& geometry_;
+  const absl::FunctionRef<absl::Status()> go_on_;
+  absl::Status stopped_;
+  uint64_t steps_ = 0;
+
   CheckResult result_;
   std::vector<bool> extent_seen_;
+  struct AtHome {
+    uint64_t hash;
+    uint32_t way;
+  };
+  std::vector<AtHome> at_home_;  // of the bucket at hand
+  const uint64_t second_seed_ = os::RandomBits();
   std::vector<Displaced> displaced_;
-  std::vector<Filed> filed_;
+  std::vector<uint64_t> ends_;  // bucket * kOverflowClasses + class of each, in that order
+  std::array<uint64_t, kOverflowClasses> past_end_ = {};  // of them: home at a later bucket
   uint64_t expiring_ = 0;
   uint64_t earliest_expiry_ = ~uint64_t{0};
   uint64_t newest_revision_ = 0;
@@ -245,6 +317,12 @@ class Checker {
 
 }  // namespace
 
-CheckResult Check(const Table& table) { return Checker(table).Run(); }
+absl::StatusOr<CheckResult> Check(const Table& table, absl::FunctionRef<absl::Status()> go_on) {
+  return Checker(table, go_on).Run();
+}
+
+CheckResult Check(const Table& table) {
+  return *Check(table, [] { return absl::OkStatus(); });
+}
 
 }  // namespace cubby::table
