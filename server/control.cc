@@ -7,6 +7,7 @@
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "os/clock.h"
+#include "os/deadline.h"
 #include "os/process.h"
 #include "os/version.h"
 #include "proto/frame.h"
@@ -22,6 +23,8 @@ namespace {
 
 // A client that takes longer to read its answer has stopped reading it.
 constexpr absl::Duration kAnswerTimeout = absl::Seconds(5);
+// How long to wait for the lock between two looks whether to go on.
+constexpr absl::Duration kLockSlice = absl::Milliseconds(20);
 
 control::Response ErrorResponse(const absl::Status& status) {
   control::Response response;
@@ -32,8 +35,12 @@ control::Response ErrorResponse(const absl::Status& status) {
 
 }  // namespace
 
-Control::Control(OwnedStore* store, os::PipeServer* pipe)
-    : store_(*store), pipe_(*pipe), name_(store->name()), started_ns_(os::BootNanos()) {}
+Control::Control(OwnedStore* store, os::PipeServer* pipe, std::function<bool()> stop_requested)
+    : store_(*store),
+      pipe_(*pipe),
+      stop_requested_(std::move(stop_requested)),
+      name_(store->name()),
+      started_ns_(os::BootNanos()) {}
 
 void Control::Handle(const os::PipeServer::Request& received) {
   // What is not complete in it never will be, so no state is kept from one piece to the next.
@@ -47,7 +54,8 @@ void Control::Handle(const os::PipeServer::Request& received) {
       continue;
     }
     if (request.request_case() == control::Request::kShutdown &&
-        request.protocol() == proto::kProtocol && StillWanted(request).ok()) {
+        request.protocol() == proto::kProtocol && !TooLate(request)) {
+      shutdown_requested_ = true;
       shutdowns_.push_back({received.connection, std::move(request)});
       continue;
     }
@@ -63,14 +71,38 @@ void Control::ConfirmShutdown() {
     response.mutable_shutdown();
     Send(shutdown.connection, shutdown.request, std::move(response));
   }
+  shutdowns_.clear();
+}
+
+bool Control::TooLate(const control::Request& request) {
+  return request.deadline_ns() != 0 && os::BootNanos() >= request.deadline_ns();
 }
 
 absl::Status Control::StillWanted(const control::Request& request) const {
-  if (request.deadline_ns() != 0 && os::BootNanos() >= request.deadline_ns()) {
+  if (stop_requested_() || shutdown_requested()) {
+    return absl::UnavailableError(absl::StrCat("the daemon is stopping: start another for store '",
+                                               name_, "' and ask again"));
+  }
+  if (TooLate(request)) {
     return absl::DeadlineExceededError(absl::StrCat(
         "the daemon of store '", name_, "' came to the request too late: allow more time"));
   }
   return absl::OkStatus();
+}
+
+absl::Status Control::AcquireFor(const control::Request& request) {
+  const os::Deadline patience(kLockTimeout);
+  for (;;) {
+    absl::Status wanted = StillWanted(request);
+    if (!wanted.ok()) return wanted;
+    absl::Status acquired = store_.lock().Acquire(kLockSlice);
+    if (!absl::IsDeadlineExceeded(acquired)) return acquired;
+    if (patience.Passed()) {
+      return absl::DeadlineExceededError(
+          absl::StrCat("another writer held the store's lock for all of ",
+                       absl::FormatDuration(kLockTimeout), ": let it go on, or end it"));
+    }
+  }
 }
 
 control::Response Control::AnswerTo(const control::Request& request) {
@@ -93,10 +125,10 @@ control::Response Control::AnswerTo(const control::Request& request) {
       FillStats(response.mutable_stats());
       break;
     case control::Request::kFlush:
-      status = Flush(response.mutable_flush());
+      status = Flush(request, response.mutable_flush());
       break;
     case control::Request::kCheck:
-      status = Check(response.mutable_check());
+      status = Check(request, response.mutable_check());
       break;
     default:
       status = absl::UnimplementedError(
@@ -160,13 +192,17 @@ void Control::FillStats(control::StatsResponse* stats) const {
   stats->set_rejected_frames(rejected_);
 }
 
-absl::Status Control::Flush(control::FlushResponse* flush) {
+absl::Status Control::Flush(const control::Request& request, control::FlushResponse* flush) {
   table::Sweep sweep(store_.table(), /*everything=*/true);
   absl::Status damage;
   while (!sweep.done()) {
     // Taken and given back for every step: other writers go on meanwhile.
-    absl::Status acquired = store_.lock().Acquire(kLockTimeout);
-    if (!acquired.ok()) return acquired;
+    absl::Status acquired = AcquireFor(request);
+    if (!acquired.ok()) {
+      Log(name_, absl::StrCat("broke a flush off after ", sweep.removed(),
+                              " entries: ", acquired.message()));
+      return acquired;
+    }
     os::WriterLockHolder holder(&store_.lock());
     damage.Update(sweep.Step(os::BootNanos()));
   }
@@ -175,18 +211,20 @@ absl::Status Control::Flush(control::FlushResponse* flush) {
   return damage;
 }
 
-absl::Status Control::Check(control::CheckResponse* check) {
-  absl::Status acquired = store_.lock().Acquire(kLockTimeout);
+absl::Status Control::Check(const control::Request& request, control::CheckResponse* check) {
+  absl::Status acquired = AcquireFor(request);
   if (!acquired.ok()) return acquired;
   os::WriterLockHolder holder(&store_.lock());
   // Whoever owns the lock mends first; what is left half done is not damage.
   table::MendIfNeeded(store_.table());
-  table::CheckResult result = table::Check(store_.table());
-  for (std::string& problem : result.problems) check->add_problems(std::move(problem));
-  check->set_more_problems(result.more_problems);
-  check->set_entries(result.entries);
-  check->set_extents_in_use(result.extents_in_use);
-  check->set_loose_overflow_counts(result.loose_overflow_counts);
+  absl::StatusOr<table::CheckResult> result =
+      table::Check(store_.table(), [&] { return StillWanted(request); });
+  if (!result.ok()) return result.status();
+  for (std::string& problem : result->problems) check->add_problems(std::move(problem));
+  check->set_more_problems(result->more_problems);
+  check->set_entries(result->entries);
+  check->set_extents_in_use(result->extents_in_use);
+  check->set_loose_overflow_counts(result->loose_overflow_counts);
   return absl::OkStatus();
 }
 

@@ -3,6 +3,8 @@
 #define CUBBY_SERVER_CONTROL_H_
 
 #include <cstdint>
+#include <functional>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -16,16 +18,18 @@ namespace cubby::server {
 // Used by the daemon's one thread.
 class Control {
  public:
-  // Both outlive this, but for the store: it may go before ConfirmShutdown() is called.
-  Control(OwnedStore* store, os::PipeServer* pipe);
+  // `stop_requested` tells whether the process is asked to end. All outlive this, but for the
+  // store: once one of the two below is true, it may go.
+  Control(OwnedStore* store, os::PipeServer* pipe, std::function<bool()> stop_requested);
 
   // Answers every request in `received`, skipping what is none. Takes as long as the longest of
-  // them: a flush, or a check of the whole table.
+  // them: a flush, or a check of the whole table, which both end early when the daemon is to stop.
+  // From then on every request but that for a shutdown is refused with Unavailable.
   void Handle(const os::PipeServer::Request& received);
 
-  // True once somebody has asked for the daemon's end. They are answered by ConfirmShutdown(), when
-  // that has come.
-  bool shutdown_requested() const { return !shutdowns_.empty(); }
+  // True once somebody has asked for the daemon's end. Who did is answered by ConfirmShutdown(),
+  // when that has come.
+  bool shutdown_requested() const { return shutdown_requested_; }
   void ConfirmShutdown();
 
  private:
@@ -34,25 +38,31 @@ class Control {
     control::Request request;
   };
 
-  // DeadlineExceeded if the client has stopped waiting: it was told that nothing was done, and may
-  // have gone on with that.
+  // True if the client has stopped waiting. It was told that there was no answer, and may have gone
+  // on with that.
+  static bool TooLate(const control::Request& request);
+  // Unavailable if the daemon is stopping, DeadlineExceeded if it is too late.
   absl::Status StillWanted(const control::Request& request) const;
+  // Takes the writer lock as long as the request is wanted; DeadlineExceeded if another keeps it.
+  absl::Status AcquireFor(const control::Request& request);
 
   // The answer to a request; protocol and request_id are the caller's to set.
   control::Response AnswerTo(const control::Request& request);
   void FillInfo(control::InfoResponse* info) const;
   void FillStats(control::StatsResponse* stats) const;
-  absl::Status Flush(control::FlushResponse* flush);
-  absl::Status Check(control::CheckResponse* check);
+  absl::Status Flush(const control::Request& request, control::FlushResponse* flush);
+  absl::Status Check(const control::Request& request, control::CheckResponse* check);
   void Send(uint64_t connection, const control::Request& request, control::Response response);
 
   OwnedStore& store_;
   os::PipeServer& pipe_;
+  const std::function<bool()> stop_requested_;
   const std::string name_;  // of the store, which may be gone
   const uint64_t started_ns_;
   uint64_t requests_ = 0;
   uint64_t rejected_ = 0;
-  std::vector<Shutdown> shutdowns_;
+  bool shutdown_requested_ = false;
+  std::vector<Shutdown> shutdowns_;  // not answered yet
 };
 
 }  // namespace cubby::server

@@ -18,6 +18,10 @@
 namespace cubby::server {
 namespace {
 
+// As many clients as there can be at once on Windows, where a turn takes the request of one; on
+// Linux one takes all.
+constexpr int kLastTurns = 16;
+
 // What a signal handler may touch. Once set, `woken` stays valid until the process ends.
 std::atomic<bool> stop_requested{false};
 std::atomic<os::PipeServer*> woken{nullptr};
@@ -52,6 +56,18 @@ absl::Status Serve(OwnedStore* store, os::PipeServer* pipe, Control* control) {
   return absl::OkStatus();
 }
 
+// Those that came while the daemon was stopping. Nobody new can send any, so a few turns take them
+// all, and nobody who goes on sending keeps the daemon from its end.
+void AnswerLastRequests(os::PipeServer* pipe, Control* control) {
+  for (int turn = 0; turn < kLastTurns; ++turn) {
+    absl::StatusOr<absl::optional<os::PipeServer::Request>> request =
+        pipe->Receive(absl::ZeroDuration());
+    if (!request.ok()) return;
+    if (request->has_value()) control->Handle(**request);
+    control->ConfirmShutdown();
+  }
+}
+
 }  // namespace
 
 absl::Status RunDaemon(const Options& options) {
@@ -69,7 +85,7 @@ absl::Status RunDaemon(const Options& options) {
   os::PipeServer* const pipe = made_pipe->release();
   woken.store(pipe);
 
-  Control control(store.get(), pipe);
+  Control control(store.get(), pipe, [] { return stop_requested.load(); });
   LogServing(*store);
   const absl::Status served = Serve(store.get(), pipe, &control);
 
@@ -79,6 +95,7 @@ absl::Status RunDaemon(const Options& options) {
   store->Retire();
   store.reset();
   control.ConfirmShutdown();
+  if (served.ok()) AnswerLastRequests(pipe, &control);
   pipe->Drain();
   Log(options.store, "gone");
   return served;

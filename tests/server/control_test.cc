@@ -89,6 +89,24 @@ TEST_F(ControlTest, FlushRemovesEveryEntry) {
   EXPECT_TRUE(opened->Put("key7", "again").ok());
 }
 
+TEST_F(ControlTest, FlushRemovesWhatIsSoundInADamagedStoreAndSaysSo) {
+  ASSERT_TRUE(StartDaemon({"--capacity", "3000"}));
+  auto opened = OpenStore();
+  auto admin = Connect();
+  ASSERT_TRUE(opened && admin);
+  for (int i = 0; i < 3000; ++i) ASSERT_TRUE(opened->Put(absl::StrCat("key", i), "v").ok()) << i;
+  auto mapping = os::Mapping::Open(store(), os::Access::kReadWrite);
+  ASSERT_TRUE(mapping.ok()) << mapping.status();
+  // The slots of the first bucket.
+  std::memset(mapping->data() + table::kHeaderBytes + sizeof(table::BucketHead), 0xa5,
+              opened->geometry().slot_bytes * opened->geometry().ways);
+  const absl::Status flushed = admin->Flush().status();
+  EXPECT_EQ(flushed.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(flushed.message()), HasSubstr("bucket 0 is damaged"));
+  EXPECT_LE(opened->Stats().entries, opened->geometry().ways);
+  EXPECT_TRUE(admin->Ping().ok());
+}
+
 TEST_F(ControlTest, CheckFindsASoundStoreSound) {
   ASSERT_TRUE(StartDaemon());
   auto opened = OpenStore();
@@ -128,6 +146,23 @@ TEST_F(ControlTest, ShutdownIsAnsweredOnceTheNamesAreGone) {
   EXPECT_EQ(Store::Open(store()).status().code(), absl::StatusCode::kNotFound);
   EXPECT_EQ(Admin::Connect(store(), kLong).status().code(), absl::StatusCode::kUnavailable);
   EXPECT_EQ(daemon()->Wait(kLong).exit_code, 0);
+}
+
+TEST_F(ControlTest, StopEndsWhatIsUnderWay) {
+  for (const char* subcommand : {"flush", "check"}) {
+    ASSERT_TRUE(StartDaemon());
+    auto writer = test::StuckWriter::Of(store());
+    ASSERT_TRUE(writer);
+    auto cubby = StartCubby({subcommand});
+    ASSERT_TRUE(cubby);
+    ASSERT_NO_FATAL_FAILURE(writer->AwaitAnother());
+    daemon()->Interrupt();
+    const test::ExitResult ended = cubby->Wait(kLong);
+    EXPECT_EQ(ended.exit_code, 9) << ended.err;
+    EXPECT_THAT(ended.err, HasSubstr("the daemon is stopping"));
+    writer.reset();
+    EXPECT_EQ(daemon()->Wait(kLong).exit_code, 0);
+  }
 }
 
 TEST_F(ControlTest, WhoHasTheStoreOpenIsToldOfTheShutdown) {
@@ -235,6 +270,32 @@ TEST_F(RawChannelTest, RequestPastItsDeadlineIsNotCarriedOut) {
   }
   EXPECT_TRUE(opened->Contains("k").value());
   EXPECT_TRUE(Connect()->Ping().ok());
+}
+
+TEST_F(RawChannelTest, WhatComesWhileTheDaemonStopsIsAnswered) {
+  auto first = ConnectRaw(), second = ConnectRaw(), late = ConnectRaw();
+  auto writer = test::StuckWriter::Of(store());
+  ASSERT_TRUE(first && second && late && writer);
+  control::Request shutdown = Ping(*first);
+  shutdown.mutable_shutdown();
+  ASSERT_TRUE(first->Send(FrameOf(shutdown), kLong).ok());
+  ASSERT_NO_FATAL_FAILURE(writer->AwaitAnother());  // it is stopping, and reads no more requests
+  shutdown.set_session(second->session());
+  ASSERT_TRUE(second->Send(FrameOf(shutdown), kLong).ok());
+  ASSERT_TRUE(late->Send(FrameOf(Ping(*late)), kLong).ok());
+  writer.reset();
+
+  for (os::PipeClient* client : {first.get(), second.get()}) {
+    const absl::StatusOr<control::Response> response = ReceiveResponse(client);
+    ASSERT_TRUE(response.ok()) << response.status();
+    EXPECT_EQ(response->status_code(), 0);
+    EXPECT_EQ(response->response_case(), control::Response::kShutdown);
+  }
+  const absl::StatusOr<control::Response> refused = ReceiveResponse(late.get());
+  ASSERT_TRUE(refused.ok()) << refused.status();
+  EXPECT_EQ(refused->status_code(), static_cast<int>(absl::StatusCode::kUnavailable));
+  EXPECT_THAT(refused->status_message(), HasSubstr("is stopping"));
+  EXPECT_EQ(daemon()->Wait(kLong).exit_code, 0);
 }
 
 TEST_F(RawChannelTest, GoodRequestsAreAnsweredAfterGarbageOfEveryKind) {
