@@ -37,9 +37,12 @@ class Mapping {
   // something else than a mapping has the name.
   static absl::StatusOr<Mapping> Open(absl::string_view store, Access access);
 
-  // Takes the name away; those who have the mapping open keep it. OK if there was none. On Windows
-  // a name goes only with the last handle, so there it does nothing.
+  // Takes the name away, whatever it leads to; those who have the mapping open keep it. OK if there
+  // was none. On Windows a name goes only with the last handle, so there it does nothing.
   static absl::Status Remove(absl::string_view store);
+  // The same, but only if the name leads to this mapping: what others have put in its place since
+  // is theirs.
+  absl::Status Remove() const;
 
   Mapping() = default;
   Mapping(Mapping&& other) noexcept;
@@ -63,8 +66,12 @@ class Mapping {
   char* data_ = nullptr;
   size_t size_ = 0;
   std::string owner_;
-  [[maybe_unused]] void* handle_ =
-      nullptr;  // Windows: the section, whose handle keeps the name alive. Unused on Linux.
+  // Linux: the file's name, and its device and inode.
+  std::string path_;
+  [[maybe_unused]] uint64_t device_ = 0;
+  [[maybe_unused]] uint64_t inode_ = 0;
+  // Windows: the section, whose handle keeps the name alive.
+  [[maybe_unused]] void* handle_ = nullptr;
 };
 
 }  // namespace cubby::os

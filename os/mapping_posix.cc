@@ -10,12 +10,15 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "os/errors.h"
+#include "os/file_id_posix.h"
 #include "os/mapping.h"
 
 namespace cubby::os {
 namespace {
 
 std::string MappingName(absl::string_view store) { return absl::StrCat("/cubby.", store); }
+// The same as the file system has it.
+std::string PathOf(const std::string& name) { return absl::StrCat("/dev/shm", name); }
 
 // Backs all of the file with memory now: a tmpfs that is too small must fail here and not by a
 // signal at some later store.
@@ -59,6 +62,10 @@ absl::StatusOr<Mapping> Mapping::Create(absl::string_view store, uint64_t bytes,
   mapping.data_ = static_cast<char*>(data);
   mapping.size_ = bytes;
   mapping.owner_ = absl::StrCat(geteuid());
+  mapping.path_ = PathOf(name);
+  const FileId id = IdOf(fd);
+  mapping.device_ = id.device;
+  mapping.inode_ = id.inode;
   return mapping;
 }
 
@@ -77,6 +84,9 @@ absl::StatusOr<Mapping> Mapping::Open(absl::string_view store, Access access) {
   }
   Mapping mapping;
   mapping.owner_ = absl::StrCat(info.st_uid);
+  mapping.path_ = PathOf(name);
+  mapping.device_ = info.st_dev;
+  mapping.inode_ = info.st_ino;
   mapping.size_ = static_cast<size_t>(info.st_size);
   if (mapping.size_ == 0)
     return mapping;  // cannot be mapped; whoever validates it will say that it is too short
@@ -94,16 +104,24 @@ absl::Status Mapping::Remove(absl::string_view store) {
   return absl::OkStatus();
 }
 
+absl::Status Mapping::Remove() const { return RemoveIfLeadsTo(AT_FDCWD, path_, {device_, inode_}); }
+
 Mapping::Mapping(Mapping&& other) noexcept
     : data_(std::exchange(other.data_, nullptr)),
       size_(std::exchange(other.size_, 0)),
-      owner_(std::move(other.owner_)) {}
+      owner_(std::move(other.owner_)),
+      path_(std::move(other.path_)),
+      device_(other.device_),
+      inode_(other.inode_) {}
 
 Mapping& Mapping::operator=(Mapping&& other) noexcept {
   Mapping moved(std::move(other));  // so that what this had goes now, not when `other` does
   std::swap(data_, moved.data_);
   std::swap(size_, moved.size_);
   std::swap(owner_, moved.owner_);
+  std::swap(path_, moved.path_);
+  std::swap(device_, moved.device_);
+  std::swap(inode_, moved.inode_);
   return *this;
 }
 

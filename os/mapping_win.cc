@@ -89,6 +89,7 @@ absl::StatusOr<Mapping> Mapping::Open(absl::string_view store, Access access) {
 }
 
 absl::Status Mapping::Remove(absl::string_view) { return absl::OkStatus(); }
+absl::Status Mapping::Remove() const { return absl::OkStatus(); }
 
 Mapping::Mapping(Mapping&& other) noexcept
     : data_(std::exchange(other.data_, nullptr)),

@@ -65,7 +65,8 @@ class PipeServer {
   absl::Status Answer(uint64_t connection, uint64_t session, std::string bytes,
                       absl::Duration timeout);
 
-  // Takes the channel's name away: no request comes in any more. Answers can still be sent.
+  // Takes the channel's name away, if it still leads here: no request comes in any more. Answers
+  // can still be sent.
   void Withdraw();
 
   // Waits until no answer is under way, or all of those are dropped.

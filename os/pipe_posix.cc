@@ -22,6 +22,7 @@
 #include "os/deadline.h"
 #include "os/descriptor_posix.h"
 #include "os/errors.h"
+#include "os/file_id_posix.h"
 #include "os/pipe.h"
 #include "os/process.h"
 #include "os/runtime_dir_posix.h"
@@ -161,10 +162,10 @@ absl::Status PipeServer::Impl::MakeRequestFifo() {
   if (mkfifoat(dir.fd.get(), name.c_str(), 0600) != 0) {
     return LastError(absl::StrCat("cannot make the FIFO ", path));
   }
-  withdrawn = false;
   absl::StatusOr<Descriptor> reader = OpenFifo(dir, name, O_RDONLY);
   if (!reader.ok()) return reader.status();
   requests = *std::move(reader);
+  withdrawn = false;
   absl::StatusOr<Descriptor> writer = OpenFifo(dir, name, O_WRONLY);
   if (!writer.ok()) return writer.status();
   own_writer = *std::move(writer);
@@ -311,7 +312,9 @@ absl::Status PipeServer::Answer(uint64_t, uint64_t session, std::string bytes,
 
 void PipeServer::Withdraw() {
   if (std::exchange(impl_->withdrawn, true)) return;
-  unlinkat(impl_->dir.fd.get(), RequestName(impl_->store).c_str(), 0);
+  // What others have put in its place since is theirs.
+  RemoveIfLeadsTo(impl_->dir.fd.get(), RequestName(impl_->store), IdOf(impl_->requests.get()))
+      .IgnoreError();
 }
 
 void PipeServer::Drain() {

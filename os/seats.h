@@ -46,9 +46,12 @@ class Seats {
   static absl::StatusOr<std::unique_ptr<Seats>> OpenForDaemon(absl::string_view store,
                                                               uint32_t mode, bool* created);
 
-  // For the daemon, when it removes the store: takes the seats' name away. REQUIRES: the caller
-  // holds kDaemonSeat.
+  // Takes the name of the store's seats away, whatever it leads to. REQUIRES: the caller holds
+  // kDaemonSeat.
   static absl::Status Remove(absl::string_view store);
+  // The same, for the daemon when it removes the store, but only if the name leads to these seats:
+  // what others have put in its place since is theirs.
+  virtual absl::Status Remove() const = 0;
 
   virtual ~Seats() = default;
   Seats(const Seats&) = delete;

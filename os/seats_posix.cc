@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "os/errors.h"
+#include "os/file_id_posix.h"
 #include "os/seats.h"
 
 namespace cubby::os {
@@ -19,6 +20,8 @@ namespace {
 std::string LockFileName(absl::string_view store) {
   return absl::StrCat("/cubby.", store, ".lock");
 }
+// The same as the file system has it.
+std::string PathOf(const std::string& name) { return absl::StrCat("/dev/shm", name); }
 
 struct flock ByteLock(uint32_t seat, short type) {
   struct flock lock = {};
@@ -64,7 +67,8 @@ class OpenHandles {
 class PosixSeats final : public Seats {
  public:
   // REQUIRES: the caller has the fork gate, since before it opened `fd`.
-  PosixSeats(int fd, std::string owner) : fd_(fd), owner_(std::move(owner)) {
+  PosixSeats(int fd, std::string path, std::string owner)
+      : fd_(fd), path_(std::move(path)), owner_(std::move(owner)) {
     OpenHandles::Get().Add(this);
   }
   ~PosixSeats() override {
@@ -100,6 +104,13 @@ class PosixSeats final : public Seats {
   bool forked() const override { return forked_.load(std::memory_order_relaxed); }
   const std::string& owner() const override { return owner_; }
 
+  absl::Status Remove() const override {
+    if (forked()) return absl::OkStatus();  // the parent's affair
+    return RemoveIfLeadsTo(AT_FDCWD, path_, IdOf(fd_));
+  }
+  // True if others who open the seats get these.
+  bool StillNamed() const { return LeadsTo(AT_FDCWD, path_, IdOf(fd_)); }
+
   void CloseInChild() {
     close(fd_);
     forked_.store(true, std::memory_order_relaxed);
@@ -107,6 +118,7 @@ class PosixSeats final : public Seats {
 
  private:
   const int fd_;
+  const std::string path_;
   const std::string owner_;
   std::atomic<bool> forked_{false};
   std::mutex mutex_;
@@ -133,7 +145,7 @@ absl::StatusOr<std::unique_ptr<PosixSeats>> FromDescriptor(int fd, absl::string_
     return absl::FailedPreconditionError(absl::StrCat(
         "/dev/shm", LockFileName(store), " is not a plain file of its own: remove it"));
   }
-  return std::make_unique<PosixSeats>(fd, absl::StrCat(info->st_uid));
+  return std::make_unique<PosixSeats>(fd, PathOf(LockFileName(store)), absl::StrCat(info->st_uid));
 }
 
 // Opens the lock file, or makes it. AlreadyExists if somebody else made it between the two.
@@ -152,17 +164,6 @@ absl::StatusOr<std::unique_ptr<PosixSeats>> OpenOrMake(absl::string_view store, 
     return status;
   }
   return FromDescriptor(fd, store, info);
-}
-
-// True if the lock file's name still leads to the file that `opened` describes.
-bool StillNamed(absl::string_view store, const struct stat& opened) {
-  const int fd = shm_open(LockFileName(store).c_str(), O_RDWR, 0);
-  if (fd < 0) return false;
-  struct stat named;
-  const bool same =
-      fstat(fd, &named) == 0 && named.st_dev == opened.st_dev && named.st_ino == opened.st_ino;
-  close(fd);
-  return same;
 }
 
 }  // namespace
@@ -200,7 +201,7 @@ absl::StatusOr<std::unique_ptr<Seats>> Seats::OpenForDaemon(absl::string_view st
     if (!*claimed) {
       return absl::AlreadyExistsError(absl::StrCat("store '", store, "' already has a daemon"));
     }
-    if (StillNamed(store, info)) return *std::move(seats);
+    if ((*seats)->StillNamed()) return *std::move(seats);
   }
   return absl::UnavailableError(
       absl::StrCat("the lock file of store '", store, "' keeps vanishing: try again"));

@@ -156,6 +156,8 @@ class WindowsSeats final : public Seats {
 
   const std::string& owner() const override { return owner_; }
 
+  absl::Status Remove() const override { return absl::OkStatus(); }
+
  private:
   const std::string store_;
   const std::string owner_;

@@ -128,12 +128,14 @@ table::GeometryOptions ShapeAskedFor(const Options& options) {
 
 }  // namespace
 
-OwnedStore::OwnedStore(const std::string& name, Memory memory, std::unique_ptr<os::WriterLock> lock)
+OwnedStore::OwnedStore(const std::string& name, Memory memory, const os::Seats* seats,
+                       std::unique_ptr<os::WriterLock> lock)
     : name_(name),
       mapping_(std::move(memory.mapping)),
       table_(mapping_.data(), memory.geometry),
       made_(memory.made),
-      lock_(std::move(lock)) {}
+      lock_(std::move(lock)),
+      seats_(*seats) {}
 
 absl::StatusOr<std::unique_ptr<OwnedStore>> OwnedStore::Open(const Options& options) {
   bool seats_made;
@@ -148,15 +150,16 @@ absl::StatusOr<std::unique_ptr<OwnedStore>> OwnedStore::Open(const Options& opti
         "its entries are there but its lock file was taken away: discard them with --fresh");
   }
   if (!memory.ok()) {
-    if (seats_made) os::Seats::Remove(options.store).IgnoreError();
+    if (seats_made) (*seats)->Remove().IgnoreError();
     return About(options.store, memory.status());
   }
   const table::WritableTable table(memory->mapping.data(), memory->geometry);
+  const os::Seats* const in_lock = seats->get();
   absl::StatusOr<std::unique_ptr<os::WriterLock>> lock =
       OpenLock(options.store, *std::move(seats), table);
   if (!lock.ok()) return About(options.store, lock.status());
   return std::unique_ptr<OwnedStore>(
-      new OwnedStore(options.store, *std::move(memory), *std::move(lock)));
+      new OwnedStore(options.store, *std::move(memory), in_lock, *std::move(lock)));
 }
 
 absl::StatusOr<OwnedStore::Memory> OwnedStore::FindOrMake(const Options& options) {
@@ -195,9 +198,9 @@ absl::StatusOr<OwnedStore::Memory> OwnedStore::FindOrMake(const Options& options
   } else {
     Log(store, absl::StrCat("discarding a store, as --fresh says; ", geometry.status().message()));
   }
-  found = os::Mapping();
-  absl::Status removed = os::Mapping::Remove(store);
+  absl::Status removed = found->Remove();
   if (!removed.ok()) return removed;
+  found = os::Mapping();
   return Make(options);
 }
 
@@ -238,7 +241,7 @@ void OwnedStore::Retire() {
   }
   SetState(table_, table::State::kRetired);
   if (acquired.ok()) lock_->Release();
-  for (const absl::Status& removed : {os::Mapping::Remove(name_), os::Seats::Remove(name_)}) {
+  for (const absl::Status& removed : {mapping_.Remove(), seats_.Remove()}) {
     if (!removed.ok()) Log(name_, removed.message());
   }
 }

@@ -24,6 +24,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "os/mapping.h"
+#include "os/seats.h"
 #include "os/writer_lock.h"
 #include "server/options.h"
 #include "table/geometry.h"
@@ -44,8 +45,9 @@ class OwnedStore {
   OwnedStore(const OwnedStore&) = delete;
   OwnedStore& operator=(const OwnedStore&) = delete;
 
-  // Tells all who have the store open that it is gone, and takes its names away. The names are free
-  // for another daemon, on Windows too, once this object is destroyed.
+  // Tells all who have the store open that it is gone, and takes its names away, unless others have
+  // removed them and put something else in their place. The names are free for another daemon, on
+  // Windows too, once this object is destroyed.
   void Retire();
 
   const std::string& name() const { return name_; }
@@ -60,7 +62,8 @@ class OwnedStore {
     table::Geometry geometry;
     bool made;
   };
-  OwnedStore(const std::string& name, Memory memory, std::unique_ptr<os::WriterLock> lock);
+  OwnedStore(const std::string& name, Memory memory, const os::Seats* seats,
+             std::unique_ptr<os::WriterLock> lock);
 
   static absl::StatusOr<Memory> FindOrMake(const Options& options);
   static absl::StatusOr<Memory> Make(const Options& options);
@@ -72,6 +75,7 @@ class OwnedStore {
   const table::WritableTable table_;
   const bool made_;
   const std::unique_ptr<os::WriterLock> lock_;
+  const os::Seats& seats_;  // lock_'s
 };
 
 // How long the daemon waits for the lock when it cannot go on without. Writers hold it for

@@ -68,5 +68,21 @@ TEST_F(MappingPosixTest, HalfMadeMappingIsEmptyNotAnError) {
   EXPECT_EQ(mapping->data(), nullptr);
 }
 
+TEST_F(MappingPosixTest, RemoveLeavesTheNameToWhoMadeItAnew) {
+  const absl::StatusOr<Mapping> first = Mapping::Create(store_, 4096, 0600);
+  ASSERT_TRUE(first.ok()) << first.status();
+  ASSERT_EQ(unlink(path_.c_str()), 0);
+  EXPECT_TRUE(first->Remove().ok()) << "of a name that is gone";
+  const absl::StatusOr<Mapping> second = Mapping::Create(store_, 4096, 0600);
+  ASSERT_TRUE(second.ok()) << second.status();
+  const absl::StatusOr<Mapping> opened = Mapping::Open(store_, Access::kReadOnly);
+  ASSERT_TRUE(opened.ok()) << opened.status();
+
+  EXPECT_TRUE(first->Remove().ok());
+  EXPECT_EQ(access(path_.c_str(), F_OK), 0);
+  EXPECT_TRUE(opened->Remove().ok());
+  EXPECT_NE(access(path_.c_str(), F_OK), 0);
+}
+
 }  // namespace
 }  // namespace cubby::os

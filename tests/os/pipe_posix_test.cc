@@ -117,6 +117,18 @@ TEST_F(PipePosixTest, StaleFifoIsReplaced) {
   EXPECT_TRUE(PipeClient::Connect(store_, kLong).ok());
 }
 
+TEST_F(PipePosixTest, WithdrawLeavesTheNameToWhoMadeItAnew) {
+  auto first = PipeServer::Create(store_);
+  ASSERT_TRUE(first.ok()) << first.status();
+  fs::remove(control_);
+  auto second = PipeServer::Create(store_);
+  ASSERT_TRUE(second.ok()) << second.status();
+  (*first)->Withdraw();
+  EXPECT_TRUE(PipeClient::Connect(store_, kLong).ok());
+  (*second)->Withdraw();
+  EXPECT_FALSE(fs::exists(control_));
+}
+
 TEST_F(PipePosixTest, RegularFileInPlaceOfTheFifoIsRefusedAndKept) {
   std::ofstream(control_) << "precious";
   ExpectRefused(absl::StatusCode::kFailedPrecondition, control_.string());

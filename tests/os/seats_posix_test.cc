@@ -70,6 +70,19 @@ TEST_F(SeatsPosixTest, FifoWithTheNameIsRefused) {
   EXPECT_TRUE(absl::IsFailedPrecondition(DaemonStatus()));
 }
 
+TEST_F(SeatsPosixTest, RemoveLeavesTheNameToWhoMadeItAnew) {
+  bool created = false;
+  auto first = Seats::OpenForDaemon(store_, 0600, &created);
+  ASSERT_TRUE(first.ok()) << first.status();
+  ASSERT_EQ(unlink(path_.c_str()), 0);
+  auto second = Seats::OpenForDaemon(store_, 0600, &created);
+  ASSERT_TRUE(second.ok()) << second.status();
+  EXPECT_TRUE((*first)->Remove().ok());
+  EXPECT_EQ(access(path_.c_str(), F_OK), 0);
+  EXPECT_TRUE((*second)->Remove().ok());
+  EXPECT_NE(access(path_.c_str(), F_OK), 0);
+}
+
 // Forks while holding seat 7 and ends; the fork goes on until the input ends.
 CUBBY_CHILD(ForksAndDies) {
   auto seats = Seats::Open(args[0]);

@@ -9,7 +9,9 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/cleanup/cleanup.h"
@@ -36,6 +38,15 @@ class DaemonPosixTest : public test::ServerFixture {
   fs::path LockFile() const { return absl::StrCat("/dev/shm/cubby.", store(), ".lock"); }
   fs::path ControlFile() const {
     return fs::path(std::getenv("CUBBY_RUNTIME_DIR")) / absl::StrCat(store(), ".control");
+  }
+  // A daemon beside the fixture's, serving; null, and a failure of the test, if it does not.
+  static std::unique_ptr<test::Subprocess> Launch(const std::vector<std::string>& argv) {
+    auto daemon = test::Subprocess::Start(argv);
+    EXPECT_TRUE(daemon.ok()) << daemon.status();
+    if (!daemon.ok()) return nullptr;
+    const absl::Status serving = (*daemon)->WaitForError("serving", test::kLong);
+    EXPECT_TRUE(serving.ok()) << serving;
+    return serving.ok() ? *std::move(daemon) : nullptr;
   }
   // Stops the daemon as a debugger would, and lets it go on.
   void Freeze() {
@@ -74,6 +85,17 @@ TEST_F(DaemonPosixTest, StoppedDaemonLeavesNothing) {
   EXPECT_TRUE(fs::exists(MappingFile()) && fs::exists(LockFile()) && fs::exists(ControlFile()));
   EXPECT_EQ(StopDaemon().exit_code, 0);
   EXPECT_FALSE(fs::exists(MappingFile()) || fs::exists(LockFile()) || fs::exists(ControlFile()));
+}
+
+TEST_F(DaemonPosixTest, StoppedDaemonLeavesTheNamesOfOneThatTookItsPlace) {
+  ASSERT_TRUE(StartDaemon());
+  for (const fs::path& name : {MappingFile(), LockFile(), ControlFile()}) fs::remove(name);
+  auto second = Launch({test::ProgramPath("cubbyd"), "--store", store()});
+  ASSERT_TRUE(second);
+  EXPECT_EQ(StopDaemon().exit_code, 0);
+  EXPECT_EQ(Cubby({"put", "k", "v"}).exit_code, 0);
+  EXPECT_EQ(Cubby({"shutdown"}).exit_code, 0);
+  EXPECT_EQ(second->Wait(test::kLong).exit_code, 0);
 }
 
 TEST_F(DaemonPosixTest, HalfMadeStoreIsDiscarded) {

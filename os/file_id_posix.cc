@@ -1,0 +1,34 @@
+#include "os/file_id_posix.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "absl/strings/str_cat.h"
+#include "os/errors.h"
+
+namespace cubby::os {
+
+FileId IdOf(int fd) {
+  struct stat info;
+  if (fstat(fd, &info) != 0) return {};
+  return {info.st_dev, info.st_ino};
+}
+
+bool LeadsTo(int dir, const std::string& name, const FileId& file) {
+  struct stat info;
+  return fstatat(dir, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 &&
+         info.st_dev == file.device && info.st_ino == file.inode;
+}
+
+absl::Status RemoveIfLeadsTo(int dir, const std::string& name, const FileId& file) {
+  if (!LeadsTo(dir, name, file)) return absl::OkStatus();
+  if (unlinkat(dir, name.c_str(), 0) != 0 && errno != ENOENT) {
+    return LastError(absl::StrCat("cannot remove ", name));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace cubby::os

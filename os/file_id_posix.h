@@ -1,0 +1,31 @@
+// Which file a name led to, to tell later whether it still does: names in shared directories can be
+// removed, and made again by others, while their files are open.
+#ifndef CUBBY_OS_FILE_ID_POSIX_H_
+#define CUBBY_OS_FILE_ID_POSIX_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/status.h"
+
+namespace cubby::os {
+
+// Nobody else's while the file is open or mapped. All zero: no file.
+struct FileId {
+  uint64_t device = 0;
+  uint64_t inode = 0;
+};
+
+// That of an open file.
+FileId IdOf(int fd);
+
+// True if `name`, in the directory `dir` unless it is absolute, leads to that very file.
+bool LeadsTo(int dir, const std::string& name, const FileId& file);
+
+// Takes the name away if it leads to that file. OK also if it leads elsewhere or is gone. What
+// happens to the name between the look and the removal is not noticed.
+absl::Status RemoveIfLeadsTo(int dir, const std::string& name, const FileId& file);
+
+}  // namespace cubby::os
+
+#endif  // CUBBY_OS_FILE_ID_POSIX_H_
