@@ -16,7 +16,12 @@ void OnStopRequest(void (*function)()) {
   struct sigaction action = {};
   action.sa_handler = [](int) { stop_function(); };
   action.sa_flags = SA_RESTART;
-  for (int signal : {SIGTERM, SIGINT, SIGHUP}) sigaction(signal, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+  for (int signal : {SIGINT, SIGHUP}) {
+    struct sigaction inherited;
+    if (sigaction(signal, nullptr, &inherited) == 0 && inherited.sa_handler == SIG_IGN) continue;
+    sigaction(signal, &action, nullptr);
+  }
 }
 
 void IgnoreFileSizeSignal() { signal(SIGXFSZ, SIG_IGN); }

@@ -56,8 +56,10 @@ void Describe(CLI::App* app, Words* words) {
       ->type_name("MODE");
   app->add_flag("--fresh", words->fresh, "Discard the entries of a store that is there");
   app->footer(
-      "Stops on SIGTERM, SIGINT, Ctrl-C, Ctrl-Break or `cubby shutdown`, and takes the store away "
-      "then.\nExit codes: 0 stopped, 1 the store has a daemon already, 2 usage, 4 too large, 5 "
+      "Stops on SIGTERM, SIGINT, SIGHUP, Ctrl-C, Ctrl-Break or `cubby shutdown`, and takes the "
+      "store\n"
+      "away then. SIGINT and SIGHUP stay ignored if it was started so, as by nohup.\nExit codes: 0 "
+      "stopped, 1 the store has a daemon already, 2 usage, 4 too large, 5 "
       "permission,\n6 incompatible layout, 7 another process holds the store's lock, 8 damaged, 10 "
       "other.");
 }

@@ -1,12 +1,13 @@
 // What a daemon finds where names outlive processes: in /dev/shm and in the runtime directory.
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -96,6 +97,31 @@ TEST_F(DaemonPosixTest, StoppedDaemonLeavesTheNamesOfOneThatTookItsPlace) {
   EXPECT_EQ(Cubby({"put", "k", "v"}).exit_code, 0);
   EXPECT_EQ(Cubby({"shutdown"}).exit_code, 0);
   EXPECT_EQ(second->Wait(test::kLong).exit_code, 0);
+}
+
+TEST_F(DaemonPosixTest, SignalsThatItsStarterIgnoresDoNotStopIt) {
+  auto daemon = Launch({"/bin/sh", "-c", "trap '' HUP INT; exec \"$0\" --store \"$1\"",
+                        test::ProgramPath("cubbyd"), store()});
+  ASSERT_TRUE(daemon);
+  for (int signal : {SIGHUP, SIGINT}) {
+    ASSERT_EQ(kill(static_cast<pid_t>(daemon->pid()), signal), 0);
+    EXPECT_EQ(Cubby({"ping"}).exit_code, 0) << strsignal(signal);
+  }
+  daemon->Interrupt();
+  EXPECT_EQ(daemon->Wait(test::kLong).exit_code, 0);
+}
+
+TEST_F(DaemonPosixTest, EverySignalThatAsksItToStopDoes) {
+  for (int signal : {SIGTERM, SIGINT, SIGHUP}) {
+    // Whatever this test was started with.
+    const auto before = std::signal(signal, SIG_DFL);
+    absl::Cleanup restore = [signal, before] { std::signal(signal, before); };
+    auto daemon = Launch({test::ProgramPath("cubbyd"), "--store", store()});
+    ASSERT_TRUE(daemon);
+    ASSERT_EQ(kill(static_cast<pid_t>(daemon->pid()), signal), 0);
+    EXPECT_EQ(daemon->Wait(test::kLong).exit_code, 0) << strsignal(signal);
+    EXPECT_FALSE(fs::exists(MappingFile()));
+  }
 }
 
 TEST_F(DaemonPosixTest, HalfMadeStoreIsDiscarded) {
