@@ -17,6 +17,7 @@
 #include "proto/control.pb.h"
 #include "proto/frame.h"
 #include "proto/protocol.h"
+#include "table/geometry.h"
 #include "table/layout.h"
 #include "tests/server/server_fixture.h"
 
@@ -97,9 +98,10 @@ TEST_F(ControlTest, FlushRemovesWhatIsSoundInADamagedStoreAndSaysSo) {
   for (int i = 0; i < 3000; ++i) ASSERT_TRUE(opened->Put(absl::StrCat("key", i), "v").ok()) << i;
   auto mapping = os::Mapping::Open(store(), os::Access::kReadWrite);
   ASSERT_TRUE(mapping.ok()) << mapping.status();
+  const table::Geometry geometry = table::ReadGeometry(mapping->data(), mapping->size()).value();
   // The slots of the first bucket.
-  std::memset(mapping->data() + table::kHeaderBytes + sizeof(table::BucketHead), 0xa5,
-              opened->geometry().slot_bytes * opened->geometry().ways);
+  std::memset(mapping->data() + geometry.buckets_offset + sizeof(table::BucketHead), 0xa5,
+              size_t{geometry.slot_bytes} * geometry.ways);
   const absl::Status flushed = admin->Flush().status();
   EXPECT_EQ(flushed.code(), absl::StatusCode::kDataLoss);
   EXPECT_THAT(std::string(flushed.message()), HasSubstr("bucket 0 is damaged"));

@@ -45,6 +45,7 @@ class CheckerTest : public ::testing::Test {
     std::memcpy(static_cast<void*>(&table.mutable_slot(bucket, way)), &entry,
                 buffer->geometry().slot_bytes);
     table.mutable_head(bucket).tags[way].store(tag);
+    table.mutable_hints(bucket).tags[way].store(HintOf(tag));
     table.mutable_head(bucket).word0.fetch_or(1u << way);
   }
   TableBuffer buffer_;
