@@ -53,6 +53,12 @@ class Mapping {
   char* data() const { return data_; }
   size_t size() const { return size_; }
 
+  // Who may use the memory, as POSIX permission bits. On Windows the group's are 0, whatever
+  // Create() was told: they mean nothing there.
+  uint32_t mode() const { return mode_; }
+  // What mode() is of a mapping that was created with `mode`.
+  static uint32_t ModeThatHolds(uint32_t mode);
+
   // The user who owns the memory, as the system writes it (a uid on Linux, a SID on Windows). A
   // store whose parts belong to different users is not one store.
   const std::string& owner() const { return owner_; }
@@ -65,6 +71,7 @@ class Mapping {
  private:
   char* data_ = nullptr;
   size_t size_ = 0;
+  uint32_t mode_ = 0;
   std::string owner_;
   // Linux: the file's name, and its device and inode.
   std::string path_;

@@ -61,6 +61,7 @@ absl::StatusOr<Mapping> Mapping::Create(absl::string_view store, uint64_t bytes,
   Mapping mapping;
   mapping.data_ = static_cast<char*>(data);
   mapping.size_ = bytes;
+  mapping.mode_ = mode;
   mapping.owner_ = absl::StrCat(geteuid());
   mapping.path_ = PathOf(name);
   const FileId id = IdOf(fd);
@@ -83,6 +84,7 @@ absl::StatusOr<Mapping> Mapping::Open(absl::string_view store, Access access) {
         absl::StrCat("/dev/shm", name, " is not a mapping: remove it"));
   }
   Mapping mapping;
+  mapping.mode_ = info.st_mode & 0777;
   mapping.owner_ = absl::StrCat(info.st_uid);
   mapping.path_ = PathOf(name);
   mapping.device_ = info.st_dev;
@@ -109,6 +111,7 @@ absl::Status Mapping::Remove() const { return RemoveIfLeadsTo(AT_FDCWD, path_, {
 Mapping::Mapping(Mapping&& other) noexcept
     : data_(std::exchange(other.data_, nullptr)),
       size_(std::exchange(other.size_, 0)),
+      mode_(other.mode_),
       owner_(std::move(other.owner_)),
       path_(std::move(other.path_)),
       device_(other.device_),
@@ -118,6 +121,7 @@ Mapping& Mapping::operator=(Mapping&& other) noexcept {
   Mapping moved(std::move(other));  // so that what this had goes now, not when `other` does
   std::swap(data_, moved.data_);
   std::swap(size_, moved.size_);
+  std::swap(mode_, moved.mode_);
   std::swap(owner_, moved.owner_);
   std::swap(path_, moved.path_);
   std::swap(device_, moved.device_);
@@ -128,6 +132,8 @@ Mapping& Mapping::operator=(Mapping&& other) noexcept {
 Mapping::~Mapping() {
   if (data_ != nullptr) munmap(data_, size_);
 }
+
+uint32_t Mapping::ModeThatHolds(uint32_t mode) { return mode; }
 
 bool Mapping::OwnedBySystem() const { return owner_ == "0"; }
 

@@ -59,6 +59,7 @@ absl::StatusOr<Mapping> Mapping::Create(absl::string_view store, uint64_t bytes,
   Mapping mapping;
   mapping.data_ = static_cast<char*>(data);
   mapping.size_ = bytes;
+  mapping.mode_ = ModeThatHolds(mode);
   mapping.owner_ = *std::move(owner);
   mapping.handle_ = section;
   return mapping;
@@ -75,6 +76,9 @@ absl::StatusOr<Mapping> Mapping::Open(absl::string_view store, Access access) {
   absl::StatusOr<std::string> owner = OwnerSid(section);
   if (!owner.ok()) return owner.status();
   mapping.owner_ = *std::move(owner);
+  const absl::StatusOr<uint32_t> mode = ModeOf(section, SECTION_MAP_READ, SECTION_MAP_WRITE);
+  if (!mode.ok()) return mode.status();
+  mapping.mode_ = *mode;
   void* data = MapViewOfFile(section, view, 0, 0, 0);
   if (data == nullptr) return LastError(absl::StrCat("cannot map ", name));
   mapping.data_ = static_cast<char*>(data);
@@ -94,6 +98,7 @@ absl::Status Mapping::Remove() const { return absl::OkStatus(); }
 Mapping::Mapping(Mapping&& other) noexcept
     : data_(std::exchange(other.data_, nullptr)),
       size_(std::exchange(other.size_, 0)),
+      mode_(other.mode_),
       owner_(std::move(other.owner_)),
       handle_(std::exchange(other.handle_, nullptr)) {}
 
@@ -101,6 +106,7 @@ Mapping& Mapping::operator=(Mapping&& other) noexcept {
   Mapping moved(std::move(other));
   std::swap(data_, moved.data_);
   std::swap(size_, moved.size_);
+  std::swap(mode_, moved.mode_);
   std::swap(owner_, moved.owner_);
   std::swap(handle_, moved.handle_);
   return *this;
@@ -110,6 +116,8 @@ Mapping::~Mapping() {
   if (data_ != nullptr) UnmapViewOfFile(data_);
   if (handle_ != nullptr) CloseHandle(handle_);
 }
+
+uint32_t Mapping::ModeThatHolds(uint32_t mode) { return mode & 0606; }
 
 bool Mapping::OwnedBySystem() const {
   return owner_ == "S-1-5-18" || owner_ == "S-1-5-32-544";  // Local System, Administrators

@@ -53,6 +53,11 @@ class Seats {
   // what others have put in its place since is theirs.
   virtual absl::Status Remove() const = 0;
 
+  // For the daemon, when it makes another mapping for seats that were there: who may write a
+  // mapping of that mode may sit down from now on. Nothing on Windows, where seats are made at
+  // need, each for those who may write the mapping then.
+  virtual absl::Status SetMode(uint32_t mode) = 0;
+
   virtual ~Seats() = default;
   Seats(const Seats&) = delete;
   Seats& operator=(const Seats&) = delete;

@@ -23,6 +23,12 @@ std::string LockFileName(absl::string_view store) {
 // The same as the file system has it.
 std::string PathOf(const std::string& name) { return absl::StrCat("/dev/shm", name); }
 
+// Who may write the mapping may lock; who may only read it has no business here.
+mode_t LockFileMode(uint32_t mode) {
+  const uint32_t writers = mode & 0222;
+  return writers | writers << 1;
+}
+
 struct flock ByteLock(uint32_t seat, short type) {
   struct flock lock = {};
   lock.l_type = type;
@@ -108,6 +114,11 @@ class PosixSeats final : public Seats {
     if (forked()) return absl::OkStatus();  // the parent's affair
     return RemoveIfLeadsTo(AT_FDCWD, path_, IdOf(fd_));
   }
+  absl::Status SetMode(uint32_t mode) override {
+    if (fchmod(fd_, LockFileMode(mode)) == 0) return absl::OkStatus();  // whatever the umask says
+    return LastError(absl::StrCat("cannot set the mode of ", path_));
+  }
+
   // True if others who open the seats get these.
   bool StillNamed() const { return LeadsTo(AT_FDCWD, path_, IdOf(fd_)); }
 
@@ -180,15 +191,12 @@ absl::StatusOr<std::unique_ptr<Seats>> Seats::Open(absl::string_view store) {
 
 absl::StatusOr<std::unique_ptr<Seats>> Seats::OpenForDaemon(absl::string_view store, uint32_t mode,
                                                             bool* created) {
-  // Who may write the mapping may lock; who may only read it has no business here.
-  const uint32_t writers = mode & 0222;
-  const mode_t lock_mode = writers | writers << 1;
   // Each further turn means that another daemon made or removed the file meanwhile, which it does
   // once in its life.
   for (int turn = 0; turn < 100; ++turn) {
     struct stat info;
     absl::StatusOr<std::unique_ptr<PosixSeats>> seats =
-        OpenOrMake(store, lock_mode, &info, created);
+        OpenOrMake(store, LockFileMode(mode), &info, created);
     if (absl::IsAlreadyExists(seats.status())) continue;
     if (!seats.ok()) return seats.status();
     if (info.st_uid != geteuid()) {

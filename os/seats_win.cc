@@ -157,6 +157,7 @@ class WindowsSeats final : public Seats {
   const std::string& owner() const override { return owner_; }
 
   absl::Status Remove() const override { return absl::OkStatus(); }
+  absl::Status SetMode(uint32_t) override { return absl::OkStatus(); }
 
  private:
   const std::string store_;

@@ -14,6 +14,7 @@ namespace cubby::os {
 namespace {
 
 constexpr char kEveryone[] = "WD";  // SDDL's word for it
+constexpr char kEveryoneSid[] = "S-1-1-0";
 
 absl::StatusOr<std::string> SidText(PSID sid) {
   char* text = nullptr;
@@ -28,21 +29,30 @@ std::string Allow(DWORD rights, absl::string_view who) {
   return rights == 0 ? "" : absl::StrCat("(A;;0x", absl::Hex(rights), ";;;", who, ")");
 }
 
-// The same list for another object: those who have one of `wanted` there get `rights` here.
-absl::StatusOr<std::string> AllowSame(PACL list, DWORD wanted, DWORD rights) {
-  std::string text;
+struct Allowed {
+  std::string who;  // a SID
+  DWORD rights;
+};
+
+// Whom an object's access control list allows something. `what` begins the message of an error.
+absl::StatusOr<std::vector<Allowed>> AllowedBy(HANDLE object, absl::string_view what) {
+  PACL list = nullptr;
+  PSECURITY_DESCRIPTOR descriptor = nullptr;
+  const DWORD error = GetSecurityInfo(object, SE_KERNEL_OBJECT, DACL_SECURITY_INFORMATION, nullptr,
+                                      nullptr, &list, nullptr, &descriptor);
+  if (error != ERROR_SUCCESS) return ErrorFromCode(static_cast<int>(error), what);
+  absl::Cleanup free = [descriptor] { LocalFree(descriptor); };
+  std::vector<Allowed> all;
   for (DWORD i = 0; list != nullptr && i < list->AceCount; ++i) {
     void* entry = nullptr;
-    if (!GetAce(list, i, &entry)) return LastError("cannot read an access control list");
+    if (!GetAce(list, i, &entry)) return LastError(what);
     const auto* allowed = static_cast<const ACCESS_ALLOWED_ACE*>(entry);
-    if (allowed->Header.AceType != ACCESS_ALLOWED_ACE_TYPE || (allowed->Mask & wanted) == 0) {
-      continue;
-    }
+    if (allowed->Header.AceType != ACCESS_ALLOWED_ACE_TYPE) continue;
     absl::StatusOr<std::string> who = SidText(const_cast<DWORD*>(&allowed->SidStart));
     if (!who.ok()) return who.status();
-    absl::StrAppend(&text, Allow(rights, *who));
+    all.push_back({*std::move(who), allowed->Mask});
   }
-  return text;
+  return all;
 }
 
 }  // namespace
@@ -79,6 +89,22 @@ absl::StatusOr<std::string> OwnerSid(HANDLE object) {
   return SidText(owner);
 }
 
+absl::StatusOr<uint32_t> ModeOf(HANDLE object, DWORD read, DWORD write) {
+  const absl::StatusOr<std::string> owner = OwnerSid(object);
+  if (!owner.ok()) return owner.status();
+  const absl::StatusOr<std::vector<Allowed>> all =
+      AllowedBy(object, "cannot tell who may use an object");
+  if (!all.ok()) return all.status();
+  uint32_t mode = 0;
+  for (const Allowed& allowed : *all) {
+    const uint32_t bits =
+        ((allowed.rights & read) != 0 ? 4 : 0) | ((allowed.rights & write) != 0 ? 2 : 0);
+    if (allowed.who == *owner) mode |= bits << 6;
+    if (allowed.who == kEveryoneSid) mode |= bits;
+  }
+  return mode;
+}
+
 absl::StatusOr<Security> Security::FromText(const std::string& sddl) {
   Security security;
   PSECURITY_DESCRIPTOR descriptor = nullptr;
@@ -112,18 +138,15 @@ absl::StatusOr<Security> Security::ForWritersOf(absl::string_view store, DWORD r
     return LastError(absl::StrCat("cannot see who may write store '", store, "'"));
   }
   absl::Cleanup close = [mapping] { CloseHandle(mapping); };
-  PACL list = nullptr;
-  PSECURITY_DESCRIPTOR descriptor = nullptr;
-  const DWORD error = GetSecurityInfo(mapping, SE_KERNEL_OBJECT, DACL_SECURITY_INFORMATION, nullptr,
-                                      nullptr, &list, nullptr, &descriptor);
-  if (error != ERROR_SUCCESS) {
-    return ErrorFromCode(static_cast<int>(error),
-                         absl::StrCat("cannot see who may write store '", store, "'"));
+  const absl::StatusOr<std::vector<Allowed>> all =
+      AllowedBy(mapping, absl::StrCat("cannot see who may write store '", store, "'"));
+  if (!all.ok()) return all.status();
+  std::string list = "D:P";
+  for (const Allowed& allowed : *all) {
+    if ((allowed.rights & SECTION_MAP_WRITE) != 0)
+      absl::StrAppend(&list, Allow(rights, allowed.who));
   }
-  absl::Cleanup free = [descriptor] { LocalFree(descriptor); };
-  absl::StatusOr<std::string> allowed = AllowSame(list, SECTION_MAP_WRITE, rights);
-  if (!allowed.ok()) return allowed.status();
-  return FromText(absl::StrCat("D:P", *allowed));
+  return FromText(list);
 }
 
 }  // namespace cubby::os

@@ -25,6 +25,10 @@ absl::StatusOr<std::string> CurrentUserSid();
 // The SID of the user who owns a kernel object that is open with READ_CONTROL, as text.
 absl::StatusOr<std::string> OwnerSid(HANDLE object);
 
+// The mode of a kernel object that is open with READ_CONTROL, as far as FromMode() made its list of
+// one: its owner's and the others' bits, each there if they have that right.
+absl::StatusOr<uint32_t> ModeOf(HANDLE object, DWORD read, DWORD write);
+
 // A security descriptor, in the form that the Create functions take. Movable.
 class Security {
  public:

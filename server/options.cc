@@ -74,7 +74,7 @@ absl::Status ReadSize(absl::string_view option, const std::string& word,
   return absl::OkStatus();
 }
 
-absl::Status ReadMode(const std::string& word, uint32_t* mode) {
+absl::Status ReadMode(const std::string& word, absl::optional<uint32_t>* mode) {
   if (word.empty()) return absl::OkStatus();
   uint32_t bits = 0;
   bool octal = word.size() <= 4;

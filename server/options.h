@@ -12,6 +12,8 @@
 
 namespace cubby::server {
 
+inline constexpr uint32_t kDefaultMode = 0600;
+
 struct Options {
   std::string store;
   // Unset: what the store has, if there is one; else the defaults of table::GeometryOptions.
@@ -19,8 +21,8 @@ struct Options {
   absl::optional<uint64_t> slot_bytes;
   absl::optional<uint64_t> max_value_bytes;
   absl::optional<uint64_t> extent_pool_bytes;
-  uint32_t mode = 0600;  // POSIX permission bits of a new store's mapping
-  bool fresh = false;    // discard the entries of a store that is there
+  absl::optional<uint32_t> mode;  // POSIX permission bits of the store's mapping; else kDefaultMode
+  bool fresh = false;             // discard the entries of a store that is there
 };
 
 // Reads the words after the program's name. The exit code if there is nothing more to do: it has

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/types/optional.h"
 #include "os/clock.h"
 #include "os/seats.h"
@@ -85,14 +86,24 @@ absl::Status CheckOwner(const std::string& store, const os::Mapping& mapping) {
                    ", not to you: have it removed, or choose another name than ", store));
 }
 
-absl::Status Conflict(absl::string_view option, uint64_t has, uint64_t asked) {
+uint32_t ModeAskedFor(const Options& options) { return options.mode.value_or(kDefaultMode); }
+
+bool HasModeAskedFor(const os::Mapping& mapping, const Options& options) {
+  return mapping.mode() == os::Mapping::ModeThatHolds(ModeAskedFor(options));
+}
+
+std::string Octal(uint32_t mode) { return absl::StrFormat("%04o", mode); }
+
+absl::Status Conflict(absl::string_view option, const absl::AlphaNum& has,
+                      const absl::AlphaNum& asked) {
   return absl::InvalidArgumentError(
       absl::StrCat("it exists with ", option, " ", has, ", not ", asked, ": leave ", option,
                    " out to keep its entries, or add --fresh to discard them"));
 }
 
 // InvalidArgument if an option that was given is not what the existing store has.
-absl::Status CheckShape(const Options& options, const table::Geometry& geometry) {
+absl::Status CheckShape(const Options& options, const os::Mapping& mapping,
+                        const table::Geometry& geometry) {
   if (options.capacity.value_or(geometry.capacity) != geometry.capacity) {
     return Conflict("--capacity", geometry.capacity, *options.capacity);
   }
@@ -107,6 +118,9 @@ absl::Status CheckShape(const Options& options, const table::Geometry& geometry)
       *options.extent_pool_bytes / geometry.extent_bytes != geometry.extent_count) {
     return Conflict("--extent-pool", uint64_t{geometry.extent_count} * geometry.extent_bytes,
                     *options.extent_pool_bytes);
+  }
+  if (options.mode.has_value() && !HasModeAskedFor(mapping, options)) {
+    return Conflict("--mode", Octal(mapping.mode()), Octal(*options.mode));
   }
   return absl::OkStatus();
 }
@@ -140,7 +154,7 @@ OwnedStore::OwnedStore(const std::string& name, Memory memory, const os::Seats* 
 absl::StatusOr<std::unique_ptr<OwnedStore>> OwnedStore::Open(const Options& options) {
   bool seats_made;
   absl::StatusOr<std::unique_ptr<os::Seats>> seats =
-      os::Seats::OpenForDaemon(options.store, options.mode, &seats_made);
+      os::Seats::OpenForDaemon(options.store, ModeAskedFor(options), &seats_made);
   if (!seats.ok()) return seats.status();
   // From here on no other daemon touches the store's names.
   absl::StatusOr<Memory> memory = FindOrMake(options);
@@ -148,6 +162,10 @@ absl::StatusOr<std::unique_ptr<OwnedStore>> OwnedStore::Open(const Options& opti
     // Writers of old may still believe in the seats they had: two could own the lock at once.
     memory = absl::DataLossError(
         "its entries are there but its lock file was taken away: discard them with --fresh");
+  }
+  if (memory.ok() && memory->made) {
+    absl::Status set = (*seats)->SetMode(ModeAskedFor(options));
+    if (!set.ok()) memory = set;
   }
   if (!memory.ok()) {
     if (seats_made) (*seats)->Remove().IgnoreError();
@@ -177,7 +195,7 @@ absl::StatusOr<OwnedStore::Memory> OwnedStore::FindOrMake(const Options& options
   } else if (geometry.ok()) {
     const table::State state = StateOf(table::Table(found->data(), *geometry));
     if (state == table::State::kServing && !options.fresh) {
-      absl::Status shape = CheckShape(options, *geometry);
+      absl::Status shape = CheckShape(options, *found, *geometry);
       if (!shape.ok()) return shape;
       return Memory{*std::move(found), *geometry, /*made=*/false};
     }
@@ -208,7 +226,7 @@ absl::StatusOr<OwnedStore::Memory> OwnedStore::Make(const Options& options) {
   absl::StatusOr<table::Geometry> geometry = table::PlanGeometry(ShapeAskedFor(options));
   if (!geometry.ok()) return geometry.status();
   absl::StatusOr<os::Mapping> mapping =
-      os::Mapping::Create(options.store, geometry->total_bytes, options.mode);
+      os::Mapping::Create(options.store, geometry->total_bytes, ModeAskedFor(options));
   if (absl::IsAlreadyExists(mapping.status())) return MakeOfLeftover(options, *geometry);
   if (!mapping.ok()) return mapping.status();
   table::Format(mapping->data(), *geometry);
@@ -222,11 +240,11 @@ absl::StatusOr<OwnedStore::Memory> OwnedStore::MakeOfLeftover(const Options& opt
   absl::Status owned = CheckOwner(options.store, *mapping);
   if (!owned.ok()) return owned;
   absl::StatusOr<table::Geometry> geometry = table::ReadGeometry(mapping->data(), mapping->size());
-  if (!geometry.ok() || !SameShape(*geometry, wanted) ||
+  if (!geometry.ok() || !SameShape(*geometry, wanted) || !HasModeAskedFor(*mapping, options) ||
       StateOf(table::Table(mapping->data(), *geometry)) != table::State::kRetired) {
     return absl::FailedPreconditionError(
-        "other processes still have the old store open, and the new one has another shape: end "
-        "them, or choose another name");
+        "other processes still have the old store open, and the new one has another shape or "
+        "mode: end them, or choose another name");
   }
   Log(options.store, "emptying the old store, which other processes still have open");
   absl::Status emptied = EmptyLeftover(options.store, &*mapping, *geometry);

@@ -83,12 +83,14 @@ TEST_F(MappingTest, TakenNameIsAlreadyExists) {
   EXPECT_TRUE(absl::IsAlreadyExists(Mapping::Create(store_, kBytes, 0600).status()));
 }
 
-TEST_F(MappingTest, OpenSeesSizeAndOwner) {
-  const absl::StatusOr<Mapping> created = Mapping::Create(store_, kBytes, 0600);
+TEST_F(MappingTest, OpenSeesSizeModeAndOwner) {
+  const absl::StatusOr<Mapping> created = Mapping::Create(store_, kBytes, 0644);
   ASSERT_TRUE(created.ok()) << created.status();
   const absl::StatusOr<Mapping> opened = Mapping::Open(store_, Access::kReadOnly);
   ASSERT_TRUE(opened.ok()) << opened.status();
   EXPECT_EQ(opened->size(), kBytes);
+  EXPECT_EQ(created->mode(), Mapping::ModeThatHolds(0644));
+  EXPECT_EQ(opened->mode(), Mapping::ModeThatHolds(0644));
   EXPECT_EQ(opened->owner(), created->owner());
   EXPECT_TRUE(opened->OwnedByCaller());
 }

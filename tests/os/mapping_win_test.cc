@@ -4,6 +4,7 @@
 #include <sddl.h>
 
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
@@ -62,6 +63,18 @@ TEST(MappingWinTest, OthersReadBitLetsEveryoneReadAndNoMore) {
   ASSERT_TRUE(mapping.ok()) << mapping.status();
   EXPECT_EQ(AccessListOf(store),
             Normalized(absl::StrCat("D:P(A;;", kWrite, ";;;", Sid(), ")(A;;", kRead, ";;;WD)")));
+}
+
+TEST(MappingWinTest, ModeIsReadBackButForTheGroups) {
+  for (const auto& [asked, holds] : {std::pair{0600u, 0600u}, {0664u, 0604u}, {0666u, 0606u}}) {
+    const std::string store = test::UniqueStoreName("mapping");
+    const absl::StatusOr<Mapping> mapping = Mapping::Create(store, 4096, asked);
+    ASSERT_TRUE(mapping.ok()) << mapping.status();
+    const absl::StatusOr<Mapping> opened = Mapping::Open(store, Access::kReadOnly);
+    ASSERT_TRUE(opened.ok()) << opened.status();
+    EXPECT_EQ(opened->mode(), holds);
+    EXPECT_EQ(Mapping::ModeThatHolds(asked), holds);
+  }
 }
 
 TEST(MappingWinTest, ObjectOfAnotherKindWithTheNameIsRefused) {

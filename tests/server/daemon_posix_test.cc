@@ -81,6 +81,26 @@ TEST_F(DaemonPosixTest, ModeHoldsForMappingAndLockFileWhateverTheUmask) {
   EXPECT_EQ(info.st_mode & 0777, 0600u);
 }
 
+TEST_F(DaemonPosixTest, FreshGivesMappingAndLockFileTheNewMode) {
+  ASSERT_TRUE(StartDaemon({"--mode", "0664"}));
+  KillDaemon();
+  ASSERT_TRUE(StartDaemon({"--fresh", "--mode", "0640"}));
+  struct stat info;
+  ASSERT_EQ(stat(MappingFile().c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0640u);
+  ASSERT_EQ(stat(LockFile().c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0600u);
+}
+
+TEST_F(DaemonPosixTest, GroupsBitsAreComparedWithTheExistingStores) {
+  ASSERT_TRUE(StartDaemon({"--mode", "0660"}));
+  KillDaemon();
+  const test::ExitResult result = RunDaemon({"--mode", "0600"});
+  EXPECT_EQ(result.exit_code, 2) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("it exists with --mode 0660, not 0600"));
+  EXPECT_TRUE(StartDaemon());
+}
+
 TEST_F(DaemonPosixTest, StoppedDaemonLeavesNothing) {
   ASSERT_TRUE(StartDaemon());
   EXPECT_TRUE(fs::exists(MappingFile()) && fs::exists(LockFile()) && fs::exists(ControlFile()));

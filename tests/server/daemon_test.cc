@@ -123,6 +123,7 @@ TEST_F(DaemonTest, OtherShapeThanTheExistingStoresIsRefusedNamingBoth) {
       {"--slot-bytes", "64", "128", "64"},
       {"--max-value", "1MiB", "65536", "1048576"},
       {"--extent-pool", "2MiB", "1048320", "2097152"},
+      {"--mode", "0644", "0600", "0644"},
   };
   for (const auto& test : cases) {
     const test::ExitResult result = RunDaemon({test.option, test.asked});
@@ -132,7 +133,7 @@ TEST_F(DaemonTest, OtherShapeThanTheExistingStoresIsRefusedNamingBoth) {
   }
   // What it has may be said again, also as it was said then.
   EXPECT_TRUE(StartDaemon({"--capacity", "1000", "--slot-bytes", "125", "--max-value", "64KiB",
-                           "--extent-pool", "1MiB"}));
+                           "--extent-pool", "1MiB", "--mode", "0600"}));
 }
 
 TEST_F(DaemonTest, DamagedHeaderIsRefused) {
