@@ -348,9 +348,9 @@ struct PipeClient::Impl {
 
 namespace {
 
-absl::Status NoDaemon(absl::string_view store, absl::string_view dir) {
+absl::Status NoDaemon(absl::string_view store, absl::string_view why) {
   return absl::UnavailableError(
-      absl::StrCat("store '", store, "' has no daemon (looked in ", dir,
+      absl::StrCat("store '", store, "' has no daemon (", why,
                    "): start cubbyd, or set CUBBY_RUNTIME_DIR as it has"));
 }
 
@@ -373,17 +373,20 @@ uint64_t PipeClient::session() const { return impl_->session; }
 absl::StatusOr<std::unique_ptr<PipeClient>> PipeClient::Connect(absl::string_view store,
                                                                 absl::Duration) {
   absl::StatusOr<RuntimeDir> dir = OpenRuntimeDir();
-  if (absl::IsNotFound(dir.status())) return NoDaemon(store, dir.status().message());
+  if (absl::IsNotFound(dir.status())) {
+    return NoDaemon(store, absl::StrCat("there is no ", RuntimeDirPath()));
+  }
   if (!dir.ok()) return dir.status();
   auto impl = std::make_unique<Impl>(*std::move(dir));
   impl->store = std::string(store);
 
+  const std::string path = absl::StrCat(impl->dir.path, "/", RequestName(store));
   absl::StatusOr<Descriptor> request = OpenFifo(impl->dir, RequestName(store), O_WRONLY);
-  if (absl::IsNotFound(request.status())) return NoDaemon(store, request.status().message());
-  if (!request.ok()) return request.status();
-  if (!request->valid()) {
-    return NoDaemon(store, absl::StrCat("nobody reads ", impl->dir.path, "/", RequestName(store)));
+  if (absl::IsNotFound(request.status())) {
+    return NoDaemon(store, absl::StrCat("there is no ", path));
   }
+  if (!request.ok()) return request.status();
+  if (!request->valid()) return NoDaemon(store, absl::StrCat("nobody reads ", path));
   impl->request = *std::move(request);
 
   impl->session = RandomBits();

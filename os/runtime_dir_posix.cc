@@ -16,6 +16,8 @@ namespace {
 
 constexpr char kRemedy[] = "remove it, or set CUBBY_RUNTIME_DIR to a directory of your own";
 
+}  // namespace
+
 std::string RuntimeDirPath() {
   const char* chosen = std::getenv("CUBBY_RUNTIME_DIR");
   if (chosen != nullptr && *chosen != '\0') return chosen;
@@ -26,12 +28,14 @@ std::string RuntimeDirPath() {
   return absl::StrCat("/tmp/cubby-", geteuid());
 }
 
-}  // namespace
-
 absl::StatusOr<RuntimeDir> OpenRuntimeDir() {
   RuntimeDir dir;
   dir.path = RuntimeDirPath();
   dir.fd = Descriptor(open(dir.path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!dir.fd.valid() && (errno == ENOTDIR || errno == ELOOP)) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(dir.path, " is a link, or no directory: ", kRemedy));
+  }
   if (!dir.fd.valid()) return LastError(absl::StrCat("cannot open the directory ", dir.path));
   struct stat info;
   if (fstat(dir.fd.get(), &info) != 0) return LastError(absl::StrCat("cannot look at ", dir.path));

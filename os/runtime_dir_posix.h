@@ -19,6 +19,9 @@ struct RuntimeDir {
   std::string path;  // for messages
 };
 
+// Where it is to be.
+std::string RuntimeDirPath();
+
 // Opens it. NotFound if it is not there; PermissionDenied if it is another user's or others may
 // write there; FailedPrecondition if it is a link or no directory.
 absl::StatusOr<RuntimeDir> OpenRuntimeDir();

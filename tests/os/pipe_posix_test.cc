@@ -107,6 +107,19 @@ TEST_F(PipePosixTest, DirectoryThatIsALinkIsRefused) {
   fs::remove_all(elsewhere);
 }
 
+TEST_F(PipePosixTest, NoDaemonSaysWhereItWasLookedFor) {
+  const std::string begin = absl::StrCat("store '", store_, "' has no daemon (");
+  const std::string end = "): start cubbyd, or set CUBBY_RUNTIME_DIR as it has";
+  const auto message = [this] {
+    return std::string(PipeClient::Connect(store_, kLong).status().message());
+  };
+  EXPECT_EQ(message(), absl::StrCat(begin, "there is no ", control_.string(), end));
+  ASSERT_EQ(mkfifo(control_.c_str(), 0600), 0);
+  EXPECT_EQ(message(), absl::StrCat(begin, "nobody reads ", control_.string(), end));
+  fs::remove_all(dir_.path());
+  EXPECT_EQ(message(), absl::StrCat(begin, "there is no ", dir_.path().string(), end));
+}
+
 TEST_F(PipePosixTest, StaleFifoIsReplaced) {
   ASSERT_EQ(mkfifo(control_.c_str(), 0600), 0);
   struct stat stale;
