@@ -13,8 +13,17 @@ ExitCode ExitCodeFor(const absl::Status& status, Subject subject) {
       return ExitCode::kNotFound;
     case absl::StatusCode::kInvalidArgument:
       return ExitCode::kUsage;
-    case absl::StatusCode::kFailedPrecondition:  // shut down, or no store although it has the name
-      return subject == Subject::kServing ? ExitCode::kSystem : ExitCode::kNoStore;
+    case absl::StatusCode::kFailedPrecondition:  // shut down; or something else has the name
+      switch (subject) {
+        case Subject::kStore:
+        case Subject::kEntry:
+          return ExitCode::kNoStore;
+        case Subject::kDaemon:
+          return ExitCode::kNoDaemon;
+        case Subject::kServing:
+          return ExitCode::kSystem;
+      }
+      return ExitCode::kSystem;
     case absl::StatusCode::kOutOfRange:
     case absl::StatusCode::kResourceExhausted:
       return ExitCode::kFull;

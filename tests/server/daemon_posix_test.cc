@@ -250,6 +250,26 @@ TEST_F(DaemonPosixTest, SquattedControlFifoIsRefusedAndTheNewStoreTakenAway) {
   EXPECT_FALSE(fs::exists(MappingFile()));
 }
 
+TEST_F(DaemonPosixTest, ChannelThatIsNoneMeansNoDaemon) {
+  ASSERT_TRUE(StartDaemon());
+  fs::remove(ControlFile());
+  std::ofstream(ControlFile()) << "precious";
+  test::ExitResult ping = Cubby({"ping"});
+  EXPECT_EQ(ping.exit_code, 9) << ping.err;
+  EXPECT_THAT(ping.err, HasSubstr(ControlFile().string()));
+  fs::remove(ControlFile());
+
+  const fs::path dir = ControlFile().parent_path();
+  const fs::path elsewhere = dir.string() + "-elsewhere";
+  fs::rename(dir, elsewhere);
+  fs::create_directory_symlink(elsewhere, dir);
+  ping = Cubby({"ping"});
+  EXPECT_EQ(ping.exit_code, 9) << ping.err;
+  EXPECT_THAT(ping.err, HasSubstr(dir.string() + " is a link, or no directory: remove it"));
+  fs::remove(dir);
+  fs::rename(elsewhere, dir);
+}
+
 TEST_F(DaemonPosixTest, SquattedControlFifoLeavesAnOldStoreItsEntries) {
   LeaveStore();
   fs::remove(ControlFile());
