@@ -1,7 +1,6 @@
 #include "server/options.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <utility>
 
 #include "CLI/CLI.hpp"
@@ -9,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "os/output.h"
 #include "os/store_name.h"
 #include "os/version.h"
 #include "server/size_text.h"
@@ -109,8 +109,7 @@ absl::StatusOr<Options> Read(const Words& words) {
 }
 
 os::ExitCode UsageError(absl::string_view message) {
-  const std::string line = absl::StrCat("cubbyd: ", message, "; see cubbyd --help\n");
-  std::fputs(line.c_str(), stderr);
+  os::PrintMessage("cubbyd", absl::StrCat(message, "; see cubbyd --help"));
   return os::ExitCode::kUsage;
 }
 
@@ -121,14 +120,16 @@ std::variant<Options, os::ExitCode> ParseOptions(std::vector<std::string> argume
   CLI::App app("", "cubbyd");
   Describe(&app, &words);
   std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
+  os::Output out("cubbyd");
   try {
     app.parse(std::move(arguments));
+  } catch (const CLI::CallForHelp&) {
+    out.Write(app.help());
+    return out.Finish();
+  } catch (const CLI::CallForVersion& version) {
+    out.Write(absl::StrCat(version.what(), "\n"));
+    return out.Finish();
   } catch (const CLI::ParseError& error) {
-    // Help and version are told by exceptions as well, with exit code 0.
-    if (error.get_exit_code() == 0) {
-      app.exit(error);
-      return os::ExitCode::kOk;
-    }
     return UsageError(error.what());
   }
   absl::StatusOr<Options> options = Read(words);

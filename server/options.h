@@ -26,7 +26,7 @@ struct Options {
 };
 
 // Reads the words after the program's name. The exit code if there is nothing more to do: it has
-// printed help or the version, or what is wrong, then.
+// printed help or the version, or, in a line, what is wrong, then.
 std::variant<Options, os::ExitCode> ParseOptions(std::vector<std::string> arguments);
 
 }  // namespace cubby::server

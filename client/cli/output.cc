@@ -1,30 +1,11 @@
 #include "client/cli/output.h"
 
-#include <cerrno>
-#include <cstdio>
-#include <system_error>
-
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "client/cli/status.h"
 #include "client/cli/text.h"
 
 namespace cubby::cli {
-
-void Output::Write(absl::string_view bytes) {
-  if (failed()) return;
-  if (std::fwrite(bytes.data(), 1, bytes.size(), stdout) != bytes.size()) error_ = errno;
-}
-
-os::ExitCode Output::Finish() {
-  if (!failed() && std::fflush(stdout) != 0) error_ = errno;
-  if (!failed()) return os::ExitCode::kOk;
-  if (error_ == EPIPE) return os::ExitCode::kSystem;
-  return Fail(os::ExitCode::kSystem,
-              absl::StrCat("cannot write to standard output: ",
-                           std::error_code(error_, std::generic_category()).message()));
-}
 
 Record& Record::AddNumber(absl::string_view name, uint64_t value) {
   const std::string text = absl::StrCat(value);

@@ -9,22 +9,14 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "client/store.h"
-#include "os/exit_code.h"
+#include "os/output.h"
 
 namespace cubby::cli {
 
-// Standard output, buffered. The first error is kept, and nothing is written after it.
-class Output {
+// The command's standard output.
+class Output : public os::Output {
  public:
-  void Write(absl::string_view bytes);
-  // True once a write has failed: whoever writes much may as well stop.
-  bool failed() const { return error_ != 0; }
-  // Writes what is left. Returns kOk; or kSystem, having said why, unless the reader simply went
-  // away (`| head`).
-  os::ExitCode Finish();
-
- private:
-  int error_ = 0;  // an errno value
+  Output() : os::Output("cubby") {}
 };
 
 // Named values in order, shown as lines or as a JSON object.

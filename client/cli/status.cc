@@ -1,23 +1,15 @@
 #include "client/cli/status.h"
 
-#include <cstdio>
-#include <string>
-
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "client/cli/text.h"
+#include "os/output.h"
 
 namespace cubby::cli {
 
 using os::ExitCode;
 
 ExitCode Fail(ExitCode code, absl::string_view message) {
-  std::string line = absl::StrCat("cubby: ", message);
-  for (char& c : line) {
-    if (absl::ascii_iscntrl(static_cast<unsigned char>(c))) c = ' ';
-  }
-  line.push_back('\n');
-  std::fwrite(line.data(), 1, line.size(), stderr);
+  os::PrintMessage("cubby", message);
   return code;
 }
 

@@ -1,4 +1,4 @@
-// The command with standard streams that are full, closed, or that nobody reads any more. A shell
+// The programs with standard streams that are full, closed, or that nobody reads any more. A shell
 // arranges that, so this is for systems that have one.
 #include <string>
 
@@ -19,10 +19,12 @@ class CliStreamsTest : public DaemonFixture {
     ASSERT_EQ(Cubby({"put", "k", "v"}).exit_code, 0);
   }
 
-  // Runs a line of shell, where $CUBBY is the command.
+  // Runs a line of shell, where $CUBBY is the command and $CUBBYD the daemon.
   ExitResult Shell(const std::string& line) const {
     SubprocessOptions options;
-    options.environment = {{"CUBBY_STORE", store()}, {"CUBBY", ProgramPath("cubby")}};
+    options.environment = {{"CUBBY_STORE", store()},
+                           {"CUBBY", ProgramPath("cubby")},
+                           {"CUBBYD", ProgramPath("cubbyd")}};
     return test::Run({"/bin/sh", "-c", line}, options);
   }
 };
@@ -31,6 +33,17 @@ TEST_F(CliStreamsTest, FullOutputIsAnError) {
   const ExitResult get = Shell("$CUBBY get k > /dev/full");
   EXPECT_EQ(get.exit_code, 10);
   EXPECT_THAT(get.err, StartsWith("cubby: cannot write to standard output: "));
+}
+
+TEST_F(CliStreamsTest, FullOutputIsAnErrorForHelpAndVersionOfBothPrograms) {
+  for (const std::string program : {"cubby", "cubbyd"}) {
+    for (const std::string option : {"--help", "--version"}) {
+      const ExitResult result =
+          Shell(absl::StrCat(program == "cubby" ? "$CUBBY " : "$CUBBYD ", option, " > /dev/full"));
+      EXPECT_EQ(result.exit_code, 10) << program << option;
+      EXPECT_THAT(result.err, StartsWith(program + ": cannot write to standard output: "));
+    }
+  }
 }
 
 TEST_F(CliStreamsTest, ClosedOutputIsAnError) {

@@ -179,12 +179,22 @@ TEST_F(DaemonTest, BadCommandLinesAreUsageErrorsOfOneLine) {
       {"--full", "forget"},     {"--mode", "0777"},
       {"--mode", "rw"},         {"--mode", "0400"},
       {"--nonsense"},           {"nonsense"},
+      {"two", "strange words"}, {"a\nb", "c"},
+      {"--capacity", "1\n2"},   {"--store", "a\nb"},
   };
   for (const std::vector<std::string>& flags : cases) {
     const test::ExitResult result = RunDaemon(flags);
     EXPECT_EQ(result.exit_code, 2) << flags[0] << ": " << result.err;
     EXPECT_EQ(result.err.find('\n'), result.err.size() - 1) << result.err;
   }
+}
+
+TEST_F(DaemonTest, NameOfAnyBytesIsRefusedInOneLine) {
+  const test::ExitResult result = test::Run({test::ProgramPath("cubbyd"), "--store", "a\nb\tc"});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_EQ(result.err,
+            "cubbyd: bad store name 'a\\nb\\tc': use 1 to 64 of a-z, 0-9, '-' and '_'; see cubbyd "
+            "--help\n");
 }
 
 TEST_F(DaemonTest, VersionIsTold) {

@@ -1,0 +1,37 @@
+// What a program writes for people and for other programs: messages to standard error, results to
+// standard output.
+#ifndef CUBBY_OS_OUTPUT_H_
+#define CUBBY_OS_OUTPUT_H_
+
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "os/exit_code.h"
+
+namespace cubby::os {
+
+// Writes "PROGRAM: MESSAGE" to standard error, at once and on one line whatever bytes the message
+// has: control characters become spaces.
+void PrintMessage(absl::string_view program, absl::string_view message);
+
+// Standard output, buffered. The first error is kept, and nothing is written after it.
+class Output {
+ public:
+  // `program` is who says so if it cannot be written.
+  explicit Output(absl::string_view program) : program_(program) {}
+
+  void Write(absl::string_view bytes);
+  // True once a write has failed: whoever writes much may as well stop.
+  bool failed() const { return error_ != 0; }
+  // Writes what is left. Returns kOk; or kSystem, having said why, unless the reader simply went
+  // away (`| head`).
+  ExitCode Finish();
+
+ private:
+  const std::string program_;
+  int error_ = 0;  // an errno value
+};
+
+}  // namespace cubby::os
+
+#endif  // CUBBY_OS_OUTPUT_H_
