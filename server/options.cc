@@ -24,7 +24,7 @@ struct Words {
   std::string slot_bytes;
   std::string max_value;
   std::string extent_pool;
-  std::string full = "reject";
+  std::string full;
   std::string mode;
   bool fresh = false;
 };
@@ -49,8 +49,8 @@ void Describe(CLI::App* app, Words* words) {
   app->add_option("--extent-pool", words->extent_pool,
                   "Memory for values too long for their slot [a quarter of the slots']")
       ->type_name("SIZE");
-  app->add_option("--full", words->full, "What a full store does with a new key [reject]")
-      ->check(CLI::IsMember({"reject"}));
+  app->add_option("--full", words->full, "What a full store does with a new key: reject [reject]")
+      ->type_name("POLICY");
   app->add_option("--mode", words->mode,
                   "Who may use it: as a file's mode, such as 0644 to let others read [0600]")
       ->type_name("MODE");
@@ -72,6 +72,13 @@ absl::Status ReadSize(absl::string_view option, const std::string& word,
   if (!size.ok()) return size.status();
   *value = *size;
   return absl::OkStatus();
+}
+
+// There is one policy so far, so that nothing is to be kept.
+absl::Status CheckFullPolicy(const std::string& word) {
+  if (word.empty() || word == "reject") return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("bad --full '", word, "': a full store can only 'reject' new keys"));
 }
 
 absl::Status ReadMode(const std::string& word, absl::optional<uint32_t>* mode) {
@@ -102,7 +109,7 @@ absl::StatusOr<Options> Read(const Words& words) {
         ReadSize("--slot-bytes", words.slot_bytes, &options.slot_bytes),
         ReadSize("--max-value", words.max_value, &options.max_value_bytes),
         ReadSize("--extent-pool", words.extent_pool, &options.extent_pool_bytes),
-        ReadMode(words.mode, &options.mode)}) {
+        CheckFullPolicy(words.full), ReadMode(words.mode, &options.mode)}) {
     if (!status.ok()) return status;
   }
   return options;

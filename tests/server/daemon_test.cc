@@ -189,6 +189,13 @@ TEST_F(DaemonTest, BadCommandLinesAreUsageErrorsOfOneLine) {
   }
 }
 
+TEST_F(DaemonTest, FullPolicyIsRejectAndNothingElse) {
+  const test::ExitResult result = RunDaemon({"--full", "evict"});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.err, HasSubstr("bad --full 'evict': a full store can only 'reject' new keys"));
+  EXPECT_TRUE(StartDaemon({"--full", "reject"}));
+}
+
 TEST_F(DaemonTest, NameOfAnyBytesIsRefusedInOneLine) {
   const test::ExitResult result = test::Run({test::ProgramPath("cubbyd"), "--store", "a\nb\tc"});
   EXPECT_EQ(result.exit_code, 2);
