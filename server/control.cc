@@ -135,6 +135,12 @@ control::Response Control::AnswerTo(const control::Request& request) {
           absl::StrCat("cubbyd ", os::kVersion,
                        " does not know this request: use the same cubby version as its cubbyd"));
   }
+  // After it was done: it may have been what found out.
+  const bool about_entries = !response.has_ping() && !response.has_info();
+  if (status.ok() && about_entries && store_.truncated()) {
+    status = absl::UnavailableError(absl::StrCat(
+        "store '", name_, "' was truncated by somebody: restart its cubbyd with --fresh"));
+  }
   return status.ok() ? response : ErrorResponse(status);
 }
 

@@ -30,6 +30,17 @@ void Housekeeper::BeginRound() {
   table::StateLine& line = store_.table().mutable_fixed().state;
   line.daemon_pid.store(os::ProcessId(), std::memory_order_relaxed);
   line.heartbeat_ns.store(now, std::memory_order_relaxed);
+  if (store_.truncated()) {
+    if (!truncated_told_) {
+      // For those without a guard of their own, if the state line is still there to be seen.
+      store_.Poison();
+      Log(store_.name(),
+          "was truncated by somebody, its entries are lost: start it anew with --fresh");
+      truncated_told_ = true;
+    }
+    sweep_.reset();
+    return;
+  }
   if (!sweep_.has_value() && table::MayHaveExpired(store_.table(), now)) {
     sweep_.emplace(store_.table(), /*everything=*/false);
     damaged_ = 0;

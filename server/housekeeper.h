@@ -1,4 +1,5 @@
-// What the daemon does unasked: shows that it lives, and removes entries that have expired.
+// What the daemon does unasked: shows that it lives, removes entries that have expired, and tells
+// when the store was truncated under it.
 #ifndef CUBBY_SERVER_HOUSEKEEPER_H_
 #define CUBBY_SERVER_HOUSEKEEPER_H_
 
@@ -31,6 +32,7 @@ class Housekeeper {
   bool blocked_ = false;  // until the next round: another writer keeps the lock
   uint64_t damaged_ = 0;  // steps of this sweep that met damage
   uint64_t damaged_told_ = 0;
+  bool truncated_told_ = false;
 };
 
 }  // namespace cubby::server

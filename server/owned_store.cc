@@ -79,6 +79,10 @@ absl::Status EmptyLeftover(const std::string& store, os::Mapping* mapping,
   return absl::OkStatus();
 }
 
+std::unique_ptr<os::FaultGuard> GuardOver(const os::Mapping& mapping) {
+  return std::make_unique<os::FaultGuard>(mapping.data(), mapping.size());
+}
+
 absl::Status CheckOwner(const std::string& store, const os::Mapping& mapping) {
   if (mapping.OwnedByCaller()) return absl::OkStatus();
   return absl::PermissionDeniedError(
@@ -146,6 +150,7 @@ OwnedStore::OwnedStore(const std::string& name, Memory memory, const os::Seats* 
                        std::unique_ptr<os::WriterLock> lock)
     : name_(name),
       mapping_(std::move(memory.mapping)),
+      guard_(std::move(memory.guard)),
       table_(mapping_.data(), memory.geometry),
       made_(memory.made),
       lock_(std::move(lock)),
@@ -188,6 +193,7 @@ absl::StatusOr<OwnedStore::Memory> OwnedStore::FindOrMake(const Options& options
   absl::Status owned = CheckOwner(store, *found);
   if (!owned.ok()) return owned;
 
+  std::unique_ptr<os::FaultGuard> guard = GuardOver(*found);
   absl::StatusOr<table::Geometry> geometry = table::ReadGeometry(found->data(), found->size());
   const absl::StatusCode code = geometry.status().code();
   if (found->size() == 0 || code == absl::StatusCode::kUnavailable) {
@@ -197,7 +203,7 @@ absl::StatusOr<OwnedStore::Memory> OwnedStore::FindOrMake(const Options& options
     if (state == table::State::kServing && !options.fresh) {
       absl::Status shape = CheckShape(options, *found, *geometry);
       if (!shape.ok()) return shape;
-      return Memory{*std::move(found), *geometry, /*made=*/false};
+      return Memory{*std::move(found), std::move(guard), *geometry, /*made=*/false};
     }
     if (state == table::State::kServing) {
       absl::Status retired = RetireLeftover(store, &*found, *geometry);
@@ -218,6 +224,7 @@ absl::StatusOr<OwnedStore::Memory> OwnedStore::FindOrMake(const Options& options
   }
   absl::Status removed = found->Remove();
   if (!removed.ok()) return removed;
+  guard.reset();
   found = os::Mapping();
   return Make(options);
 }
@@ -229,8 +236,9 @@ absl::StatusOr<OwnedStore::Memory> OwnedStore::Make(const Options& options) {
       os::Mapping::Create(options.store, geometry->total_bytes, ModeAskedFor(options));
   if (absl::IsAlreadyExists(mapping.status())) return MakeOfLeftover(options, *geometry);
   if (!mapping.ok()) return mapping.status();
+  std::unique_ptr<os::FaultGuard> guard = GuardOver(*mapping);
   table::Format(mapping->data(), *geometry);
-  return Memory{*std::move(mapping), *geometry, /*made=*/true};
+  return Memory{*std::move(mapping), std::move(guard), *geometry, /*made=*/true};
 }
 
 absl::StatusOr<OwnedStore::Memory> OwnedStore::MakeOfLeftover(const Options& options,
@@ -239,6 +247,7 @@ absl::StatusOr<OwnedStore::Memory> OwnedStore::MakeOfLeftover(const Options& opt
   if (!mapping.ok()) return mapping.status();
   absl::Status owned = CheckOwner(options.store, *mapping);
   if (!owned.ok()) return owned;
+  std::unique_ptr<os::FaultGuard> guard = GuardOver(*mapping);
   absl::StatusOr<table::Geometry> geometry = table::ReadGeometry(mapping->data(), mapping->size());
   if (!geometry.ok() || !SameShape(*geometry, wanted) || !HasModeAskedFor(*mapping, options) ||
       StateOf(table::Table(mapping->data(), *geometry)) != table::State::kRetired) {
@@ -249,8 +258,10 @@ absl::StatusOr<OwnedStore::Memory> OwnedStore::MakeOfLeftover(const Options& opt
   Log(options.store, "emptying the old store, which other processes still have open");
   absl::Status emptied = EmptyLeftover(options.store, &*mapping, *geometry);
   if (!emptied.ok()) return emptied;
-  return Memory{*std::move(mapping), *geometry, /*made=*/true};
+  return Memory{*std::move(mapping), std::move(guard), *geometry, /*made=*/true};
 }
+
+void OwnedStore::Poison() { SetState(table_, table::State::kPoisoned); }
 
 void OwnedStore::Retire() {
   const absl::Status acquired = lock_->Acquire(kLockTimeout);

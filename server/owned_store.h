@@ -23,6 +23,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "os/fault_guard.h"
 #include "os/mapping.h"
 #include "os/seats.h"
 #include "os/writer_lock.h"
@@ -56,9 +57,16 @@ class OwnedStore {
   // False if its entries are an earlier daemon's.
   bool made() const { return made_; }
 
+  // True once somebody was found to have truncated the mapping's file: what is read from the table
+  // then is worth nothing.
+  bool truncated() const { return guard_->tripped(); }
+  // Ends its use by those who look at its state, as they do with every call.
+  void Poison();
+
  private:
   struct Memory {
     os::Mapping mapping;
+    std::unique_ptr<os::FaultGuard> guard;
     table::Geometry geometry;
     bool made;
   };
@@ -72,6 +80,7 @@ class OwnedStore {
 
   const std::string name_;
   const os::Mapping mapping_;
+  const std::unique_ptr<os::FaultGuard> guard_;
   const table::WritableTable table_;
   const bool made_;
   const std::unique_ptr<os::WriterLock> lock_;

@@ -56,6 +56,7 @@ absl::StatusOr<std::unique_ptr<Store>> StoreOptions::Open(Mode mode) const {
   OpenOptions options;
   options.mode = mode;
   options.owner = owner_;
+  options.survive_truncation = true;
   if (!timeout_.empty()) {
     const absl::StatusOr<absl::Duration> timeout = ParseDuration("--timeout", timeout_);
     if (!timeout.ok()) return timeout.status();

@@ -14,12 +14,11 @@
 #include "gtest/gtest.h"
 #include "os/clock.h"
 #include "os/mapping.h"
-#include "os/seats.h"
-#include "os/writer_lock.h"
 #include "table/geometry.h"
 #include "table/table.h"
 #include "tests/support/checked_value.h"
 #include "tests/support/daemon.h"
+#include "tests/support/stuck_writer.h"
 
 namespace cubby {
 namespace {
@@ -139,21 +138,15 @@ TEST_F(StoreTest, EntryIsGoneWhenItsTimeHasCome) {
 TEST_F(StoreTest, WaitingForTheLockIsNoPartOfAnEntrysLife) {
   ASSERT_TRUE(StartDaemon());
   auto store = Open();
-  // Another writer, who is in no hurry.
-  auto slow = os::Mapping::Open(this->store(), os::Access::kReadWrite);
-  ASSERT_TRUE(slow.ok()) << slow.status();
-  auto& fixed = *reinterpret_cast<table::FixedPart*>(slow->data());
-  auto lock = os::WriterLock::Open(this->store(), os::Seats::Open(this->store()).value(),
-                                   &fixed.lock.lock, &fixed.incarnations);
-  ASSERT_TRUE(lock.ok()) << lock.status();
-  ASSERT_TRUE((*lock)->Acquire(absl::Seconds(5)).ok());
+  const std::unique_ptr<test::StuckWriter> slow = test::StuckWriter::Of(this->store());
+  ASSERT_NE(slow, nullptr);
   std::thread put([&store] {
     PutOptions options;
     options.ttl = absl::Minutes(1);
     EXPECT_TRUE(store->Put("k", "v", options).ok());
   });
   absl::SleepFor(absl::Seconds(1));
-  (*lock)->Release();
+  slow->LetGo();
   put.join();
   std::string value;
   EXPECT_GT(store->Get("k", &value)->ttl, absl::Seconds(59.3));

@@ -2,68 +2,21 @@
 #ifndef CUBBY_TESTS_SERVER_SERVER_FIXTURE_H_
 #define CUBBY_TESTS_SERVER_SERVER_FIXTURE_H_
 
-#include <cstdint>
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
-#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "client/admin.h"
 #include "client/store.h"
 #include "gtest/gtest.h"
-#include "os/deadline.h"
-#include "os/mapping.h"
-#include "os/seats.h"
-#include "os/writer_lock.h"
-#include "table/layout.h"
 #include "tests/support/daemon.h"
+#include "tests/support/stuck_writer.h"
 
 namespace cubby::test {
 
 // Only a failing test waits this long.
 inline constexpr absl::Duration kLong = absl::Seconds(60);
-
-// A writer that has the store's lock and keeps it, as one in a debugger may.
-class StuckWriter {
- public:
-  static std::unique_ptr<StuckWriter> Of(const std::string& store) {
-    auto mapping = os::Mapping::Open(store, os::Access::kReadWrite);
-    auto seats = os::Seats::Open(store);
-    EXPECT_TRUE(mapping.ok() && seats.ok()) << mapping.status() << seats.status();
-    if (!mapping.ok() || !seats.ok()) return nullptr;
-    auto* const fixed = reinterpret_cast<table::FixedPart*>(mapping->data());
-    auto lock =
-        os::WriterLock::Open(store, *std::move(seats), &fixed->lock.lock, &fixed->incarnations);
-    EXPECT_TRUE(lock.ok() && (*lock)->Acquire(kLong).ok()) << lock.status();
-    if (!lock.ok()) return nullptr;
-    return std::unique_ptr<StuckWriter>(new StuckWriter(*std::move(mapping), *std::move(lock)));
-  }
-  ~StuckWriter() { LetGo(); }
-
-  // Waits until somebody else wants the lock.
-  void AwaitAnother() const {
-    constexpr uint64_t kWaiters = 0x8000;  // as docs/layout.md has it
-    const auto* const fixed = reinterpret_cast<const table::FixedPart*>(mapping_.data());
-    const os::Deadline deadline(kLong);
-    while ((fixed->lock.lock.word.load() & kWaiters) == 0) {
-      ASSERT_FALSE(deadline.Passed());
-      absl::SleepFor(absl::Milliseconds(1));
-    }
-  }
-  void LetGo() {
-    if (std::exchange(has_it_, false)) lock_->Release();
-  }
-
- private:
-  StuckWriter(os::Mapping mapping, std::unique_ptr<os::WriterLock> lock)
-      : mapping_(std::move(mapping)), lock_(std::move(lock)) {}
-
-  const os::Mapping mapping_;
-  const std::unique_ptr<os::WriterLock> lock_;
-  bool has_it_ = true;
-};
 
 class ServerFixture : public DaemonFixture {
  protected:

@@ -1,0 +1,128 @@
+// Somebody who may write a store truncates its file, or punches a hole into it, under readers, a
+// writer and the daemon. All of them outlive it, and say what has happened.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <cstdio>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "client/store.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/support/checked_value.h"
+#include "tests/support/child.h"
+#include "tests/support/daemon.h"
+#include "tests/support/torture.h"
+
+namespace cubby {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr int kKeys = 1000;
+
+std::string KeyOf(uint64_t i) { return absl::StrCat("key", i); }
+
+// args: store, "read" or "write". Uses the store until it is told that it was truncated: exit code
+// 0. Damage it may be told as well, on the way; a value that nobody put is 1.
+CUBBY_CHILD(GuardedUser) {
+  OpenOptions options;
+  options.mode = args[1] == "write" ? Mode::kReadWrite : Mode::kReadOnly;
+  options.survive_truncation = true;
+  absl::StatusOr<std::unique_ptr<Store>> store = Store::Open(args[0], options);
+  if (!store.ok()) return 2;
+  test::ReportReady();
+  std::string value;
+  for (uint64_t n = 0;; ++n) {
+    const std::string key = KeyOf(n % kKeys);
+    absl::Status status;
+    if (args[1] == "write") {
+      status = (*store)->Put(key, test::CheckedValue(key, n, 3000)).status();
+    } else {
+      status = (*store)->Get(key, &value).status();
+      if (status.ok() && !test::IsCheckedValue(key, value)) return 1;
+    }
+    if (absl::IsUnavailable(status) && absl::StrContains(status.message(), "truncated")) return 0;
+  }
+}
+
+class ShrunkMappingTest : public test::DaemonFixture {
+ protected:
+  std::string Path() const { return absl::StrCat("/dev/shm/cubby.", store()); }
+
+  void FillStore() {
+    auto store = Store::Open(this->store());
+    ASSERT_TRUE(store.ok()) << store.status();
+    for (int i = 0; i < kKeys; ++i) {
+      ASSERT_TRUE((*store)->Put(KeyOf(i), test::CheckedValue(KeyOf(i), 1, 3000)).ok());
+    }
+  }
+};
+
+TEST_F(ShrunkMappingTest, EverybodyOutlivesATruncation) {
+  const uint64_t rounds = test::Amount(5, 100);
+  std::mt19937_64 random(::testing::UnitTest::GetInstance()->random_seed());
+  for (uint64_t round = 0; round < rounds; ++round) {
+    ASSERT_TRUE(
+        StartDaemon({"--fresh", "--capacity", absl::StrCat(kKeys), "--extent-pool", "8MiB"}));
+    ASSERT_NO_FATAL_FAILURE(FillStore());
+    std::vector<std::unique_ptr<test::Subprocess>> users;
+    for (const char* role : {"read", "read", "write"}) {
+      auto user = test::StartChild("GuardedUser", {store(), role});
+      ASSERT_TRUE(user.ok()) << user.status();
+      ASSERT_TRUE(test::WaitUntilReady(**user).ok());
+      users.push_back(*std::move(user));
+    }
+    // To nothing; to a part of the header; to some of the buckets.
+    const off_t size =
+        round % 3 == 0 ? 0 : static_cast<off_t>(random() % (round % 3 == 1 ? 8192 : 100'000));
+    ASSERT_EQ(truncate(Path().c_str(), size), 0);
+    for (std::unique_ptr<test::Subprocess>& user : users) {
+      const test::ExitResult result = user->Wait(absl::Seconds(60));
+      ASSERT_EQ(result.exit_code, 0) << "size " << size << ": " << result.err;
+    }
+    EXPECT_EQ(Cubby({"ping"}).exit_code, 0);
+    const test::ExitResult check = Cubby({"check"});
+    EXPECT_EQ(check.exit_code, 9) << check.out << check.err;
+    EXPECT_THAT(check.err, HasSubstr("truncated"));
+    EXPECT_EQ(Cubby({"get", KeyOf(1)}).exit_code, 8);
+    ASSERT_EQ(daemon()->WaitForError("was truncated", absl::Seconds(60)), absl::OkStatus());
+    EXPECT_EQ(StopDaemon().exit_code, 0);
+    ASSERT_FALSE(HasFailure()) << "round " << round << ", size " << size;
+  }
+  test::Report("truncated under its users", {{"rounds", absl::StrCat(rounds)}, {"died", "0"}});
+}
+
+// Pages of zeros are damage like any other: a key is missing, or told to be damaged.
+TEST_F(ShrunkMappingTest, AHoleIsDamageAndNoMore) {
+  ASSERT_TRUE(StartDaemon({"--capacity", absl::StrCat(kKeys)}));
+  ASSERT_NO_FATAL_FAILURE(FillStore());
+  const int fd = open(Path().c_str(), O_RDWR | O_CLOEXEC);
+  ASSERT_GE(fd, 0);
+  EXPECT_EQ(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 64 << 10, 32 << 10), 0);
+  close(fd);
+  auto store = Store::Open(this->store());
+  ASSERT_TRUE(store.ok()) << store.status();
+  std::string value;
+  int whole = 0;
+  for (int i = 0; i < kKeys; ++i) {
+    const absl::Status got = (*store)->Get(KeyOf(i), &value).status();
+    if (got.ok()) {
+      EXPECT_TRUE(test::IsCheckedValue(KeyOf(i), value));
+      ++whole;
+    }
+  }
+  EXPECT_GT(whole, kKeys / 2);
+  EXPECT_LT(whole, kKeys);
+  EXPECT_EQ(Cubby({"check"}).exit_code, 8);
+}
+
+}  // namespace
+}  // namespace cubby
