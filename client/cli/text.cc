@@ -1,6 +1,8 @@
 #include "client/cli/text.h"
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
@@ -13,9 +15,9 @@ namespace {
 constexpr char kHexDigits[] = "0123456789abcdef";
 constexpr size_t kLongestQuote = 80;
 
-void AppendHex(char byte, absl::string_view prefix, std::string* out) {
+void AppendHex(char byte, std::string* out) {
   const auto value = static_cast<unsigned char>(byte);
-  absl::StrAppend(out, prefix);
+  absl::StrAppend(out, "\\x");
   out->push_back(kHexDigits[value >> 4]);
   out->push_back(kHexDigits[value & 15]);
 }
@@ -45,12 +47,31 @@ size_t Utf8Length(absl::string_view bytes) {
   return 0;
 }
 
+// The code point of the UTF-8 sequence that is all of `bytes`.
+uint32_t CodePoint(absl::string_view bytes) {
+  const auto first = static_cast<unsigned char>(bytes.front());
+  if (bytes.size() == 1) return first;
+  uint32_t code_point = first & (0x7fu >> bytes.size());
+  for (const char byte : bytes.substr(1)) {
+    code_point = code_point << 6 | (static_cast<unsigned char>(byte) & 0x3fu);
+  }
+  return code_point;
+}
+
+bool IsControl(uint32_t code_point) {
+  const auto in = [code_point](uint32_t low, uint32_t high) {
+    return code_point >= low && code_point <= high;
+  };
+  return in(0x00, 0x1f) || in(0x7f, 0x9f) || in(0x2028, 0x202e) || in(0x2066, 0x2069);
+}
+
 }  // namespace
 
 void AppendField(absl::string_view bytes, std::string* out) {
   while (!bytes.empty()) {
-    const char first = bytes.front();
     const size_t length = Utf8Length(bytes);
+    const absl::string_view character = bytes.substr(0, std::max<size_t>(length, 1));
+    const char first = bytes.front();
     if (first == '\\') {
       out->append("\\\\");
     } else if (first == '\t') {
@@ -59,12 +80,12 @@ void AppendField(absl::string_view bytes, std::string* out) {
       out->append("\\n");
     } else if (first == '\r') {
       out->append("\\r");
-    } else if (length == 0 || absl::ascii_iscntrl(static_cast<unsigned char>(first))) {
-      AppendHex(first, "\\x", out);
+    } else if (length == 0 || IsControl(CodePoint(character))) {
+      for (const char byte : character) AppendHex(byte, out);
     } else {
-      out->append(bytes.data(), length);
+      absl::StrAppend(out, character);
     }
-    bytes.remove_prefix(length == 0 ? 1 : length);
+    bytes.remove_prefix(character.size());
   }
 }
 
@@ -120,15 +141,18 @@ bool IsUtf8(absl::string_view bytes) {
 
 std::string JsonString(absl::string_view utf8) {
   std::string json = "\"";
-  for (const char c : utf8) {
-    if (c == '"' || c == '\\') {
+  while (!utf8.empty()) {
+    const absl::string_view character = utf8.substr(0, Utf8Length(utf8));
+    const uint32_t code_point = CodePoint(character);
+    if (code_point == '"' || code_point == '\\') {
       json.push_back('\\');
-      json.push_back(c);
-    } else if (absl::ascii_iscntrl(static_cast<unsigned char>(c))) {
-      AppendHex(c, "\\u00", &json);
+      absl::StrAppend(&json, character);
+    } else if (IsControl(code_point)) {
+      absl::StrAppend(&json, "\\u", absl::Hex(code_point, absl::kZeroPad4));
     } else {
-      json.push_back(c);
+      absl::StrAppend(&json, character);
     }
+    utf8.remove_prefix(character.size());
   }
   json.push_back('"');
   return json;

@@ -2,9 +2,12 @@
 //
 // As a field, bytes that are valid UTF-8 stay what they are, except
 //   \\  a backslash      \t  a tab      \n  a line feed      \r  a carriage return
-//   \xHH  any other control character, and each byte that is not part of valid UTF-8
+//   \xHH  each byte of any other control character, and each that is not part of valid UTF-8
 // so that a field holds neither tab nor line end, is harmless on a terminal, and gives the bytes
-// back exactly.
+// back exactly. Control characters are U+0000 to U+001F, U+007F to U+009F (which terminals obey as
+// they do an escape sequence), the line and paragraph separators U+2028 and U+2029, and those that
+// show the text after them in another order, U+202A to U+202E and U+2066 to U+2069. Marks and
+// joiners such as U+200D stay: words and emoji are written with them.
 #ifndef CUBBY_CLIENT_CLI_TEXT_H_
 #define CUBBY_CLIENT_CLI_TEXT_H_
 
@@ -28,7 +31,8 @@ std::string Quoted(absl::string_view bytes);
 
 bool IsUtf8(absl::string_view bytes);
 
-// `utf8` as a JSON string, quotes included. REQUIRES: IsUtf8(utf8).
+// `utf8` as a JSON string, quotes included, with control characters as \uHHHH. REQUIRES:
+// IsUtf8(utf8).
 std::string JsonString(absl::string_view utf8);
 
 // A duration as people write it: "30s", "1h30m", "500ms", or a plain number of seconds. Must be

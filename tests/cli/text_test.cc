@@ -32,6 +32,33 @@ TEST(FieldTest, ControlCharactersAndStrayBytesAreHex) {
   EXPECT_EQ(Field(absl::string_view("\0\x1b\x7f\xff", 4)), "\\x00\\x1b\\x7f\\xff");
 }
 
+TEST(FieldTest, WhatTerminalsObeyIsHexAndComesBack) {
+  const struct {
+    absl::string_view bytes;
+    absl::string_view field;
+  } cases[] = {
+      {"\xc2\x80", "\\xc2\\x80"},            // the first C1 control
+      {"a\xc2\x9b[31m", "a\\xc2\\x9b[31m"},  // begins a colour as ESC [ does
+      {"\xc2\x9f", "\\xc2\\x9f"},            // the last C1 control
+      {"\xe2\x80\xa8", "\\xe2\\x80\\xa8"},   // a line separator
+      {"\xe2\x80\xa9", "\\xe2\\x80\\xa9"},   // a paragraph separator
+      {"\xe2\x80\xaa", "\\xe2\\x80\\xaa"},   // U+202A to U+202E
+      {"\xe2\x80\xae", "\\xe2\\x80\\xae"},   // turn the text around
+      {"\xe2\x81\xa6", "\\xe2\\x81\\xa6"},   // so do U+2066
+      {"\xe2\x81\xa9", "\\xe2\\x81\\xa9"},   // to U+2069
+      {"\xc2\xa0", "\xc2\xa0"},              // their neighbours are harmless
+      {"\xe2\x80\xa7", "\xe2\x80\xa7"},
+      {"\xe2\x80\xaf", "\xe2\x80\xaf"},
+      {"\xe2\x81\xa5", "\xe2\x81\xa5"},
+      {"\xe2\x81\xaa", "\xe2\x81\xaa"},
+      {"\xe2\x80\x8d", "\xe2\x80\x8d"},  // joins emoji
+  };
+  for (const auto& c : cases) {
+    EXPECT_EQ(Field(c.bytes), c.field);
+    EXPECT_EQ(*BytesFromField(Field(c.bytes)), c.bytes);
+  }
+}
+
 TEST(FieldTest, EveryByteComesBack) {
   const std::string bytes = AllBytes();
   EXPECT_EQ(*BytesFromField(Field(bytes)), bytes);
@@ -46,8 +73,9 @@ TEST(FieldTest, UnknownEscapesAreNamed) {
             "unknown escape '\\\\qb': known are \\\\ \\t \\n \\r \\xHH");
 }
 
-TEST(QuotedTest, LongBytesAreCutShort) {
+TEST(QuotedTest, IsAFieldCutShort) {
   EXPECT_EQ(Quoted("k\n"), "'k\\n'");
+  EXPECT_EQ(Quoted("\xc2\x9bk"), "'\\xc2\\x9bk'");
   EXPECT_EQ(Quoted(std::string(81, 'k')), "'" + std::string(80, 'k') + "...'");
 }
 
@@ -83,9 +111,11 @@ TEST(Utf8Test, TakesWhatTheStandardTakes) {
   for (const auto& c : cases) EXPECT_EQ(IsUtf8(c.bytes), c.valid) << Field(c.bytes);
 }
 
-TEST(JsonStringTest, EscapesWhatJsonDemands) {
+TEST(JsonStringTest, EscapesWhatJsonDemandsAndTerminalsObey) {
   EXPECT_EQ(JsonString(absl::string_view("a\"b\\c\n\0\xc3\xa9", 9)),
             "\"a\\\"b\\\\c\\u000a\\u0000\xc3\xa9\"");
+  EXPECT_EQ(JsonString("\xc2\x9b\xe2\x80\xae\xf0\x9f\x90\xbb"),
+            "\"\\u009b\\u202e\xf0\x9f\x90\xbb\"");
 }
 
 TEST(ParseDurationTest, TakesSecondsAndUnits) {

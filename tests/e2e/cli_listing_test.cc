@@ -53,6 +53,21 @@ TEST_F(CliListingTest, ScanEscapesWhatWouldBreakALine) {
   EXPECT_EQ(Cubby({"scan"}).out, "a\\tb\tc\\nd\\\\e\\r\\x00\\xff\n");
 }
 
+TEST_F(CliListingTest, ScanIsHarmlessOnATerminalAndLoadsBack) {
+  const std::string hostile = "\xc2\x9b[31m\xe2\x80\xae\xe2\x80\xa8\x1b";
+  const std::string line = "k\xc2\x9b\t" + hostile + "\n";
+  Load(line);
+
+  const std::string scanned = Cubby({"scan"}).out;
+
+  EXPECT_EQ(scanned, "k\\xc2\\x9b\t\\xc2\\x9b[31m\\xe2\\x80\\xae\\xe2\\x80\\xa8\\x1b\n");
+  EXPECT_EQ(Cubby({"verify", "--escaped"}, scanned).exit_code, 0);
+  EXPECT_EQ(Cubby({"verify"}, line).exit_code, 0);
+  const auto json = ParseJson(Cubby({"scan", "--json"}).out);
+  ASSERT_TRUE(json.ok()) << json.status();
+  EXPECT_EQ(json->elements[0]["value"].text, hostile);
+}
+
 TEST_F(CliListingTest, PrefixChoosesKeys) {
   Load("user:1\ta\nuser:2\tb\nuse\tc\n");
   EXPECT_EQ(Cubby({"scan", "--prefix", "user:2"}).out, "user:2\tb\n");

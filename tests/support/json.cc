@@ -108,12 +108,29 @@ class Parser {
       rest_.remove_prefix(1);
       return true;
     }
-    // The programs write no others than these: what is not ASCII stands as it is.
-    if (!Take("u00") || rest_.size() < 2) return false;
-    const std::string byte = absl::HexStringToBytes(rest_.substr(0, 2));
-    rest_.remove_prefix(2);
-    absl::StrAppend(text, byte);
-    return absl::ascii_isascii(static_cast<unsigned char>(byte[0]));
+    if (!Take("u")) return false;
+    const absl::string_view digits = rest_.substr(0, 4);
+    if (digits.size() < 4 || !std::all_of(digits.begin(), digits.end(), absl::ascii_isxdigit)) {
+      return false;
+    }
+    const std::string bytes = absl::HexStringToBytes(digits);
+    rest_.remove_prefix(4);
+    const unsigned code_point =
+        static_cast<unsigned char>(bytes[0]) << 8 | static_cast<unsigned char>(bytes[1]);
+    AppendUtf8(code_point, text);
+    return code_point < 0xd800 || code_point > 0xdfff;  // the programs write no pairs of halves
+  }
+
+  static void AppendUtf8(unsigned code_point, std::string* text) {
+    const auto append = [text](unsigned byte) { text->push_back(static_cast<char>(byte)); };
+    if (code_point < 0x80) return append(code_point);
+    if (code_point < 0x800) {
+      append(0xc0 | code_point >> 6);
+    } else {
+      append(0xe0 | code_point >> 12);
+      append(0x80 | (code_point >> 6 & 0x3f));
+    }
+    append(0x80 | (code_point & 0x3f));
   }
 
   bool Number(double* number) {
