@@ -2,6 +2,8 @@
 #ifndef CUBBY_OS_STANDARD_STREAMS_H_
 #define CUBBY_OS_STANDARD_STREAMS_H_
 
+#include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -26,6 +28,11 @@ std::vector<std::string> Arguments(int argc, char** argv);
 // Opens the file that such a word names, to read its bytes. Null, with errno set, if that cannot
 // be.
 std::FILE* OpenFile(const std::string& path);
+
+// Reads what there is of `file` into `buffer`, at most `size` bytes, and waits only while there is
+// nothing: std::fread waits until it has `size`. 0 at the end; -1, with errno set, on error. Bytes
+// that <cstdio> has read ahead are not seen: read a file either way, not both.
+int64_t ReadSome(std::FILE* file, char* buffer, size_t size);
 
 }  // namespace cubby::os
 

@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 
 #include "os/standard_streams.h"
@@ -24,5 +25,13 @@ std::vector<std::string> Arguments(int argc, char** argv) {
 }
 
 std::FILE* OpenFile(const std::string& path) { return std::fopen(path.c_str(), "rbe"); }
+
+int64_t ReadSome(std::FILE* file, char* buffer, size_t size) {
+  ssize_t got;
+  do {
+    got = read(fileno(file), buffer, size);
+  } while (got < 0 && errno == EINTR);
+  return got;
+}
 
 }  // namespace cubby::os

@@ -3,6 +3,8 @@
 #include <io.h>
 #include <shellapi.h>
 
+#include <algorithm>
+#include <climits>
 #include <cstdio>
 #include <filesystem>
 
@@ -41,6 +43,11 @@ std::vector<std::string> Arguments(int /*argc*/, char** /*argv*/) {
 
 std::FILE* OpenFile(const std::string& path) {
   return _wfopen(std::filesystem::u8path(path).c_str(), L"rbN");
+}
+
+int64_t ReadSome(std::FILE* file, char* buffer, size_t size) {
+  const auto at_most = static_cast<unsigned>(std::min<size_t>(size, INT_MAX));
+  return _read(_fileno(file), buffer, at_most);
 }
 
 }  // namespace cubby::os

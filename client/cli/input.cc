@@ -1,5 +1,6 @@
 #include "client/cli/input.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <system_error>
 
@@ -7,20 +8,21 @@
 #include "absl/strings/strip.h"
 #include "absl/types/optional.h"
 #include "client/cli/text.h"
+#include "os/standard_streams.h"
 
 namespace cubby::cli {
 namespace {
 
 constexpr size_t kChunkBytes = 64 << 10;
 
-// Appends the next piece of `file`, at most kChunkBytes of it, to *bytes. False at the end.
+// Appends what there is of `file`, at most kChunkBytes, to *bytes. False at the end.
 absl::StatusOr<bool> ReadMore(std::FILE* file, absl::string_view name, std::string* bytes) {
   const size_t before = bytes->size();
   bytes->resize(before + kChunkBytes);
-  const size_t got = std::fread(&(*bytes)[before], 1, kChunkBytes, file);
+  const int64_t got = os::ReadSome(file, &(*bytes)[before], kChunkBytes);
   const int error = errno;
-  bytes->resize(before + got);
-  if (std::ferror(file) != 0) {
+  bytes->resize(before + static_cast<size_t>(std::max<int64_t>(got, 0)));
+  if (got < 0) {
     return absl::InternalError(absl::StrCat(
         "cannot read ", name, ": ", std::error_code(error, std::generic_category()).message()));
   }

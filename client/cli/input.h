@@ -23,7 +23,8 @@ absl::StatusOr<std::string> ReadAll(std::FILE* file, absl::string_view name, uin
 // What a put is told when --ttl is `ttl`; empty: not given. InvalidArgument as ParseDuration.
 absl::StatusOr<PutOptions> PutOptionsOf(absl::string_view ttl);
 
-// Calls `visit` with the entry of every line of standard input, in order, until it fails.
+// Calls `visit` with the entry of every line of standard input, in order, until it fails. Each line
+// is visited as soon as it is there, while whoever writes the next ones takes their time.
 //
 // A line is key, tab, value; the first tab parts them. It ends with a line feed, or a carriage
 // return and a line feed, or where the input ends. With `escaped`, key and value are fields

@@ -1,9 +1,12 @@
 // scan count load verify, as a user runs them.
 #include <map>
+#include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/daemon.h"
@@ -29,6 +32,18 @@ std::string EscapedLineForEveryByte() {
 class CliListingTest : public DaemonFixture {
  protected:
   void SetUp() override { ASSERT_TRUE(StartDaemon({"--capacity", "1000"})); }
+
+  // Starts the command with `input` to read, and more to come that never does.
+  std::unique_ptr<Subprocess> StartWithUnendingInput(const std::string& subcommand,
+                                                     const std::string& input) const {
+    SubprocessOptions options;
+    options.input = input;
+    options.hold_input = true;
+    options.environment = {{"CUBBY_STORE", store()}};
+    auto child = Subprocess::Start({ProgramPath("cubby"), subcommand}, options);
+    EXPECT_TRUE(child.ok()) << child.status();
+    return child.ok() ? *std::move(child) : nullptr;
+  }
 
   void Load(const std::string& lines, const std::string& flag = "--escaped") {
     const ExitResult load = Cubby({"load", flag}, lines);
@@ -132,6 +147,31 @@ TEST_F(CliListingTest, LoadTakesWindowsLineEnds) {
   EXPECT_EQ(Cubby({"load"}, "a\t1\r\nb\t2\r\n").out, "loaded 2 entries\n");
   EXPECT_EQ(Cubby({"get", "a"}).out, "1");
   EXPECT_EQ(Cubby({"get", "b"}).out, "2");
+}
+
+TEST_F(CliListingTest, LoadPutsEachLineAsItComes) {
+  const auto load = StartWithUnendingInput("load", "a\t1\nb\t2\nhalf");
+  ASSERT_NE(load, nullptr);
+  const absl::Time deadline = absl::Now() + absl::Seconds(60);
+  while (Cubby({"exists", "b"}).exit_code != 0) ASSERT_LT(absl::Now(), deadline);
+  EXPECT_EQ(Cubby({"get", "a"}).out, "1");
+  EXPECT_TRUE(load->Running());
+
+  load->CloseInput();
+
+  const ExitResult result = load->Wait(absl::Seconds(60));
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_EQ(result.err,
+            "cubby: line 3: no tab between key and value; loaded 2 entries before it\n");
+}
+
+TEST_F(CliListingTest, VerifyComparesEachLineAsItComes) {
+  Load("a\t1\nb\t2\n");
+  const auto verify = StartWithUnendingInput("verify", "a\t1\nb\t3\n");
+  ASSERT_NE(verify, nullptr);
+  const ExitResult result = verify->Wait(absl::Seconds(60));
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, HasSubstr("cubby: line 2: the value of 'b' differs"));
 }
 
 TEST_F(CliListingTest, LoadTakesATtl) {
