@@ -1,5 +1,9 @@
 // The command line of `cubby`: what its subcommands have in common. Each group of subcommands has a
 // file of its own, with one function here that adds them.
+//
+// Each subcommand reads its words by itself, with a CLI::App that knows of no others: to a
+// subcommand of another App, CLI11 gives the names of all subcommands and "++" a meaning of their
+// own, and they are keys and values like any other.
 #ifndef CUBBY_CLIENT_CLI_CLI_H_
 #define CUBBY_CLIENT_CLI_CLI_H_
 
@@ -12,6 +16,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "client/admin.h"
 #include "client/store.h"
 #include "os/exit_code.h"
@@ -36,7 +42,7 @@ class StoreOptions {
  private:
   std::string store_;
   std::string owner_;
-  std::string timeout_;
+  absl::Duration timeout_;  // zero: not given
 };
 
 class Cli {
@@ -49,17 +55,31 @@ class Cli {
   // in the list of subcommands; its help ends with `notes`, which say the rest and give examples.
   CLI::App* Add(const std::string& name, const std::string& summary, const std::string& notes,
                 std::function<os::ExitCode(const StoreOptions&)> run);
+  // The same for a `run` that wants the store opened.
+  CLI::App* AddForStore(const std::string& name, Mode mode, const std::string& summary,
+                        const std::string& notes, std::function<os::ExitCode(Store&)> run);
 
   // Reads the command line and does what it says. `arguments` has not the program's name.
   os::ExitCode Run(std::vector<std::string> arguments);
 
  private:
-  os::ExitCode UsageError(const std::string& message) const;
+  struct Command {
+    std::string name;
+    std::unique_ptr<CLI::App> app;
+    std::function<os::ExitCode(const StoreOptions&)> run;
+  };
 
-  CLI::App app_;
+  std::string Help() const;
+  const Command* Find(absl::string_view name) const;
+
+  CLI::App app_;  // for what comes before the subcommand's name
   StoreOptions store_options_;
-  std::function<os::ExitCode(const StoreOptions&)> run_;
+  std::vector<Command> commands_;
 };
+
+// Adds option `name`, which takes a duration (text.h); *duration stays what it is without it.
+void AddDuration(CLI::App* app, const std::string& name, absl::Duration* duration,
+                 const std::string& help);
 
 // Help that options of several subcommands share.
 inline constexpr char kTtlHelp[] =

@@ -103,15 +103,6 @@ absl::StatusOr<std::string> ReadAll(std::FILE* file, absl::string_view name, uin
   }
 }
 
-absl::StatusOr<PutOptions> PutOptionsOf(absl::string_view ttl) {
-  PutOptions options;
-  if (ttl.empty()) return options;
-  const absl::StatusOr<absl::Duration> parsed = ParseDuration("--ttl", ttl);
-  if (!parsed.ok()) return parsed.status();
-  options.ttl = *parsed;
-  return options;
-}
-
 absl::Status ForEachInputEntry(
     const Geometry& geometry, bool escaped,
     absl::FunctionRef<absl::Status(absl::string_view key, absl::string_view value)> visit) {

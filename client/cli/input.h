@@ -1,5 +1,4 @@
-// What the command takes in to put: a whole value, lines that hold an entry each, how long they are
-// to live.
+// What the command takes in to put: a whole value, or lines that hold an entry each.
 #ifndef CUBBY_CLIENT_CLI_INPUT_H_
 #define CUBBY_CLIENT_CLI_INPUT_H_
 
@@ -19,9 +18,6 @@ namespace cubby::cli {
 // All that `file` holds. OutOfRange, naming the limit, if that is more than `max_bytes`; Internal
 // if it cannot be read. `name` is what messages call it.
 absl::StatusOr<std::string> ReadAll(std::FILE* file, absl::string_view name, uint64_t max_bytes);
-
-// What a put is told when --ttl is `ttl`; empty: not given. InvalidArgument as ParseDuration.
-absl::StatusOr<PutOptions> PutOptionsOf(absl::string_view ttl);
 
 // Calls `visit` with the entry of every line of standard input, in order, until it fails. Each line
 // is visited as soon as it is there, while whoever writes the next ones takes their time.

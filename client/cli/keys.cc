@@ -22,11 +22,9 @@ using os::ExitCode;
 
 constexpr char kKeyHelp[] = "The key; after -- even one that begins with a dash";
 
-ExitCode Get(const StoreOptions& store_options, const std::string& key, bool json) {
-  const auto store = store_options.Open(Mode::kReadOnly);
-  if (!store.ok()) return Fail(store.status(), Subject::kStore);
+ExitCode Get(const Store& store, const std::string& key, bool json) {
   std::string value;
-  const absl::StatusOr<Entry> entry = (*store)->Get(key, &value);
+  const absl::StatusOr<Entry> entry = store.Get(key, &value);
   if (!entry.ok()) return Fail(EntryError(entry.status(), key), Subject::kEntry);
   Output out;
   if (json) {
@@ -45,13 +43,13 @@ void AddGet(Cli* cli) {
     bool json = false;
   };
   const auto options = std::make_shared<Options>();
-  CLI::App* const command = cli->Add(
-      "get", "Print the value of a key",
+  CLI::App* const command = cli->AddForStore(
+      "get", Mode::kReadOnly, "Print the value of a key",
       "Prints the value's exact bytes, and a line end after them only on a terminal.\n"
       "Examples:\n"
       "  cubby get -s sessions user:7\n"
       "  cubby get -s sessions user:7 --json",
-      [options](const StoreOptions& store) { return Get(store, options->key, options->json); });
+      [options](const Store& store) { return Get(store, options->key, options->json); });
   command->add_option("KEY", options->key, kKeyHelp)->required()->type_name("");
   command->add_flag("--json", options->json, kEntryJsonHelp);
 }
@@ -59,7 +57,7 @@ void AddGet(Cli* cli) {
 struct WriteOptions {
   std::string key;
   std::string value;
-  std::string ttl;
+  PutOptions put;
   bool literal = false;
 };
 
@@ -84,32 +82,26 @@ absl::StatusOr<std::string> ReadValue(const WriteOptions& options, uint64_t max_
   return ReadAll(file, Quoted(path), max_bytes);
 }
 
-ExitCode Write(const StoreOptions& store_options, const WriteOptions& options,
-               WriteFunction write) {
-  const absl::StatusOr<PutOptions> put_options = PutOptionsOf(options.ttl);
-  if (!put_options.ok()) return Fail(put_options.status(), Subject::kEntry);
-  const auto store = store_options.Open(Mode::kReadWrite);
-  if (!store.ok()) return Fail(store.status(), Subject::kStore);
-  const absl::StatusOr<std::string> value =
-      ReadValue(options, (*store)->geometry().max_value_bytes);
+ExitCode Write(Store& store, const WriteOptions& options, WriteFunction write) {
+  const absl::StatusOr<std::string> value = ReadValue(options, store.geometry().max_value_bytes);
   if (!value.ok()) return Fail(value.status(), Subject::kEntry);
-  const absl::Status status = ((**store).*write)(options.key, *value, *put_options).status();
+  const absl::Status status = (store.*write)(options.key, *value, options.put).status();
   if (!status.ok()) return Fail(EntryError(status, options.key), Subject::kEntry);
   return ExitCode::kOk;
 }
 
 void AddWrite(Cli* cli, const std::string& name, const std::string& summary, WriteFunction write) {
   const auto options = std::make_shared<WriteOptions>();
-  CLI::App* const command = cli->Add(
-      name, summary,
-      absl::Substitute("Examples:\n"
-                       "  cubby $0 -s sessions user:7 ada\n"
-                       "  cubby $0 -s sessions user:7 ada --ttl 30m\n"
-                       "  cubby $0 -s sessions photo @photo.jpg\n"
-                       "  date | cubby $0 -s sessions now -\n"
-                       "  cubby $0 -s sessions handle @ada --literal",
-                       name),
-      [options, write](const StoreOptions& store) { return Write(store, *options, write); });
+  CLI::App* const command =
+      cli->AddForStore(name, Mode::kReadWrite, summary,
+                       absl::Substitute("Examples:\n"
+                                        "  cubby $0 -s sessions user:7 ada\n"
+                                        "  cubby $0 -s sessions user:7 ada --ttl 30m\n"
+                                        "  cubby $0 -s sessions photo @photo.jpg\n"
+                                        "  date | cubby $0 -s sessions now -\n"
+                                        "  cubby $0 -s sessions handle @ada --literal",
+                                        name),
+                       [options, write](Store& store) { return Write(store, *options, write); });
   command->add_option("KEY", options->key, kKeyHelp)->required()->type_name("");
   command
       ->add_option("VALUE", options->value,
@@ -117,31 +109,26 @@ void AddWrite(Cli* cli, const std::string& name, const std::string& summary, Wri
       ->required()
       ->type_name("");
   command->add_flag("--literal", options->literal, "Take VALUE as it is, even - or @FILE");
-  command->add_option("--ttl", options->ttl, kTtlHelp)->type_name("TIME");
+  AddDuration(command, "--ttl", &options->put.ttl, kTtlHelp);
 }
 
-ExitCode Delete(const StoreOptions& store_options, const std::string& key) {
-  const auto store = store_options.Open(Mode::kReadWrite);
-  if (!store.ok()) return Fail(store.status(), Subject::kStore);
-  const absl::Status status = (*store)->Delete(key);
+ExitCode Delete(Store& store, const std::string& key) {
+  const absl::Status status = store.Delete(key);
   if (!status.ok()) return Fail(EntryError(status, key), Subject::kEntry);
   return ExitCode::kOk;
 }
 
-ExitCode Exists(const StoreOptions& store_options, const std::string& key) {
-  const auto store = store_options.Open(Mode::kReadOnly);
-  if (!store.ok()) return Fail(store.status(), Subject::kStore);
-  const absl::StatusOr<bool> there = (*store)->Contains(key);
+ExitCode Exists(Store& store, const std::string& key) {
+  const absl::StatusOr<bool> there = store.Contains(key);
   if (!there.ok()) return Fail(there.status(), Subject::kEntry);
   return *there ? ExitCode::kOk : ExitCode::kNotFound;
 }
 
-void AddKeyOnly(Cli* cli, const std::string& name, const std::string& summary,
-                const std::string& notes,
-                ExitCode (*run)(const StoreOptions&, const std::string& key)) {
+void AddKeyOnly(Cli* cli, const std::string& name, Mode mode, const std::string& summary,
+                const std::string& notes, ExitCode (*run)(Store&, const std::string& key)) {
   const auto key = std::make_shared<std::string>();
-  CLI::App* const command = cli->Add(
-      name, summary, notes, [key, run](const StoreOptions& store) { return run(store, *key); });
+  CLI::App* const command = cli->AddForStore(name, mode, summary, notes,
+                                             [key, run](Store& store) { return run(store, *key); });
   command->add_option("KEY", *key, kKeyHelp)->required()->type_name("");
 }
 
@@ -154,9 +141,10 @@ void AddKeyCommands(Cli* cli) {
            &Store::Add);
   AddWrite(cli, "replace", "Set the value of a key that is there; exit code 1 if it is not",
            &Store::Replace);
-  AddKeyOnly(cli, "del", "Remove a key; exit code 1 if it is not there",
+  AddKeyOnly(cli, "del", Mode::kReadWrite, "Remove a key; exit code 1 if it is not there",
              "Example:\n  cubby del -s sessions user:7", &Delete);
-  AddKeyOnly(cli, "exists", "Tell by the exit code alone whether a key is there: 0 yes, 1 no",
+  AddKeyOnly(cli, "exists", Mode::kReadOnly,
+             "Tell by the exit code alone whether a key is there: 0 yes, 1 no",
              "Example:\n  if cubby exists -s sessions user:7; then echo welcome back; fi", &Exists);
 }
 

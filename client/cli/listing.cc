@@ -37,15 +37,13 @@ std::string ScanLine(const ScanOptions& options, absl::string_view key, absl::st
   return line;
 }
 
-ExitCode Scan(const StoreOptions& store_options, const ScanOptions& options) {
-  const auto store = store_options.Open(Mode::kReadOnly);
-  if (!store.ok()) return Fail(store.status(), Subject::kStore);
+ExitCode Scan(const Store& store, const ScanOptions& options) {
   Output out;
   // Lines end after each entry; in JSON they begin before it, so that the comma can be there or
   // not.
   absl::string_view before = options.json ? "[\n" : "";
   const absl::Status status =
-      (*store)->ForEach([&](absl::string_view key, absl::string_view value, const Entry& entry) {
+      store.ForEach([&](absl::string_view key, absl::string_view value, const Entry& entry) {
         if (!absl::StartsWith(key, options.prefix)) return true;
         out.Write(before);
         out.Write(ScanLine(options, key, value, entry));
@@ -64,32 +62,30 @@ ExitCode Scan(const StoreOptions& store_options, const ScanOptions& options) {
 
 void AddScan(Cli* cli) {
   const auto options = std::make_shared<ScanOptions>();
-  CLI::App* const command =
-      cli->Add("scan", "List the entries, in no order: a line each of key, tab, value",
-               "In lines, backslash, tab, line feed and carriage return are shown as \\\\ \\t \\n "
-               "\\r, other\n"
-               "control characters and bytes that are not UTF-8 as \\xHH: `cubby load --escaped` "
-               "reads it back.\n"
-               "Examples:\n"
-               "  cubby scan -s sessions --prefix user:\n"
-               "  cubby scan -s sessions --json | jq -r '.[].key'\n"
-               "  cubby scan -s sessions | cubby load -s copy --escaped",
-               [options](const StoreOptions& store) { return Scan(store, *options); });
+  CLI::App* const command = cli->AddForStore(
+      "scan", Mode::kReadOnly, "List the entries, in no order: a line each of key, tab, value",
+      "In lines, backslash, tab, line feed and carriage return are shown as \\\\ \\t \\n "
+      "\\r, other\n"
+      "control characters and bytes that are not UTF-8 as \\xHH: `cubby load --escaped` "
+      "reads it back.\n"
+      "Examples:\n"
+      "  cubby scan -s sessions --prefix user:\n"
+      "  cubby scan -s sessions --json | jq -r '.[].key'\n"
+      "  cubby scan -s sessions | cubby load -s copy --escaped",
+      [options](const Store& store) { return Scan(store, *options); });
   command->add_option("--prefix", options->prefix, "Only keys that begin so")->type_name("BYTES");
   command->add_flag("--keys-only", options->keys_only, "Without the values");
   command->add_flag("--json", options->json, kEntryJsonHelp);
 }
 
-ExitCode Count(const StoreOptions& store_options) {
-  const auto store = store_options.Open(Mode::kReadOnly);
-  if (!store.ok()) return Fail(store.status(), Subject::kStore);
-  const StoreStats stats = (*store)->Stats();
+ExitCode Count(const Store& store) {
+  const StoreStats stats = store.Stats();
   uint64_t count = stats.entries;
   if (stats.expiring > 0) {
     // Some of those may have expired and not been swept yet: only a walk leaves them out.
     count = 0;
     const absl::Status status =
-        (*store)->ForEach([&count](absl::string_view, absl::string_view, const Entry&) {
+        store.ForEach([&count](absl::string_view, absl::string_view, const Entry&) {
           ++count;
           return true;
         });
@@ -104,19 +100,15 @@ constexpr char kEscapedHelp[] =
     "Undo the escapes of `cubby scan`; else bytes are taken as they are";
 
 struct LoadOptions {
-  std::string ttl;
+  PutOptions put;
   bool escaped = false;
 };
 
-ExitCode Load(const StoreOptions& store_options, const LoadOptions& options) {
-  const absl::StatusOr<PutOptions> put_options = PutOptionsOf(options.ttl);
-  if (!put_options.ok()) return Fail(put_options.status(), Subject::kEntry);
-  const auto store = store_options.Open(Mode::kReadWrite);
-  if (!store.ok()) return Fail(store.status(), Subject::kStore);
+ExitCode Load(Store& store, const LoadOptions& options) {
   uint64_t loaded = 0;
   const absl::Status status = ForEachInputEntry(
-      (*store)->geometry(), options.escaped, [&](absl::string_view key, absl::string_view value) {
-        const absl::Status put = (*store)->Put(key, value, *put_options).status();
+      store.geometry(), options.escaped, [&](absl::string_view key, absl::string_view value) {
+        const absl::Status put = store.Put(key, value, options.put).status();
         if (put.ok()) ++loaded;
         return put;
       });
@@ -132,17 +124,18 @@ ExitCode Load(const StoreOptions& store_options, const LoadOptions& options) {
 
 void AddLoad(Cli* cli) {
   const auto options = std::make_shared<LoadOptions>();
-  CLI::App* const command =
-      cli->Add("load", "Put the entries that standard input lists: a line each of key, tab, value",
-               "The first tab parts key and value; a line ends with LF or CR LF. Stops at the "
-               "first line that\n"
-               "cannot be loaded, and names it; the entries before it stay.\n"
-               "Examples:\n"
-               "  cubby load -s words < words.tsv\n"
-               "  cubby scan -s sessions | cubby load -s copy --escaped",
-               [options](const StoreOptions& store) { return Load(store, *options); });
+  CLI::App* const command = cli->AddForStore(
+      "load", Mode::kReadWrite,
+      "Put the entries that standard input lists: a line each of key, tab, value",
+      "The first tab parts key and value; a line ends with LF or CR LF. Each is put as it comes. "
+      "Stops at\n"
+      "the first line that cannot be loaded, and names it; the entries before it stay.\n"
+      "Examples:\n"
+      "  cubby load -s words < words.tsv\n"
+      "  cubby scan -s sessions | cubby load -s copy --escaped",
+      [options](Store& store) { return Load(store, *options); });
   command->add_flag("--escaped", options->escaped, kEscapedHelp);
-  command->add_option("--ttl", options->ttl, kTtlHelp)->type_name("TIME");
+  AddDuration(command, "--ttl", &options->put.ttl, kTtlHelp);
 }
 
 // OK if the store has that entry; Aborted, saying where they part, if its value is another one.
@@ -158,14 +151,12 @@ absl::Status VerifyEntry(const Store& store, absl::string_view key, absl::string
                                          expected.size()));
 }
 
-ExitCode Verify(const StoreOptions& store_options, bool escaped) {
-  const auto store = store_options.Open(Mode::kReadOnly);
-  if (!store.ok()) return Fail(store.status(), Subject::kStore);
+ExitCode Verify(const Store& store, bool escaped) {
   uint64_t verified = 0;
   std::string value;
   const absl::Status status = ForEachInputEntry(
-      (*store)->geometry(), escaped, [&](absl::string_view key, absl::string_view expected) {
-        const absl::Status same = VerifyEntry(**store, key, expected, &value);
+      store.geometry(), escaped, [&](absl::string_view key, absl::string_view expected) {
+        const absl::Status same = VerifyEntry(store, key, expected, &value);
         if (same.ok()) ++verified;
         return same;
       });
@@ -177,13 +168,14 @@ ExitCode Verify(const StoreOptions& store_options, bool escaped) {
 
 void AddVerify(Cli* cli) {
   const auto escaped = std::make_shared<bool>(false);
-  CLI::App* const command = cli->Add(
-      "verify", "Compare the entries that standard input lists with the store's, byte for byte",
+  CLI::App* const command = cli->AddForStore(
+      "verify", Mode::kReadOnly,
+      "Compare the entries that standard input lists with the store's, byte for byte",
       "Reads lines as `cubby load` does. Exit code 1, naming the line, at the first whose key is\n"
       "missing or has another value.\n"
       "Example:\n"
       "  cubby verify -s words < words.tsv",
-      [escaped](const StoreOptions& store) { return Verify(store, *escaped); });
+      [escaped](const Store& store) { return Verify(store, *escaped); });
   command->add_flag("--escaped", *escaped, kEscapedHelp);
 }
 
@@ -191,7 +183,8 @@ void AddVerify(Cli* cli) {
 
 void AddListingCommands(Cli* cli) {
   AddScan(cli);
-  cli->Add("count", "Print the number of entries", "Example:\n  cubby count -s sessions", &Count);
+  cli->AddForStore("count", Mode::kReadOnly, "Print the number of entries",
+                   "Example:\n  cubby count -s sessions", &Count);
   AddLoad(cli);
   AddVerify(cli);
 }

@@ -64,7 +64,8 @@ TEST_F(CliKeysTest, GetAsJsonTellsTheEntry) {
 
 TEST_F(CliKeysTest, PutTakesTheValueFromTheCommandLine) {
   for (const char* value :
-       {"ada", "", "-5", "{}", "[a, b]", "two words", "caf\xc3\xa9", "\"q\"", "*"}) {
+       {"ada", "", "-5", "{}", "[a, b]", "two words", " ", "caf\xc3\xa9", "\xf0\x9f\x90\xbb",
+        "\"q\"", "*", "+", "++", "/x", "a=", "put", "get"}) {
     EXPECT_EQ(Cubby({"put", "k", value}).exit_code, 0) << value;
     EXPECT_EQ(Cubby({"get", "k"}).out, value);
   }
@@ -88,16 +89,24 @@ TEST_F(CliKeysTest, PutOfAMissingFileSaysSo) {
 }
 
 TEST_F(CliKeysTest, LiteralValuesMayLookLikeInput) {
-  for (const char* value : {"-", "@file"}) {
+  for (const char* value : {"-", "@", "@file"}) {
     EXPECT_EQ(Cubby({"put", "k", value, "--literal"}).exit_code, 0);
     EXPECT_EQ(Cubby({"get", "k"}).out, value);
   }
 }
 
 TEST_F(CliKeysTest, KeysMayLookLikeAnythingElse) {
-  for (const char* key : {"--help", "-s", "get", "/k", "@k", "-"}) {
-    EXPECT_EQ(Cubby({"put", "--", key, "v"}).exit_code, 0) << key;
-    EXPECT_EQ(Cubby({"get", "--", key}).out, "v") << key;
+  for (const char* key :
+       {"get", "put", "/k", "@k", "-", "-5", "+", "++", " ", "k=", "\xf0\x9f\x90\xbb"}) {
+    EXPECT_EQ(Cubby({"put", key, "v"}).exit_code, 0) << key;
+    EXPECT_EQ(Cubby({"get", key}).out, "v") << key;
+  }
+}
+
+TEST_F(CliKeysTest, NoWordAfterTheMarkIsAnOption) {
+  for (const char* word : {"--help", "-s", "--store=", "get", "/k", "++", "--"}) {
+    EXPECT_EQ(Cubby({"put", "--", word, word}).exit_code, 0) << word;
+    EXPECT_EQ(Cubby({"get", "--", word}).out, word);
   }
 }
 

@@ -89,6 +89,7 @@ TEST_F(CliListingTest, PrefixChoosesKeys) {
   const auto json = ParseJson(Cubby({"scan", "--prefix", "user:", "--json"}).out);
   ASSERT_TRUE(json.ok()) << json.status();
   EXPECT_EQ(json->elements.size(), 2u);
+  EXPECT_EQ(Cubby({"scan", "--prefix=", "--keys-only"}).out, Cubby({"scan", "--keys-only"}).out);
 }
 
 TEST_F(CliListingTest, ScanAndLoadRoundTripEveryByte) {

@@ -29,21 +29,40 @@ TEST(CliUsageTest, MistakesAreNamedInOneLineWithAHint) {
     std::vector<std::string> arguments;
     std::string error;
   } cases[] = {
-      {{}, "A subcommand is required; see cubby --help"},
+      {{}, "a subcommand is required; see cubby --help"},
       {{"fetch", "k"}, "there is no subcommand 'fetch'; see cubby --help"},
+      {{"--jsno", "get", "k"}, "there is no option '--jsno'; see cubby --help"},
       {{"get"}, "KEY is required; see cubby get --help"},
       {{"put", "k"}, "VALUE is required; see cubby put --help"},
-      {{"get", "k", "l"}, "The following argument was not expected: l; see cubby get --help"},
+      {{"put", "k", "--"}, "VALUE is required; see cubby put --help"},
+      {{"get", "k", "l", "m"}, "unexpected word 'l'; see cubby get --help"},
+      {{"get", "k", "get"}, "unexpected word 'get'; see cubby get --help"},
+      {{"get", "k", "--", "-l"}, "unexpected word '-l'; see cubby get --help"},
+      {{"get", "k\n\xc2\x9b", "l\n\xc2\x9b"},
+       "unexpected word 'l\\n\\xc2\\x9b'; see cubby get --help"},
       {{"get", "k", "--jsno"},
-       "The following argument was not expected: --jsno; see cubby get --help"},
+       "there is no option '--jsno': give -- before a key or value that begins with a dash; "
+       "see cubby get --help"},
+      {{"put", "k", "-v"},
+       "there is no option '-v': give -- before a key or value that begins with a dash; "
+       "see cubby put --help"},
+      {{"ping", "--json"}, "there is no option '--json'; see cubby ping --help"},
       {{"bench", "--threads", "0"},
        "--threads: Value 0 not in range 1 to 1024; see cubby bench --help"},
       {{"get", "k"}, "which store? give --store NAME or set CUBBY_STORE"},
       {{"ping"}, "which store? give --store NAME or set CUBBY_STORE"},
+      {{"get", "k", "-s"}, "--store takes one value, and once only; see cubby get --help"},
+      {{"get", "k", "-s", "x", "-s", "y"},
+       "--store takes one value, and once only; see cubby get --help"},
       {{"put", "k", "v", "--ttl", "soon", "-s", "x"},
-       "--ttl 'soon' is not a duration above 0: give seconds, or a number with ms, s, m or h"},
+       "--ttl 'soon' is not a duration above 0: give seconds, or a number with ms, s, m or h; "
+       "see cubby put --help"},
+      {{"load", "--ttl=", "--escaped", "-s", "x"},
+       "--ttl '' is not a duration above 0: give seconds, or a number with ms, s, m or h; "
+       "see cubby load --help"},
       {{"ping", "--timeout", "0", "-s", "x"},
-       "--timeout '0' is not a duration above 0: give seconds, or a number with ms, s, m or h"},
+       "--timeout '0' is not a duration above 0: give seconds, or a number with ms, s, m or h; "
+       "see cubby ping --help"},
       {{"get", "k", "-s", "No.Such"},
        "bad store name 'No.Such': use 1 to 64 of a-z, 0-9, '-' and '_'"},
       {{"ping", "-s", "No.Such"}, "bad store name 'No.Such': use 1 to 64 of a-z, 0-9, '-' and '_'"},
@@ -124,6 +143,27 @@ TEST_F(CliStoreTest, IsNamedByOptionOrEnvironment) {
 TEST_F(CliStoreTest, OptionWinsOverEnvironment) {
   EXPECT_EQ(Cubby({"get", "k", "-s", UniqueStoreName("none")}).exit_code, 3);
   EXPECT_EQ(Cubby({"-s", UniqueStoreName("none"), "get", "k"}).exit_code, 3);
+}
+
+// "$STORE" of a variable that is not set must not mean what it would mean without the option.
+TEST_F(CliStoreTest, EmptyWordsAreNoValues) {
+  const std::string empty = ": the value is empty: leave the option out, or give it one; see cubby";
+  for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
+           {"-s", "", "get", "k"}, {"get", "k", "-s", ""}, {"get", "--store=", "k"}}) {
+    const ExitResult get = Cubby(arguments);
+    EXPECT_EQ(get.exit_code, 2);
+    EXPECT_EQ(get.out, "");
+    EXPECT_THAT(get.err, StartsWith("cubby: --store" + empty));
+  }
+  const ExitResult owner = Cubby({"get", "k", "--owner", ""});
+  EXPECT_EQ(owner.exit_code, 2);
+  EXPECT_THAT(owner.err, StartsWith("cubby: --owner" + empty));
+  for (const char* option : {"--ttl", "--timeout"}) {
+    const ExitResult put = Cubby({"put", "k", "w", option, ""});
+    EXPECT_EQ(put.exit_code, 2);
+    EXPECT_THAT(put.err, StartsWith(absl::StrCat("cubby: ", option, " '' is not a duration")));
+  }
+  EXPECT_EQ(Cubby({"get", "k"}).out, "v");
 }
 
 TEST_F(CliStoreTest, OfAnotherOwnerIsNotTrusted) {
