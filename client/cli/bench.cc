@@ -7,6 +7,8 @@
 #include <chrono>
 #include <cmath>
 #include <cstdint>
+#include <exception>
+#include <future>
 #include <memory>
 #include <random>
 #include <string>
@@ -14,9 +16,10 @@
 #include <utility>
 #include <vector>
 
-#include "absl/functional/function_ref.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "client/cli/cli.h"
 #include "client/cli/histogram.h"
@@ -32,7 +35,7 @@ using os::ExitCode;
 using SteadyClock = std::chrono::steady_clock;
 
 struct BenchOptions {
-  std::string seconds = "1";
+  absl::Duration seconds = absl::Seconds(1);
   int threads = 1;
   bool json = false;
 };
@@ -40,16 +43,17 @@ struct BenchOptions {
 class ShuffledKeys {
  public:
   static absl::StatusOr<ShuffledKeys> Of(const Store& store) {
+    ShuffledKeys shuffled;
     std::vector<std::string> keys;
     const absl::Status status =
-        store.ForEach([&keys](absl::string_view key, absl::string_view, const Entry&) {
+        store.ForEach([&](absl::string_view key, absl::string_view, const Entry& entry) {
           keys.emplace_back(key);
+          shuffled.longest_value_ = std::max(shuffled.longest_value_, entry.value_bytes);
           return true;
         });
     if (!status.ok()) return status;
     std::mt19937_64 random;
     std::shuffle(keys.begin(), keys.end(), random);
-    ShuffledKeys shuffled;
     for (const std::string& key : keys) {
       shuffled.bytes_ += key;
       shuffled.ends_.push_back(shuffled.bytes_.size());
@@ -62,10 +66,13 @@ class ShuffledKeys {
     const size_t begin = i == 0 ? 0 : ends_[i - 1];
     return absl::string_view(bytes_).substr(begin, ends_[i] - begin);
   }
+  // Of the values when the keys were listed.
+  size_t longest_value() const { return longest_value_; }
 
  private:
   std::string bytes_;
   std::vector<size_t> ends_;
+  size_t longest_value_ = 0;
 };
 
 // What one thread saw, or all of them.
@@ -87,11 +94,12 @@ struct Tally {
   }
 };
 
-// One thread's look-ups, beginning with key `next`.
-class Reader {
+// One thread's look-ups, beginning with key `next`. Aligned, so that readers side by side write no
+// cache line together.
+class alignas(64) Reader {
  public:
   Reader(const Store& store, const ShuffledKeys& keys, size_t next)
-      : store_(store), keys_(keys), next_(next), value_(store.geometry().max_value_bytes, '\0') {}
+      : store_(store), keys_(keys), next_(next), value_(keys.longest_value(), '\0') {}
 
   // Looks up for `duration`; `timed` says whether each get is timed by itself.
   Tally Run(std::chrono::duration<double> duration, bool timed) {
@@ -119,12 +127,21 @@ class Reader {
     const uint64_t after = os::Ticks();
     // Processors' clocks may be some ticks apart when the thread moves between them.
     tally->ticks.Add(after > before ? after - before : 0);
-    Judge(entry.status(), tally);
+    Judge(entry.status(), key, tally);
   }
 
-  void Get(Tally* tally) { Judge(store_.Get(NextKey(), absl::MakeSpan(value_)).status(), tally); }
+  void Get(Tally* tally) {
+    const absl::string_view key = NextKey();
+    Judge(store_.Get(key, absl::MakeSpan(value_)).status(), key, tally);
+  }
 
-  void Judge(const absl::Status& status, Tally* tally) {
+  void Judge(absl::Status status, absl::string_view key, Tally* tally) {
+    if (absl::IsOutOfRange(status)) {
+      // Somebody put a longer value than there was.
+      std::string longer;
+      status = store_.Get(key, &longer).status();
+      if (longer.size() > value_.size()) value_ = std::move(longer);
+    }
     if (status.ok()) return;
     if (absl::IsNotFound(status)) {
       ++tally->missing;
@@ -147,21 +164,36 @@ class Reader {
   std::string value_;
 };
 
-// Runs `threads` readers at once, each beginning elsewhere in the order.
-Tally RunThreads(const Store& store, const ShuffledKeys& keys, int threads,
-                 std::chrono::duration<double> duration, bool timed) {
+// Runs `threads` readers at once, each beginning elsewhere in the order. Internal, and none has
+// begun, if the system does not grant so many.
+absl::StatusOr<Tally> RunThreads(const Store& store, const ShuffledKeys& keys, int threads,
+                                 std::chrono::duration<double> duration, bool timed) {
   std::vector<Tally> tallies(threads);
+  std::vector<Reader> readers;
   std::vector<std::thread> running;
+  readers.reserve(threads);
   running.reserve(threads);
-  for (int i = 0; i < threads; ++i) {
-    running.emplace_back([&, i] {
-      Reader reader(store, keys, keys.size() * i / threads);
-      tallies[i] = reader.Run(duration, timed);
-    });
+  std::promise<bool> started;
+  const std::shared_future<bool> all_started = started.get_future().share();
+  absl::Status status;
+  try {
+    for (int i = 0; i < threads; ++i) {
+      readers.emplace_back(store, keys, keys.size() * i / threads);
+      running.emplace_back([&, i] {
+        if (all_started.get()) tallies[i] = readers[i].Run(duration, timed);
+      });
+    }
+  } catch (const std::exception& error) {  // of std::thread, or of a buffer for the longest value
+    status = absl::InternalError(absl::StrCat("cannot start thread ", running.size() + 1, " of ",
+                                              threads, ": ", error.what(),
+                                              "; give a smaller --threads"));
   }
+  started.set_value(status.ok());
   for (std::thread& thread : running) thread.join();
+  if (!status.ok()) return status;
   Tally all;
   for (const Tally& tally : tallies) all.Merge(tally);
+  if (!all.status.ok()) return all.status;
   return all;
 }
 
@@ -227,49 +259,44 @@ ExitCode Print(const BenchOptions& options, uint64_t keys, const Tally& timed, c
   return out.Finish();
 }
 
-ExitCode Bench(const StoreOptions& store_options, const BenchOptions& options) {
-  const absl::StatusOr<absl::Duration> seconds = ParseDuration("--seconds", options.seconds);
-  if (!seconds.ok()) return Fail(seconds.status(), Subject::kStore);
-  const std::chrono::duration<double> duration(absl::ToDoubleSeconds(*seconds));
-  const auto store = store_options.Open(Mode::kReadOnly);
-  if (!store.ok()) return Fail(store.status(), Subject::kStore);
-  const absl::StatusOr<ShuffledKeys> keys = ShuffledKeys::Of(**store);
+ExitCode Bench(const Store& store, const BenchOptions& options) {
+  const std::chrono::duration<double> duration(absl::ToDoubleSeconds(options.seconds));
+  const absl::StatusOr<ShuffledKeys> keys = ShuffledKeys::Of(store);
   if (!keys.ok()) return Fail(keys.status(), Subject::kEntry);
   if (keys->size() == 0) {
-    return Fail(ExitCode::kNotFound, absl::StrCat("store ", store_options.store(),
+    return Fail(ExitCode::kNotFound, absl::StrCat("store ", store.name(),
                                                   " is empty: nothing to look up; fill it with "
                                                   "`cubby load` or `cubby put`"));
   }
   const SteadyClock::time_point start = SteadyClock::now();
   const uint64_t start_ticks = os::Ticks();
-  const Tally timed = RunThreads(**store, *keys, options.threads, duration, /*timed=*/true);
+  const auto timed = RunThreads(store, *keys, options.threads, duration, /*timed=*/true);
   const std::chrono::duration<double, std::nano> ns = SteadyClock::now() - start;
   const double ns_per_tick = ns.count() / static_cast<double>(os::Ticks() - start_ticks);
-  if (!timed.status.ok()) return Fail(timed.status, Subject::kEntry);
-  const Tally untimed = RunThreads(**store, *keys, options.threads, duration, /*timed=*/false);
-  if (!untimed.status.ok()) return Fail(untimed.status, Subject::kEntry);
-  return Print(options, keys->size(), timed, untimed, ns_per_tick);
+  if (!timed.ok()) return Fail(timed.status(), Subject::kEntry);
+  const auto untimed = RunThreads(store, *keys, options.threads, duration, /*timed=*/false);
+  if (!untimed.ok()) return Fail(untimed.status(), Subject::kEntry);
+  return Print(options, keys->size(), *timed, *untimed, ns_per_tick);
 }
 
 }  // namespace
 
 void AddBenchCommand(Cli* cli) {
   const auto options = std::make_shared<BenchOptions>();
-  CLI::App* const command =
-      cli->Add("bench", "Measure look-ups of the store's own keys: latency and throughput",
-               "Looks keys up in random order in two runs: once timing each get by itself (p50, "
-               "p99, p99.9,\n"
-               "max; percentiles are rounded up by at most 1.6 %), once with no clock between them "
-               "(ops/s).\n"
-               "Examples:\n"
-               "  cubby bench -s words\n"
-               "  cubby bench -s words --seconds 10 --threads 4 --json",
-               [options](const StoreOptions& store) { return Bench(store, *options); });
-  command->add_option("--seconds", options->seconds, "How long each of the two runs takes [1]")
-      ->type_name("TIME");
-  command->add_option("--threads", options->threads, "How many threads read at once [1]")
+  CLI::App* const command = cli->AddForStore(
+      "bench", Mode::kReadOnly, "Measure look-ups of the store's own keys: latency and throughput",
+      "Looks keys up in random order in two runs: once timing each get by itself (p50, "
+      "p99, p99.9,\n"
+      "max; percentiles are rounded up by at most 1.6 %), once with no clock between them "
+      "(ops/s).\n"
+      "Examples:\n"
+      "  cubby bench -s words\n"
+      "  cubby bench -s words --seconds 10 --threads 4 --json",
+      [options](const Store& store) { return Bench(store, *options); });
+  AddDuration(command, "--seconds", &options->seconds, "How long each of the two runs takes [1]");
+  command->add_option("--threads", options->threads, "How many threads read at once, 1 to 1024 [1]")
       ->type_name("N")
-      ->check(CLI::Range(1, 1024));
+      ->check(CLI::Range(1, 1024).description(""));
   command->add_flag("--json", options->json, "As a JSON object");
 }
 

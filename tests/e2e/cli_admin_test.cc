@@ -1,4 +1,5 @@
 // ping info stats flush check shutdown bench version, as a user runs them.
+#include <algorithm>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -84,6 +85,19 @@ TEST_F(CliAdminTest, BenchPrintsFigures) {
   EXPECT_LE((*json)["p99_ns"].number, (*json)["p999_ns"].number);
   EXPECT_LE((*json)["p999_ns"].number, (*json)["max_ns"].number);
   EXPECT_EQ((*json)["missing"].number, 0);
+}
+
+TEST_F(CliAdminTest, BenchReadsValuesThatGrowMeanwhile) {
+  size_t bytes = 8;
+  ASSERT_EQ(Cubby({"put", "k", std::string(bytes, 'v')}).exit_code, 0);
+  const auto bench = StartCubby({"bench", "--seconds", "500ms"});
+  ASSERT_NE(bench, nullptr);
+  while (bench->Running()) {
+    bytes = std::min(2 * bytes, size_t{1} << 20);
+    ASSERT_EQ(Cubby({"put", "k", "-"}, std::string(bytes, 'v')).exit_code, 0);
+  }
+  const ExitResult result = bench->Wait(absl::Seconds(60));
+  EXPECT_EQ(result.exit_code, 0) << result.err;
 }
 
 TEST_F(CliAdminTest, BenchRefusesAnEmptyStore) {

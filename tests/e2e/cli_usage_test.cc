@@ -63,6 +63,9 @@ TEST(CliUsageTest, MistakesAreNamedInOneLineWithAHint) {
       {{"ping", "--timeout", "0", "-s", "x"},
        "--timeout '0' is not a duration above 0: give seconds, or a number with ms, s, m or h; "
        "see cubby ping --help"},
+      {{"bench", "--seconds", "nan", "-s", "x"},
+       "--seconds 'nan' is not a duration above 0: give seconds, or a number with ms, s, m or h; "
+       "see cubby bench --help"},
       {{"get", "k", "-s", "No.Such"},
        "bad store name 'No.Such': use 1 to 64 of a-z, 0-9, '-' and '_'"},
       {{"ping", "-s", "No.Such"}, "bad store name 'No.Such': use 1 to 64 of a-z, 0-9, '-' and '_'"},
