@@ -190,6 +190,8 @@ std::string UniqueStoreName(absl::string_view stem) {
   for (char c : stem.substr(0, 32)) {
     name += absl::ascii_isalnum(c) ? absl::ascii_tolower(c) : '-';
   }
+  // tools/test tells by its mark which stores are of its run.
+  if (const char* mark = std::getenv("CUBBY_TEST_RUN")) absl::StrAppend(&name, "-", mark);
   // Tests of several builds, users and containers may run at once: only chance keeps them apart.
   std::random_device random;
   return absl::StrCat(name, "-", absl::Hex(random(), absl::kZeroPad8),
