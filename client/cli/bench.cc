@@ -80,7 +80,6 @@ struct Tally {
   uint64_t gets = 0;
   uint64_t missing = 0;    // the key went away since it was listed
   uint64_t contended = 0;  // writers rewrote the entry under every try
-  double gets_per_second = 0;
   Histogram ticks;
   absl::Status status;  // what ended it early
 
@@ -88,7 +87,6 @@ struct Tally {
     gets += other.gets;
     missing += other.missing;
     contended += other.contended;
-    gets_per_second += other.gets_per_second;
     ticks.Merge(other.ticks);
     status.Update(other.status);
   }
@@ -101,21 +99,17 @@ class alignas(64) Reader {
   Reader(const Store& store, const ShuffledKeys& keys, size_t next)
       : store_(store), keys_(keys), next_(next), value_(keys.longest_value(), '\0') {}
 
-  // Looks up for `duration`; `timed` says whether each get is timed by itself.
-  Tally Run(std::chrono::duration<double> duration, bool timed) {
+  // Looks up until `duration` after `start`; `timed` says whether each get is timed by itself.
+  Tally Run(SteadyClock::time_point start, std::chrono::duration<double> duration, bool timed) {
     // The system's clock is asked once a batch: rarely enough not to show in the figures.
     constexpr int kBatch = 256;
     Tally tally;
-    const SteadyClock::time_point start = SteadyClock::now();
-    std::chrono::duration<double> elapsed{0};
-    while (elapsed < duration && tally.status.ok()) {
+    do {
       for (int i = 0; i < kBatch; ++i) {
         timed ? GetTimed(&tally) : Get(&tally);
       }
       tally.gets += kBatch;
-      elapsed = SteadyClock::now() - start;
-    }
-    tally.gets_per_second = static_cast<double>(tally.gets) / elapsed.count();
+    } while (SteadyClock::now() - start < duration && tally.status.ok());
     return tally;
   }
 
@@ -164,10 +158,15 @@ class alignas(64) Reader {
   std::string value_;
 };
 
-// Runs `threads` readers at once, each beginning elsewhere in the order. Internal, and none has
-// begun, if the system does not grant so many.
-absl::StatusOr<Tally> RunThreads(const Store& store, const ShuffledKeys& keys, int threads,
-                                 std::chrono::duration<double> duration, bool timed) {
+struct Measured {
+  Tally tally;
+  double gets_per_second = 0;
+};
+
+// Runs `threads` readers at once, each beginning elsewhere in the order, all until the same moment.
+// Internal, and none has begun, if the system does not grant so many.
+absl::StatusOr<Measured> RunThreads(const Store& store, const ShuffledKeys& keys, int threads,
+                                    std::chrono::duration<double> duration, bool timed) {
   std::vector<Tally> tallies(threads);
   std::vector<Reader> readers;
   std::vector<std::thread> running;
@@ -175,12 +174,13 @@ absl::StatusOr<Tally> RunThreads(const Store& store, const ShuffledKeys& keys, i
   running.reserve(threads);
   std::promise<bool> started;
   const std::shared_future<bool> all_started = started.get_future().share();
+  SteadyClock::time_point start;
   absl::Status status;
   try {
     for (int i = 0; i < threads; ++i) {
       readers.emplace_back(store, keys, keys.size() * i / threads);
-      running.emplace_back([&, i] {
-        if (all_started.get()) tallies[i] = readers[i].Run(duration, timed);
+      running.emplace_back([&, i, all_started] {
+        if (all_started.get()) tallies[i] = readers[i].Run(start, duration, timed);
       });
     }
   } catch (const std::exception& error) {  // of std::thread, or of a buffer for the longest value
@@ -188,12 +188,15 @@ absl::StatusOr<Tally> RunThreads(const Store& store, const ShuffledKeys& keys, i
                                               threads, ": ", error.what(),
                                               "; give a smaller --threads"));
   }
+  start = SteadyClock::now();
   started.set_value(status.ok());
   for (std::thread& thread : running) thread.join();
+  const std::chrono::duration<double> elapsed = SteadyClock::now() - start;
   if (!status.ok()) return status;
-  Tally all;
-  for (const Tally& tally : tallies) all.Merge(tally);
-  if (!all.status.ok()) return all.status;
+  Measured all;
+  for (const Tally& tally : tallies) all.tally.Merge(tally);
+  if (!all.tally.status.ok()) return all.tally.status;
+  all.gets_per_second = static_cast<double>(all.tally.gets) / elapsed.count();
   return all;
 }
 
@@ -214,8 +217,8 @@ struct Latency {
   uint64_t ns;
 };
 
-ExitCode Print(const BenchOptions& options, uint64_t keys, const Tally& timed, const Tally& untimed,
-               double ns_per_tick) {
+ExitCode Print(const BenchOptions& options, uint64_t keys, const Tally& timed,
+               const Measured& untimed, double ns_per_tick) {
   const auto ns = [ns_per_tick](uint64_t ticks) {
     return static_cast<uint64_t>(std::llround(static_cast<double>(ticks) * ns_per_tick));
   };
@@ -226,8 +229,8 @@ ExitCode Print(const BenchOptions& options, uint64_t keys, const Tally& timed, c
       {"max", "max_ns", ns(timed.ticks.max())},
   };
   const uint64_t clock_ns = ns(ClockTicks());
-  const uint64_t missing = timed.missing + untimed.missing;
-  const uint64_t contended = timed.contended + untimed.contended;
+  const uint64_t missing = timed.missing + untimed.tally.missing;
+  const uint64_t contended = timed.contended + untimed.tally.contended;
   const auto ops_per_second = static_cast<uint64_t>(untimed.gets_per_second);
   Output out;
   if (options.json) {
@@ -238,7 +241,7 @@ ExitCode Print(const BenchOptions& options, uint64_t keys, const Tally& timed, c
     }
     record.AddNumber("clock_ns", clock_ns)
         .AddNumber("timed_gets", timed.gets)
-        .AddNumber("untimed_gets", untimed.gets)
+        .AddNumber("untimed_gets", untimed.tally.gets)
         .AddNumber("ops_per_second", ops_per_second)
         .AddNumber("missing", missing)
         .AddNumber("contended", contended);
@@ -252,7 +255,7 @@ ExitCode Print(const BenchOptions& options, uint64_t keys, const Tally& timed, c
     out.Write(absl::StrFormat("  %-6s %10d ns\n", latency.name, latency.ns));
   }
   out.Write(absl::StrFormat("  of which reading the clock takes about %d ns\n", clock_ns));
-  out.Write(absl::StrFormat("throughput (%d gets, none timed): %d ops/s\n", untimed.gets,
+  out.Write(absl::StrFormat("throughput (%d gets, none timed): %d ops/s\n", untimed.tally.gets,
                             ops_per_second));
   if (missing > 0) out.Write(absl::StrFormat("%d gets found their key gone\n", missing));
   if (contended > 0) out.Write(absl::StrFormat("%d gets were contended\n", contended));
@@ -276,7 +279,7 @@ ExitCode Bench(const Store& store, const BenchOptions& options) {
   if (!timed.ok()) return Fail(timed.status(), Subject::kEntry);
   const auto untimed = RunThreads(store, *keys, options.threads, duration, /*timed=*/false);
   if (!untimed.ok()) return Fail(untimed.status(), Subject::kEntry);
-  return Print(options, keys->size(), *timed, *untimed, ns_per_tick);
+  return Print(options, keys->size(), timed->tally, *untimed, ns_per_tick);
 }
 
 }  // namespace
