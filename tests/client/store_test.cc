@@ -301,6 +301,7 @@ TEST_F(StoreTest, ManyThreadsShareOneHandle) {
   ASSERT_TRUE(StartDaemon());
   auto store = Open();
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&store, t] {
       std::string value;

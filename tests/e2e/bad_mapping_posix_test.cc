@@ -131,6 +131,7 @@ CUBBY_CHILD(WithSmallSharedMemory) {
     return 99;
   }
   std::vector<char*> argv;
+  argv.reserve(args.size() + 1);
   for (const std::string& arg : args) argv.push_back(const_cast<char*>(arg.c_str()));
   argv.push_back(nullptr);
   execv(argv[0], argv.data());

@@ -124,7 +124,7 @@ TEST_F(CliListingTest, JsonIsValidAndLosslessForEveryByte) {
   ASSERT_EQ(entries.size(), 256u);
   for (int i = 0; i < 256; ++i) {
     const std::string byte(1, static_cast<char>(i));
-    EXPECT_EQ(entries["key" + byte], byte + "value" + byte);
+    EXPECT_EQ(entries["key" + byte], absl::StrCat(byte, "value", byte));
   }
 }
 

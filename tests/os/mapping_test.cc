@@ -129,11 +129,11 @@ TEST_F(MappingTest, MoveLeavesNothingBehind) {
   absl::StatusOr<Mapping> mapping = Mapping::Create(store_, kBytes, 0600);
   ASSERT_TRUE(mapping.ok()) << mapping.status();
   Mapping taken(*std::move(mapping));
-  EXPECT_EQ(mapping->data(), nullptr);
+  EXPECT_EQ(mapping->data(), nullptr);  // NOLINT(bugprone-use-after-move): what it is about
   EXPECT_EQ(mapping->size(), 0u);
   Mapping assigned;
   assigned = std::move(taken);
-  EXPECT_EQ(taken.data(), nullptr);
+  EXPECT_EQ(taken.data(), nullptr);  // NOLINT(bugprone-use-after-move)
   EXPECT_EQ(assigned.size(), kBytes);
 }
 

@@ -68,6 +68,7 @@ TEST_F(WriterLockTest, ReleasedLockIsFree) {
 
 TEST_F(WriterLockTest, ThreadsOfOneHandleExcludeEachOther) {
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([this] { EXPECT_EQ(CountUp(lock_.get(), memory_), 0); });
   }
@@ -77,8 +78,10 @@ TEST_F(WriterLockTest, ThreadsOfOneHandleExcludeEachOther) {
 
 TEST_F(WriterLockTest, HandlesOfOneProcessExcludeEachOther) {
   std::vector<std::unique_ptr<WriterLock>> locks;
+  locks.reserve(4);
   for (int i = 0; i < 4; ++i) locks.push_back(Open());
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (const auto& lock : locks) {
     threads.emplace_back([&] { EXPECT_EQ(CountUp(lock.get(), memory_), 0); });
   }
@@ -138,6 +141,7 @@ TEST_F(WriterLockTest, KilledOwnerIsTakenOverHoweverShortTheTimeout) {
 TEST_F(WriterLockTest, OfManyWaitersOneTakesOver) {
   const std::unique_ptr<test::Subprocess> holder = Holder();
   std::vector<std::thread> waiters;
+  waiters.reserve(4);
   for (int i = 0; i < 4; ++i) {
     waiters.emplace_back([this] {
       ASSERT_TRUE(lock_->Acquire(kLong).ok());

@@ -60,6 +60,7 @@ TEST_P(ConcurrencyTest, NoValueIsTornAndNoPresentKeyMissed) {
   std::atomic<int> contended{0};
   std::atomic<int64_t> found{0};
   std::vector<std::thread> threads;
+  threads.reserve(kWriters + kReaders);
   for (int w = 0; w < kWriters; ++w) {
     threads.emplace_back([&, w] {
       std::mt19937_64 random(w);

@@ -1,8 +1,8 @@
 #include "table/geometry.h"
 
+#include <cstddef>
 #include <cstring>
 #include <string>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
@@ -59,7 +59,8 @@ TEST(GeometryTest, MakesNoExtentsWhenEveryValueFitsItsSlot) {
 TEST(GeometryTest, ReadsBackWhatWasFormatted) {
   TableBuffer buffer(TinyOptions());
   const Geometry read = ReadGeometry(buffer.memory(), buffer.geometry().total_bytes).value();
-  EXPECT_EQ(std::memcmp(&read, &buffer.geometry(), sizeof(read)), 0);
+  EXPECT_EQ(std::memcmp(&read, &buffer.geometry(), offsetof(Geometry, layout_minor)), 0);
+  EXPECT_EQ(read.layout_minor, buffer.geometry().layout_minor);
 }
 
 TEST(GeometryTest, EveryTruncatedLengthIsRefused) {
@@ -90,12 +91,10 @@ TEST(GeometryTest, NamesAnotherLayoutVersion) {
 }
 
 TEST(GeometryTest, TellsHalfMadeFromForeign) {
-  std::vector<char> memory(kHeaderBytes * 2);
-  auto* aligned =
-      reinterpret_cast<char*>((reinterpret_cast<uintptr_t>(memory.data()) + 63) & ~63ull);
-  EXPECT_EQ(ReadGeometry(aligned, kHeaderBytes).status().code(), absl::StatusCode::kUnavailable);
-  aligned[3] = 'x';
-  EXPECT_EQ(ReadGeometry(aligned, kHeaderBytes).status().code(),
+  alignas(64) char memory[kHeaderBytes] = {};
+  EXPECT_EQ(ReadGeometry(memory, kHeaderBytes).status().code(), absl::StatusCode::kUnavailable);
+  memory[3] = 'x';
+  EXPECT_EQ(ReadGeometry(memory, kHeaderBytes).status().code(),
             absl::StatusCode::kFailedPrecondition);
 }
 

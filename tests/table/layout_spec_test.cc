@@ -34,7 +34,7 @@ std::optional<std::string> ReadBySpec(const char* m, const std::string& key) {
     const uint64_t head = buckets_offset + bucket * bucket_bytes;
     for (uint32_t way = 0; way < ways; ++way) {
       if ((At<uint64_t>(m, head) >> way & 1) == 0) continue;
-      if (At<uint16_t>(m, head + 16 + way * 2) != (h & 0xffff)) continue;
+      if (At<uint16_t>(m, head + 16 + uint64_t{way} * 2) != (h & 0xffff)) continue;
       const uint64_t slot = head + 64 + uint64_t{way} * slot_bytes;
       const auto lengths = At<uint64_t>(m, slot + 16);
       const uint64_t key_bytes = lengths >> 32 & 0xffff;
