@@ -54,7 +54,9 @@ class PipeServer {
   PipeServer(const PipeServer&) = delete;
   PipeServer& operator=(const PipeServer&) = delete;
 
-  // Waits at most `timeout` for a request; nothing if there was none, or after a Wake().
+  // Waits at most `timeout` for a request; nothing if there was none, or after a Wake(). When
+  // there was none it takes away, once in a while, what killed clients left (Linux: their reply
+  // FIFOs).
   absl::StatusOr<absl::optional<Request>> Receive(absl::Duration timeout);
 
   // Starts to send an answer to a request of `connection` that asked for it to go to `session`

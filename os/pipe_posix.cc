@@ -19,6 +19,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "os/clock.h"
 #include "os/deadline.h"
 #include "os/descriptor_posix.h"
 #include "os/errors.h"
@@ -40,6 +41,10 @@ constexpr size_t kMaxBurstBytes = 1 << 20;
 // once means trouble.
 constexpr size_t kMaxAnswersUnderWay = 100;
 constexpr size_t kSessionDigits = 16;
+// How often to look for what killed clients left, and how old that must be: a client that is about
+// to open the FIFO it has made is no dead one.
+constexpr absl::Duration kDeadSessionsEvery = absl::Minutes(1);
+constexpr absl::Duration kDeadSessionAge = absl::Minutes(1);
 
 std::string RequestName(absl::string_view store) { return absl::StrCat(store, ".control"); }
 std::string ReplyPrefix(absl::string_view store) { return absl::StrCat(store, ".reply."); }
@@ -126,7 +131,7 @@ struct PipeServer::Impl {
   Impl(absl::string_view store, RuntimeDir dir) : store(store), dir(std::move(dir)) {}
 
   absl::Status MakeRequestFifo();
-  void RemoveDeadSessions();
+  void RemoveDeadSessions(absl::Duration age);
   absl::StatusOr<std::string> ReadRequests();
   // Writes as much as fits. True if the answer is done with: all written, or the client gone.
   static bool WriteSome(UnderWay* answer);
@@ -145,6 +150,7 @@ struct PipeServer::Impl {
   Descriptor wake;
   bool withdrawn = true;                   // until the name is ours
   std::map<uint64_t, UnderWay> under_way;  // by session
+  Deadline next_look{kDeadSessionsEvery};  // for dead sessions
 };
 
 absl::Status PipeServer::Impl::MakeRequestFifo() {
@@ -173,13 +179,18 @@ absl::Status PipeServer::Impl::MakeRequestFifo() {
 }
 
 // Clients remove their reply FIFOs, unless they are killed. A living client reads its own, so one
-// without a reader is left over from a dead one.
-void PipeServer::Impl::RemoveDeadSessions() {
+// without a reader, and not used for `age`, is left over from a dead one.
+void PipeServer::Impl::RemoveDeadSessions(absl::Duration age) {
+  next_look = Deadline(kDeadSessionsEvery);
   DIR* listing = fdopendir(openat(dir.fd.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (listing == nullptr) return;
   absl::Cleanup close_listing = [listing] { closedir(listing); };
   while (const dirent* entry = readdir(listing)) {
     if (!IsReplyName(store, entry->d_name)) continue;
+    struct stat info;
+    if (fstatat(dir.fd.get(), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
+    const absl::Duration used = absl::DurationFromTimespec(info.st_mtim);
+    if (absl::Nanoseconds(UnixNanos()) - used < age) continue;
     absl::StatusOr<Descriptor> writer = OpenFifo(dir, entry->d_name, O_WRONLY);
     if (writer.ok() && !writer->valid()) unlinkat(dir.fd.get(), entry->d_name, 0);
   }
@@ -261,7 +272,7 @@ absl::StatusOr<std::unique_ptr<PipeServer>> PipeServer::Create(absl::string_view
   Impl& impl = *server->impl_;
   impl.wake = Descriptor(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!impl.wake.valid()) return LastError("cannot make an event");
-  impl.RemoveDeadSessions();
+  impl.RemoveDeadSessions(absl::ZeroDuration());  // the last daemon's clients wait for nothing
   absl::Status made = impl.MakeRequestFifo();
   if (!made.ok()) return made;
   return server;
@@ -283,6 +294,9 @@ absl::StatusOr<absl::optional<PipeServer::Request>> PipeServer::Receive(absl::Du
       return Request{0, *std::move(bytes)};
     }
   } while (!deadline.Passed());
+  // Now that no request is waiting to be answered: to a client, the look is an answer that ends
+  // before it began.
+  if (impl_->next_look.Passed()) impl_->RemoveDeadSessions(kDeadSessionAge);
   return absl::nullopt;
 }
 
@@ -303,6 +317,7 @@ absl::Status PipeServer::Answer(uint64_t, uint64_t session, std::string bytes,
   }
   if (!fifo->valid()) {
     unlinkat(impl_->dir.fd.get(), name.c_str(), 0);
+    impl_->next_look = Deadline(absl::ZeroDuration());  // it may not be the only one
     return absl::UnavailableError("the client is gone");
   }
   Impl::UnderWay answer{*std::move(fifo), std::move(bytes), 0, Deadline(timeout)};
@@ -394,11 +409,13 @@ absl::StatusOr<std::unique_ptr<PipeClient>> PipeClient::Connect(absl::string_vie
   if (mkfifoat(impl->dir.fd.get(), impl->reply_name.c_str(), 0600) != 0) {
     return LastError(absl::StrCat("cannot make the FIFO ", impl->dir.path, "/", impl->reply_name));
   }
-  // Open before any request is sent: a reply FIFO that nobody reads is a dead client's.
+  // Open before any request is sent: a reply FIFO that nobody reads is soon taken for a dead
+  // client's.
   absl::StatusOr<Descriptor> answer = OpenFifo(impl->dir, impl->reply_name, O_RDONLY);
   if (!answer.ok()) {
     unlinkat(impl->dir.fd.get(), impl->reply_name.c_str(), 0);
-    return answer.status();
+    // Taken away by a daemon that started meanwhile, or after this process had slept for long.
+    return absl::IsNotFound(answer.status()) ? DaemonWent(store) : answer.status();
   }
   impl->answer = *std::move(answer);
   return std::unique_ptr<PipeClient>(new PipeClient(std::move(impl)));

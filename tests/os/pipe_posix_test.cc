@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -195,6 +196,30 @@ TEST_F(PipePosixTest, ReplyFifosOfTheDeadAreRemovedAndOthersKept) {
   ASSERT_TRUE(server.ok()) << server.status();
   EXPECT_THAT(Files(),
               ::testing::UnorderedElementsAre(kept[0], kept[1], kept[2], store_ + ".control"));
+}
+
+TEST_F(PipePosixTest, WhereOneClientIsDeadOthersAreLookedForAndTheYoungSpared) {
+  auto server = PipeServer::Create(store_);
+  ASSERT_TRUE(server.ok()) << server.status();
+  auto living = PipeClient::Connect(store_, kLong);
+  ASSERT_TRUE(living.ok()) << living.status();
+  const auto fifo = [this](absl::string_view session) {
+    return dir_.path() / absl::StrCat(store_, ".reply.", session);
+  };
+  const fs::path dead = fifo("0000000000000001"), old = fifo("0000000000000002"),
+                 young = fifo("0000000000000003");
+  for (const fs::path& path : {dead, old, young}) ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  for (const std::string& file : Files()) {
+    const fs::path path = dir_.path() / file;
+    if (path != young) fs::last_write_time(path, fs::last_write_time(path) - std::chrono::hours(1));
+  }
+
+  EXPECT_EQ((*server)->Answer(0, 1, "answer", kLong).code(), absl::StatusCode::kUnavailable);
+  ASSERT_TRUE((*server)->Receive(absl::ZeroDuration()).ok());
+  EXPECT_FALSE(fs::exists(dead) || fs::exists(old));
+  EXPECT_TRUE(fs::exists(young)) << "its client may be about to open it";
+  ASSERT_TRUE((*server)->Answer(0, (*living)->session(), "answer", kLong).ok());
+  EXPECT_EQ((*living)->Receive(kLong).value(), "answer");
 }
 
 TEST_F(PipePosixTest, SendWaitsForRoomNoLongerThanItsTimeout) {

@@ -1,5 +1,6 @@
 // What a daemon finds where names outlive processes: in /dev/shm and in the runtime directory.
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -10,6 +11,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <utility>
@@ -21,6 +23,7 @@
 #include "client/store.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "os/deadline.h"
 #include "os/mapping.h"
 #include "table/layout.h"
 #include "tests/server/server_fixture.h"
@@ -56,6 +59,10 @@ class DaemonPosixTest : public test::ServerFixture {
     ASSERT_EQ(waitpid(pid, nullptr, WUNTRACED), pid);
   }
   void Thaw() { ASSERT_EQ(kill(static_cast<pid_t>(daemon()->pid()), SIGCONT), 0); }
+  size_t RuntimeFiles() const {
+    const fs::directory_iterator files(ControlFile().parent_path());
+    return static_cast<size_t>(std::distance(begin(files), end(files)));
+  }
   // A store of one entry, its daemon killed.
   void LeaveStore() {
     ASSERT_TRUE(StartDaemon({"--capacity", "1000"}));
@@ -293,6 +300,27 @@ TEST_F(DaemonPosixTest, WhatTimedOutIsNotDoneLater) {
   // Answered after the two: requests are taken in order.
   EXPECT_EQ(Cubby({"ping"}).exit_code, 0);
   EXPECT_EQ(Cubby({"get", "k"}).out, "v");
+}
+
+TEST_F(DaemonPosixTest, WhatClientsLeaveThatAreKilledWhileTheyWaitIsRemoved) {
+  ASSERT_TRUE(StartDaemon());
+  ASSERT_NO_FATAL_FAILURE(Freeze());
+  auto client = StartCubby({"ping"});
+  ASSERT_TRUE(client);
+  const int requests = open(ControlFile().c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  ASSERT_GE(requests, 0);
+  absl::Cleanup close_requests = [requests] { close(requests); };
+  const os::Deadline deadline(test::kLong);
+  for (int bytes = 0; bytes == 0; ioctl(requests, FIONREAD, &bytes)) {
+    ASSERT_FALSE(deadline.Passed()) << "it did not ask";
+  }
+  client->Kill();
+  client->Wait(test::kLong);
+  EXPECT_EQ(RuntimeFiles(), 2u) << "the request FIFO and its own";
+
+  ASSERT_NO_FATAL_FAILURE(Thaw());
+  EXPECT_EQ(Cubby({"ping"}).exit_code, 0);
+  EXPECT_EQ(RuntimeFiles(), 1u);
 }
 
 TEST_F(DaemonPosixTest, MoreThanThereIsMemoryForIsTooLarge) {
