@@ -2,18 +2,17 @@
 // answers come back. It carries bytes; what they mean is proto/frame.h's and proto/control.proto's
 // business.
 //
-//                 Linux, in the runtime directory          Windows
-//   requests      FIFO NAME.control, shared by all         \\.\pipe\cubby.NAME, duplex, message
-//   type, answers       FIFO NAME.reply.<session, 16 hex>        one instance per client
+//               Linux, in the runtime directory    Windows
+//   requests    FIFO NAME.control, shared by all   \\.\pipe\cubby.NAME, duplex, message type,
+//   answers     FIFO NAME.reply.<session, 16 hex>  one instance per client
 //
 // What both promise:
-// - A request is one write of at most kMaxRequestBytes, and arrives whole or not at all. Requests
-// of many clients do not mix.
+// - A request is one write of at most kMaxRequestBytes, and arrives whole or not at all. Those of
+//   many clients do not mix.
 // - An answer is a stream of bytes of any length.
 // - Only the user whose daemon it is can connect, and only to that user's daemon.
 // - The daemon never waits for a client: answers go out while it waits for requests, and one that
-// is not taken by its
-//   deadline is dropped.
+//   is not taken by its deadline is dropped.
 // - A client whose daemon is gone, or goes, is told at once.
 #ifndef CUBBY_OS_PIPE_H_
 #define CUBBY_OS_PIPE_H_

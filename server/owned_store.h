@@ -1,17 +1,19 @@
 // The store that this daemon has made, or found, and will take away again: its names, its memory,
 // and a writer's lock on it.
 //
-//                    name free                        --> made
-//                    half made                        --> discarded, made
-//   what is there    shut down, but not taken away    --> discarded, made
-//   when it starts   sound, of the shape asked for    --> kept with its entries   (--fresh:
-//   discarded, made)
-//                    sound, of another shape          --> refused                 (--fresh:
-//                    discarded, made) damaged, or of another version   --> refused (--fresh:
-//                    discarded, made) another user's, or no store      --> refused
+//   what is there when it starts               becomes                  with --fresh
+//   ------------------------------------------------------------------------------------
+//   nothing                                    made
+//   half made                                  discarded, made
+//   shut down, but not taken away              discarded, made
+//   sound, of the shape and mode asked for     kept with its entries    discarded, made
+//   sound, of another shape or mode            refused                  discarded, made
+//   damaged, or of another version             refused                  discarded, made
+//   another user's, or no store                refused                  refused
 //
 // On Windows a mapping stays as long as any process has it open, so what is to be discarded may be
-// there still. Then it is emptied and served again, if it has the shape that a new one would have.
+// there still. Then it is emptied and served again, if it has the shape and mode that a new one
+// would have.
 //
 // One process has a store at a time: it holds os::kDaemonSeat. Used by one thread.
 #ifndef CUBBY_SERVER_OWNED_STORE_H_
