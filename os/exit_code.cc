@@ -13,17 +13,6 @@ ExitCode ExitCodeFor(const absl::Status& status, Subject subject) {
       return ExitCode::kNotFound;
     case absl::StatusCode::kInvalidArgument:
       return ExitCode::kUsage;
-    case absl::StatusCode::kFailedPrecondition:  // shut down; or something else has the name
-      switch (subject) {
-        case Subject::kStore:
-        case Subject::kEntry:
-          return ExitCode::kNoStore;
-        case Subject::kDaemon:
-          return ExitCode::kNoDaemon;
-        case Subject::kServing:
-          return ExitCode::kSystem;
-      }
-      return ExitCode::kSystem;
     case absl::StatusCode::kOutOfRange:
     case absl::StatusCode::kResourceExhausted:
       return ExitCode::kFull;
@@ -35,12 +24,13 @@ ExitCode ExitCodeFor(const absl::Status& status, Subject subject) {
       return ExitCode::kTimeout;
     case absl::StatusCode::kDataLoss:
       return ExitCode::kCorrupt;
-    case absl::StatusCode::kUnavailable:  // half made; contended; no answer
+    case absl::StatusCode::kFailedPrecondition:  // shut down; or something else has the name
+    case absl::StatusCode::kUnavailable:         // half made; contended; no answer
       switch (subject) {
         case Subject::kStore:
           return ExitCode::kNoStore;
         case Subject::kEntry:
-          return ExitCode::kTimeout;
+          return absl::IsUnavailable(status) ? ExitCode::kTimeout : ExitCode::kNoStore;
         case Subject::kDaemon:
           return ExitCode::kNoDaemon;
         case Subject::kServing:

@@ -143,8 +143,8 @@ absl::StatusOr<Security> Security::ForWritersOf(absl::string_view store, DWORD r
   if (!all.ok()) return all.status();
   std::string list = "D:P";
   for (const Allowed& allowed : *all) {
-    if ((allowed.rights & SECTION_MAP_WRITE) != 0)
-      absl::StrAppend(&list, Allow(rights, allowed.who));
+    if ((allowed.rights & SECTION_MAP_WRITE) == 0) continue;
+    absl::StrAppend(&list, Allow(rights, allowed.who));
   }
   return FromText(list);
 }

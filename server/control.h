@@ -18,8 +18,8 @@ namespace cubby::server {
 // Used by the daemon's one thread.
 class Control {
  public:
-  // `stop_requested` tells whether the process is asked to end. All outlive this, but for the
-  // store: once one of the two below is true, it may go.
+  // `stop_requested` tells, from some moment on for good, that the process is asked to end. All
+  // outlive this, but for the store: once that or shutdown_requested() is true, it may go.
   Control(OwnedStore* store, os::PipeServer* pipe, std::function<bool()> stop_requested);
 
   // Answers every request in `received`, skipping what is none. Takes as long as the longest of
