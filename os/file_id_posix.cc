@@ -31,4 +31,13 @@ absl::Status RemoveIfLeadsTo(int dir, const std::string& name, const FileId& fil
   return absl::OkStatus();
 }
 
+absl::Status LetIn(int fd, const std::string& path, uint32_t mode, absl::optional<uint32_t> group) {
+  // The group first: its bits are not for another one even for a moment.
+  if (group.has_value() && fchown(fd, static_cast<uid_t>(-1), *group) != 0) {
+    return LastError(absl::StrCat("cannot give ", path, " to group ", *group));
+  }
+  if (fchmod(fd, mode) != 0) return LastError(absl::StrCat("cannot set the mode of ", path));
+  return absl::OkStatus();
+}
+
 }  // namespace cubby::os

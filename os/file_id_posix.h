@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/types/optional.h"
 
 namespace cubby::os {
 
@@ -25,6 +26,10 @@ bool LeadsTo(int dir, const std::string& name, const FileId& file);
 // Takes the name away if it leads to that file. OK also if it leads elsewhere or is gone. What
 // happens to the name between the look and the removal is not noticed.
 absl::Status RemoveIfLeadsTo(int dir, const std::string& name, const FileId& file);
+
+// Has an open file let in whom `mode` says, whatever the umask, with `group` for its group if that
+// is set. `path` is for messages.
+absl::Status LetIn(int fd, const std::string& path, uint32_t mode, absl::optional<uint32_t> group);
 
 }  // namespace cubby::os
 

@@ -19,6 +19,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/optional.h"
 
 namespace cubby::os {
 
@@ -28,9 +29,12 @@ class Mapping {
  public:
   // Makes a new mapping of `bytes` zero bytes, all of them backed by memory before it returns, open
   // for read and write. `mode` holds POSIX permission bits (umask does not apply); on Windows the
-  // owner's bits go to the current user and the others' bits to Everyone. AlreadyExists if the name
-  // is taken; ResourceExhausted, naming needed and available bytes, if memory is short.
-  static absl::StatusOr<Mapping> Create(absl::string_view store, uint64_t bytes, uint32_t mode);
+  // owner's bits go to the current user and the others' bits to Everyone. `group` is whom the
+  // group's bits are for (POSIX), else the caller's own. AlreadyExists if the name is taken;
+  // ResourceExhausted, naming needed and available bytes, if memory is short; PermissionDenied if
+  // the caller may not give it to that group.
+  static absl::StatusOr<Mapping> Create(absl::string_view store, uint64_t bytes, uint32_t mode,
+                                        absl::optional<uint32_t> group = absl::nullopt);
 
   // Opens the mapping of that name, whole. With kReadOnly the pages are write-protected: a store
   // through data() faults. NotFound if there is none; PermissionDenied; FailedPrecondition if
@@ -56,6 +60,8 @@ class Mapping {
   // Who may use the memory, as POSIX permission bits. On Windows the group's are 0, whatever
   // Create() was told: they mean nothing there.
   uint32_t mode() const { return mode_; }
+  // Whom the group's bits are for. 0 on Windows.
+  uint32_t group() const { return group_; }
   // What mode() is of a mapping that was created with `mode`.
   static uint32_t ModeThatHolds(uint32_t mode);
 
@@ -72,6 +78,7 @@ class Mapping {
   char* data_ = nullptr;
   size_t size_ = 0;
   uint32_t mode_ = 0;
+  uint32_t group_ = 0;
   std::string owner_;
   // Linux: the file's name, and its device and inode.
   std::string path_;

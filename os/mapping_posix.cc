@@ -44,15 +44,15 @@ absl::Status Reserve(int fd, uint64_t bytes) {
 
 }  // namespace
 
-absl::StatusOr<Mapping> Mapping::Create(absl::string_view store, uint64_t bytes, uint32_t mode) {
+absl::StatusOr<Mapping> Mapping::Create(absl::string_view store, uint64_t bytes, uint32_t mode,
+                                        absl::optional<uint32_t> group) {
   const std::string name = MappingName(store);
-  const int fd = shm_open(name.c_str(), O_RDWR | O_CREAT | O_EXCL, mode);
+  const int fd = shm_open(name.c_str(), O_RDWR | O_CREAT | O_EXCL, 0600);
   if (fd < 0) return LastError(absl::StrCat("cannot create the mapping /dev/shm", name));
   absl::Cleanup close_fd = [fd] { close(fd); };
   absl::Cleanup unlink_name = [&name] { shm_unlink(name.c_str()); };
-  if (fchmod(fd, mode) != 0) {  // whatever the umask says
-    return LastError(absl::StrCat("cannot set the mode of /dev/shm", name));
-  }
+  absl::Status let_in = LetIn(fd, PathOf(name), mode, group);
+  if (!let_in.ok()) return let_in;
   absl::Status reserved = Reserve(fd, bytes);
   if (!reserved.ok()) return reserved;
   void* data = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -62,6 +62,7 @@ absl::StatusOr<Mapping> Mapping::Create(absl::string_view store, uint64_t bytes,
   mapping.data_ = static_cast<char*>(data);
   mapping.size_ = bytes;
   mapping.mode_ = mode;
+  mapping.group_ = group.value_or(getegid());
   mapping.owner_ = absl::StrCat(geteuid());
   mapping.path_ = PathOf(name);
   const FileId id = IdOf(fd);
@@ -85,6 +86,7 @@ absl::StatusOr<Mapping> Mapping::Open(absl::string_view store, Access access) {
   }
   Mapping mapping;
   mapping.mode_ = info.st_mode & 0777;
+  mapping.group_ = info.st_gid;
   mapping.owner_ = absl::StrCat(info.st_uid);
   mapping.path_ = PathOf(name);
   mapping.device_ = info.st_dev;
@@ -112,6 +114,7 @@ Mapping::Mapping(Mapping&& other) noexcept
     : data_(std::exchange(other.data_, nullptr)),
       size_(std::exchange(other.size_, 0)),
       mode_(other.mode_),
+      group_(other.group_),
       owner_(std::move(other.owner_)),
       path_(std::move(other.path_)),
       device_(other.device_),
@@ -122,6 +125,7 @@ Mapping& Mapping::operator=(Mapping&& other) noexcept {
   std::swap(data_, moved.data_);
   std::swap(size_, moved.size_);
   std::swap(mode_, moved.mode_);
+  std::swap(group_, moved.group_);
   std::swap(owner_, moved.owner_);
   std::swap(path_, moved.path_);
   std::swap(device_, moved.device_);

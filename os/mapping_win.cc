@@ -36,7 +36,8 @@ absl::Status CreateError(const std::string& name, uint64_t bytes) {
 
 }  // namespace
 
-absl::StatusOr<Mapping> Mapping::Create(absl::string_view store, uint64_t bytes, uint32_t mode) {
+absl::StatusOr<Mapping> Mapping::Create(absl::string_view store, uint64_t bytes, uint32_t mode,
+                                        absl::optional<uint32_t>) {
   const std::string name = ObjectName(store, "");
   absl::StatusOr<Security> security = Security::FromMode(mode, kReadRights, kWriteRights);
   if (!security.ok()) return security.status();

@@ -21,6 +21,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/optional.h"
 
 namespace cubby::os {
 
@@ -38,13 +39,14 @@ class Seats {
   // file (a link, a device ...).
   static absl::StatusOr<std::unique_ptr<Seats>> Open(absl::string_view store);
 
-  // For the daemon: makes the seats if there are none and takes kDaemonSeat. `mode` holds the
-  // mapping's POSIX permission bits; whoever may write there may sit down here. *created says
+  // For the daemon: makes the seats if there are none and takes kDaemonSeat. `mode` and `group` are
+  // as for the mapping; whoever may write there may sit down here. *created says
   // whether nothing of an earlier daemon's is left: no lock file on Linux; on Windows, where seats
   // go with their holders, no mapping that a client still has open. AlreadyExists if another daemon
   // has the seat; PermissionDenied if the lock file is another user's.
-  static absl::StatusOr<std::unique_ptr<Seats>> OpenForDaemon(absl::string_view store,
-                                                              uint32_t mode, bool* created);
+  static absl::StatusOr<std::unique_ptr<Seats>> OpenForDaemon(
+      absl::string_view store, uint32_t mode, bool* created,
+      absl::optional<uint32_t> group = absl::nullopt);
 
   // Takes the name of the store's seats away, whatever it leads to. REQUIRES: the caller holds
   // kDaemonSeat.
@@ -54,9 +56,9 @@ class Seats {
   virtual absl::Status Remove() const = 0;
 
   // For the daemon, when it makes another mapping for seats that were there: who may write a
-  // mapping of that mode may sit down from now on. Nothing on Windows, where seats are made at
-  // need, each for those who may write the mapping then.
-  virtual absl::Status SetMode(uint32_t mode) = 0;
+  // mapping of that mode and group may sit down from now on. Nothing on Windows, where seats are
+  // made at need, each for those who may write the mapping then.
+  virtual absl::Status LetInWritersOf(uint32_t mode, absl::optional<uint32_t> group) = 0;
 
   virtual ~Seats() = default;
   Seats(const Seats&) = delete;

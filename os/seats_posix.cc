@@ -114,9 +114,8 @@ class PosixSeats final : public Seats {
     if (forked()) return absl::OkStatus();  // the parent's affair
     return RemoveIfLeadsTo(AT_FDCWD, path_, IdOf(fd_));
   }
-  absl::Status SetMode(uint32_t mode) override {
-    if (fchmod(fd_, LockFileMode(mode)) == 0) return absl::OkStatus();  // whatever the umask says
-    return LastError(absl::StrCat("cannot set the mode of ", path_));
+  absl::Status LetInWritersOf(uint32_t mode, absl::optional<uint32_t> group) override {
+    return LetIn(fd_, path_, LockFileMode(mode), group);
   }
 
   // True if others who open the seats get these.
@@ -160,19 +159,22 @@ absl::StatusOr<std::unique_ptr<PosixSeats>> FromDescriptor(int fd, absl::string_
 }
 
 // Opens the lock file, or makes it. AlreadyExists if somebody else made it between the two.
-absl::StatusOr<std::unique_ptr<PosixSeats>> OpenOrMake(absl::string_view store, mode_t mode,
+absl::StatusOr<std::unique_ptr<PosixSeats>> OpenOrMake(absl::string_view store, uint32_t mode,
+                                                       absl::optional<uint32_t> group,
                                                        struct stat* info, bool* created) {
   const std::string name = LockFileName(store);
   std::lock_guard<std::mutex> gate(OpenHandles::Get().fork_gate());
   int fd = shm_open(name.c_str(), O_RDWR, 0);
   *created = fd < 0 && errno == ENOENT;
-  if (*created) fd = shm_open(name.c_str(), O_RDWR | O_CREAT | O_EXCL, mode);
+  if (*created) fd = shm_open(name.c_str(), O_RDWR | O_CREAT | O_EXCL, 0600);
   if (fd < 0) return LastError(absl::StrCat("cannot open the lock file /dev/shm", name));
-  if (*created && fchmod(fd, mode) != 0) {  // whatever the umask says
-    absl::Status status = LastError(absl::StrCat("cannot set the mode of /dev/shm", name));
-    shm_unlink(name.c_str());
-    close(fd);
-    return status;
+  if (*created) {
+    absl::Status let_in = LetIn(fd, PathOf(name), LockFileMode(mode), group);
+    if (!let_in.ok()) {
+      shm_unlink(name.c_str());
+      close(fd);
+      return let_in;
+    }
   }
   return FromDescriptor(fd, store, info);
 }
@@ -190,13 +192,14 @@ absl::StatusOr<std::unique_ptr<Seats>> Seats::Open(absl::string_view store) {
 }
 
 absl::StatusOr<std::unique_ptr<Seats>> Seats::OpenForDaemon(absl::string_view store, uint32_t mode,
-                                                            bool* created) {
+                                                            bool* created,
+                                                            absl::optional<uint32_t> group) {
   // Each further turn means that another daemon made or removed the file meanwhile, which it does
   // once in its life.
   for (int turn = 0; turn < 100; ++turn) {
     struct stat info;
     absl::StatusOr<std::unique_ptr<PosixSeats>> seats =
-        OpenOrMake(store, LockFileMode(mode), &info, created);
+        OpenOrMake(store, mode, group, &info, created);
     if (absl::IsAlreadyExists(seats.status())) continue;
     if (!seats.ok()) return seats.status();
     if (info.st_uid != geteuid()) {

@@ -157,7 +157,9 @@ class WindowsSeats final : public Seats {
   const std::string& owner() const override { return owner_; }
 
   absl::Status Remove() const override { return absl::OkStatus(); }
-  absl::Status SetMode(uint32_t) override { return absl::OkStatus(); }
+  absl::Status LetInWritersOf(uint32_t, absl::optional<uint32_t>) override {
+    return absl::OkStatus();
+  }
 
  private:
   const std::string store_;
@@ -187,7 +189,8 @@ absl::StatusOr<std::unique_ptr<Seats>> Seats::Open(absl::string_view store) {
 }
 
 absl::StatusOr<std::unique_ptr<Seats>> Seats::OpenForDaemon(absl::string_view store, uint32_t mode,
-                                                            bool* created) {
+                                                            bool* created,
+                                                            absl::optional<uint32_t>) {
   absl::StatusOr<std::string> user = CurrentUserSid();
   if (!user.ok()) return user.status();
   auto seats = std::make_unique<WindowsSeats>(store, *std::move(user));

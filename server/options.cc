@@ -9,6 +9,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "os/output.h"
+#include "os/process.h"
 #include "os/store_name.h"
 #include "os/version.h"
 #include "server/size_text.h"
@@ -17,15 +18,16 @@
 namespace cubby::server {
 namespace {
 
-// The options as they were written; empty: not given.
+// The options as they were written; unset: not given.
 struct Words {
   std::string store;
-  std::string capacity;
-  std::string slot_bytes;
-  std::string max_value;
-  std::string extent_pool;
-  std::string full;
-  std::string mode;
+  absl::optional<std::string> capacity;
+  absl::optional<std::string> slot_bytes;
+  absl::optional<std::string> max_value;
+  absl::optional<std::string> extent_pool;
+  absl::optional<std::string> full;
+  absl::optional<std::string> mode;
+  absl::optional<std::string> group;
   bool fresh = false;
 };
 
@@ -54,6 +56,9 @@ void Describe(CLI::App* app, Words* words) {
   app->add_option("--mode", words->mode,
                   "Who may use it: as a file's mode, such as 0644 to let others read [0600]")
       ->type_name("MODE");
+  app->add_option("--group", words->group,
+                  "Whom the group's part of --mode is for; not on Windows [your own group]")
+      ->type_name("GROUP");
   app->add_flag("--fresh", words->fresh, "Discard the entries of a store that is there");
   app->footer(
       "Stops on SIGTERM, SIGINT, SIGHUP, Ctrl-C, Ctrl-Break or `cubby shutdown`, and takes the "
@@ -65,37 +70,49 @@ void Describe(CLI::App* app, Words* words) {
 }
 
 // An option that is a number or a size; unset if it was not given.
-absl::Status ReadSize(absl::string_view option, const std::string& word,
+absl::Status ReadSize(absl::string_view option, const absl::optional<std::string>& word,
                       absl::optional<uint64_t>* value) {
-  if (word.empty()) return absl::OkStatus();
-  absl::StatusOr<uint64_t> size = ParseSize(option, word);
+  if (!word.has_value()) return absl::OkStatus();
+  absl::StatusOr<uint64_t> size = ParseSize(option, *word);
   if (!size.ok()) return size.status();
   *value = *size;
   return absl::OkStatus();
 }
 
 // There is one policy so far, so that nothing is to be kept.
-absl::Status CheckFullPolicy(const std::string& word) {
-  if (word.empty() || word == "reject") return absl::OkStatus();
+absl::Status CheckFullPolicy(const absl::optional<std::string>& word) {
+  if (word.value_or("reject") == "reject") return absl::OkStatus();
   return absl::InvalidArgumentError(
-      absl::StrCat("bad --full '", word, "': a full store can only 'reject' new keys"));
+      absl::StrCat("bad --full '", *word, "': a full store can only 'reject' new keys"));
 }
 
-absl::Status ReadMode(const std::string& word, absl::optional<uint32_t>* mode) {
-  if (word.empty()) return absl::OkStatus();
+absl::Status ReadMode(const absl::optional<std::string>& word, absl::optional<uint32_t>* mode) {
+  if (!word.has_value()) return absl::OkStatus();
   uint32_t bits = 0;
-  bool octal = word.size() <= 4;
-  for (char c : word) {
+  bool octal = word->size() <= 4;
+  for (char c : *word) {
     octal = octal && c >= '0' && c <= '7';
     bits = bits * 8 + static_cast<uint32_t>(c - '0');
   }
   if (!octal || (bits & ~0666u) != 0 || (bits & 0600) != 0600) {
     return absl::InvalidArgumentError(
-        absl::StrCat("bad --mode '", word,
+        absl::StrCat("bad --mode '", *word,
                      "': use octal digits that let the owner read and write and nobody execute, "
                      "such as 0600 or 0644"));
   }
   *mode = bits;
+  return absl::OkStatus();
+}
+
+absl::Status ReadGroup(const absl::optional<std::string>& word, absl::optional<uint32_t>* group) {
+  if (!word.has_value()) return absl::OkStatus();
+  absl::StatusOr<uint32_t> id = os::GroupId(*word);
+  if (!id.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat("bad --group '", *word,
+                                                   "': ", id.status().message(),
+                                                   ": leave it out, or name one that exists"));
+  }
+  *group = *id;
   return absl::OkStatus();
 }
 
@@ -109,8 +126,13 @@ absl::StatusOr<Options> Read(const Words& words) {
         ReadSize("--slot-bytes", words.slot_bytes, &options.slot_bytes),
         ReadSize("--max-value", words.max_value, &options.max_value_bytes),
         ReadSize("--extent-pool", words.extent_pool, &options.extent_pool_bytes),
-        CheckFullPolicy(words.full), ReadMode(words.mode, &options.mode)}) {
+        CheckFullPolicy(words.full), ReadMode(words.mode, &options.mode),
+        ReadGroup(words.group, &options.group)}) {
     if (!status.ok()) return status;
+  }
+  if (options.group.has_value() && (options.mode.value_or(kDefaultMode) & 060) == 0) {
+    return absl::InvalidArgumentError(
+        "--group lets nobody in without a --mode that does: give one such as 0660 or 0640");
   }
   return options;
 }

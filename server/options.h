@@ -22,7 +22,9 @@ struct Options {
   absl::optional<uint64_t> max_value_bytes;
   absl::optional<uint64_t> extent_pool_bytes;
   absl::optional<uint32_t> mode;  // POSIX permission bits of the store's mapping; else kDefaultMode
-  bool fresh = false;             // discard the entries of a store that is there
+  // Whom the group's bits of the mode are for; else the group of who starts the daemon.
+  absl::optional<uint32_t> group;
+  bool fresh = false;  // discard the entries of a store that is there
 };
 
 // Reads the words after the program's name. The exit code if there is nothing more to do: it has

@@ -126,6 +126,9 @@ absl::Status CheckShape(const Options& options, const os::Mapping& mapping,
   if (options.mode.has_value() && !HasModeAskedFor(mapping, options)) {
     return Conflict("--mode", Octal(mapping.mode()), Octal(*options.mode));
   }
+  if (options.group.value_or(mapping.group()) != mapping.group()) {
+    return Conflict("--group", mapping.group(), *options.group);
+  }
   return absl::OkStatus();
 }
 
@@ -159,7 +162,7 @@ OwnedStore::OwnedStore(const std::string& name, Memory memory, const os::Seats* 
 absl::StatusOr<std::unique_ptr<OwnedStore>> OwnedStore::Open(const Options& options) {
   bool seats_made;
   absl::StatusOr<std::unique_ptr<os::Seats>> seats =
-      os::Seats::OpenForDaemon(options.store, ModeAskedFor(options), &seats_made);
+      os::Seats::OpenForDaemon(options.store, ModeAskedFor(options), &seats_made, options.group);
   if (!seats.ok()) return seats.status();
   // From here on no other daemon touches the store's names.
   absl::StatusOr<Memory> memory = FindOrMake(options);
@@ -169,7 +172,7 @@ absl::StatusOr<std::unique_ptr<OwnedStore>> OwnedStore::Open(const Options& opti
         "its entries are there but its lock file was taken away: discard them with --fresh");
   }
   if (memory.ok() && memory->made) {
-    absl::Status set = (*seats)->SetMode(ModeAskedFor(options));
+    absl::Status set = (*seats)->LetInWritersOf(ModeAskedFor(options), options.group);
     if (!set.ok()) memory = set;
   }
   if (!memory.ok()) {
@@ -232,8 +235,8 @@ absl::StatusOr<OwnedStore::Memory> OwnedStore::FindOrMake(const Options& options
 absl::StatusOr<OwnedStore::Memory> OwnedStore::Make(const Options& options) {
   absl::StatusOr<table::Geometry> geometry = table::PlanGeometry(ShapeAskedFor(options));
   if (!geometry.ok()) return geometry.status();
-  absl::StatusOr<os::Mapping> mapping =
-      os::Mapping::Create(options.store, geometry->total_bytes, ModeAskedFor(options));
+  absl::StatusOr<os::Mapping> mapping = os::Mapping::Create(options.store, geometry->total_bytes,
+                                                            ModeAskedFor(options), options.group);
   if (absl::IsAlreadyExists(mapping.status())) return MakeOfLeftover(options, *geometry);
   if (!mapping.ok()) return mapping.status();
   std::unique_ptr<os::FaultGuard> guard = GuardOver(*mapping);

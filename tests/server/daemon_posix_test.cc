@@ -75,6 +75,12 @@ class DaemonPosixTest : public test::ServerFixture {
   }
 };
 
+TEST_F(DaemonPosixTest, GroupNeedsAModeThatLetsItIn) {
+  const test::ExitResult result = RunDaemon({"--group", "0"});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.err, HasSubstr("--group lets nobody in without a --mode that does"));
+}
+
 TEST_F(DaemonPosixTest, ModeHoldsForMappingAndLockFileWhateverTheUmask) {
   const mode_t before = umask(077);
   absl::Cleanup restore = [before] { umask(before); };

@@ -172,15 +172,29 @@ TEST_F(DaemonTest, OtherLayoutVersionIsRefused) {
 
 TEST_F(DaemonTest, BadCommandLinesAreUsageErrorsOfOneLine) {
   const std::vector<std::string> cases[] = {
-      {"--capacity", "0"},      {"--capacity", "many"},
-      {"--capacity", "-1"},     {"--slot-bytes", "8"},
-      {"--slot-bytes", "1MiB"}, {"--max-value", "1.5MiB"},
-      {"--max-value", "2GiB"},  {"--extent-pool", "1KiB"},
-      {"--full", "forget"},     {"--mode", "0777"},
-      {"--mode", "rw"},         {"--mode", "0400"},
-      {"--nonsense"},           {"nonsense"},
-      {"two", "strange words"}, {"a\nb", "c"},
-      {"--capacity", "1\n2"},   {"--store", "a\nb"},
+      {"--capacity", "0"},
+      {"--capacity", "many"},
+      {"--capacity", "-1"},
+      {"--slot-bytes", "8"},
+      {"--slot-bytes", "1MiB"},
+      {"--max-value", "1.5MiB"},
+      {"--max-value", "2GiB"},
+      {"--extent-pool", "1KiB"},
+      {"--full", "forget"},
+      {"--mode", "0777"},
+      {"--mode", "rw"},
+      {"--mode", "0400"},
+      {"--nonsense"},
+      {"nonsense"},
+      {"two", "strange words"},
+      {"a\nb", "c"},
+      {"--capacity", "1\n2"},
+      {"--store", "a\nb"},
+      {"--capacity", ""},
+      {"--mode", ""},
+      {"--full", ""},
+      {"--group", ""},
+      {"--group", "no such group"},
   };
   for (const std::vector<std::string>& flags : cases) {
     const test::ExitResult result = RunDaemon(flags);

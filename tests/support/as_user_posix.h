@@ -1,0 +1,55 @@
+// Programs run as other users, for tests that root runs. Include it in one file of a test binary.
+#ifndef CUBBY_TESTS_SUPPORT_AS_USER_POSIX_H_
+#define CUBBY_TESTS_SUPPORT_AS_USER_POSIX_H_
+
+#include <fcntl.h>
+#include <grp.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "tests/support/child.h"
+
+namespace cubby::test {
+
+struct User {
+  uint32_t id;     // of the user, and of a group of that user alone
+  uint32_t group;  // a further one; 0: none
+};
+
+// args: user, further group, runtime directory, then a command line.
+CUBBY_CHILD(AsUser) {
+  uint32_t user = 0, group = 0;
+  if (!absl::SimpleAtoi(args[0], &user) || !absl::SimpleAtoi(args[1], &group)) return 99;
+  // Opened before: that user may not be able to reach the folder the program lies in.
+  const int program = open(args[3].c_str(), O_RDONLY | O_CLOEXEC);
+  const gid_t groups[] = {group};
+  if (program < 0 || setgroups(group == 0 ? 0 : 1, groups) != 0 || setgid(user) != 0 ||
+      setuid(user) != 0) {
+    return 99;
+  }
+  setenv("CUBBY_RUNTIME_DIR", args[2].c_str(), 1);
+  std::vector<char*> argv;
+  for (size_t i = 3; i < args.size(); ++i) argv.push_back(const_cast<char*>(args[i].c_str()));
+  argv.push_back(nullptr);
+  fexecve(program, argv.data(), environ);
+  return 98;
+}
+
+// Starts a command line as that user. It looks for control channels in `runtime_dir`.
+inline absl::StatusOr<std::unique_ptr<Subprocess>> StartAs(const User& user,
+                                                           const std::string& runtime_dir,
+                                                           std::vector<std::string> argv) {
+  argv.insert(argv.begin(), {absl::StrCat(user.id), absl::StrCat(user.group), runtime_dir});
+  return StartChild("AsUser", argv);
+}
+
+}  // namespace cubby::test
+
+#endif  // CUBBY_TESTS_SUPPORT_AS_USER_POSIX_H_

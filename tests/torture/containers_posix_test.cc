@@ -1,0 +1,202 @@
+// Processes of different pid namespaces at one store, as containers that share /dev/shm are. Each
+// is process 1 of its own: whoever took a pid for proof of life would take them for each other.
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "gtest/gtest.h"
+#include "os/mapping.h"
+#include "os/seats.h"
+#include "os/writer_lock.h"
+#include "table/layout.h"
+#include "tests/support/child.h"
+#include "tests/support/daemon.h"
+#include "tests/support/torture.h"
+
+namespace cubby {
+namespace {
+
+constexpr int kMayNot = 77;  // no namespaces to be had here
+
+// What the owners of the lock do in it.
+struct Inside {
+  std::atomic<int> owners;
+  std::atomic<int> overlaps;
+  std::atomic<uint64_t> entered;
+};
+
+struct Lock {
+  os::Mapping mapping;
+  std::unique_ptr<os::WriterLock> lock;
+};
+absl::StatusOr<Lock> OpenLock(const std::string& store) {
+  absl::StatusOr<os::Mapping> mapping = os::Mapping::Open(store, os::Access::kReadWrite);
+  if (!mapping.ok()) return mapping.status();
+  absl::StatusOr<std::unique_ptr<os::Seats>> seats = os::Seats::Open(store);
+  if (!seats.ok()) return seats.status();
+  auto& fixed = *reinterpret_cast<table::FixedPart*>(mapping->data());
+  absl::StatusOr<std::unique_ptr<os::WriterLock>> lock =
+      os::WriterLock::Open(store, *std::move(seats), &fixed.lock.lock, &fixed.incarnations);
+  if (!lock.ok()) return lock.status();
+  return Lock{*std::move(mapping), *std::move(lock)};
+}
+
+// Goes on in a process that is number 1 of a new pid namespace, and ends with it.
+int AsProcessOne(int (*body)(const std::vector<std::string>&),
+                 const std::vector<std::string>& args) {
+  if (unshare(CLONE_NEWPID) != 0) return kMayNot;
+  const pid_t child = fork();
+  if (child == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    _exit(getpid() == 1 ? body(args) : 3);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+// args: store, notes' mapping, how often to take the lock; "stay" to keep it the last time.
+int TakeTheLock(const std::vector<std::string>& args) {
+  absl::StatusOr<Lock> lock = OpenLock(args[0]);
+  absl::StatusOr<os::Mapping> notes = os::Mapping::Open(args[1], os::Access::kReadWrite);
+  if (!lock.ok() || !notes.ok()) return 2;
+  auto& inside = *reinterpret_cast<Inside*>(notes->data());
+  test::ReportReady();
+  const int times = std::atoi(args[2].c_str());
+  for (int i = 0; i < times; ++i) {
+    if (!lock->lock->Acquire(absl::Seconds(30)).ok()) return 4;
+    if (inside.owners.fetch_add(1) != 0) ++inside.overlaps;
+    ++inside.entered;
+    for (int spin = 0; spin < 50; ++spin) {
+      if (inside.owners.load() != 1) ++inside.overlaps;
+    }
+    --inside.owners;
+    if (args[3] == "stay" && i + 1 == times) {
+      std::printf("holding\n");
+      std::fflush(stdout);
+      for (;;) pause();
+    }
+    lock->lock->Release();
+  }
+  return 0;
+}
+CUBBY_CHILD(Contained) { return AsProcessOne(TakeTheLock, args); }
+
+class ContainersTest : public test::DaemonFixture {
+ protected:
+  void SetUp() override {
+    if (geteuid() != 0) GTEST_SKIP() << "needs root, to make namespaces";
+    ASSERT_TRUE(StartDaemon({"--capacity", "100"}));
+    notes_name_ = test::UniqueStoreName("notes");
+    absl::StatusOr<os::Mapping> notes = os::Mapping::Create(notes_name_, sizeof(Inside), 0600);
+    ASSERT_TRUE(notes.ok()) << notes.status();
+    notes_ = *std::move(notes);
+  }
+  void TearDown() override {
+    EXPECT_TRUE(os::Mapping::Remove(notes_name_).ok());
+    test::DaemonFixture::TearDown();
+  }
+  Inside& inside() { return *reinterpret_cast<Inside*>(notes_.data()); }
+  std::unique_ptr<test::Subprocess> Start(const std::string& times, const std::string& end) {
+    auto child = test::StartChild("Contained", {store(), notes_name_, times, end});
+    EXPECT_TRUE(child.ok()) << child.status();
+    return *std::move(child);
+  }
+
+  std::string notes_name_;
+  os::Mapping notes_;
+};
+
+TEST_F(ContainersTest, TwoProcessesNumberOneNeverOwnTheLockAtOnce) {
+  const uint64_t times = test::Amount(100'000, 2'000'000);
+  std::vector<std::unique_ptr<test::Subprocess>> containers;
+  for (int i = 0; i < 2; ++i) containers.push_back(Start(absl::StrCat(times), "leave"));
+  for (auto& container : containers) {
+    const test::ExitResult result = container->Wait(absl::Minutes(5));
+    if (result.exit_code == kMayNot) GTEST_SKIP() << "may not make namespaces here";
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+  }
+  EXPECT_EQ(inside().overlaps.load(), 0);
+  EXPECT_EQ(inside().entered.load(), 2 * times);
+  test::Report("containers", {{"owners in turn", absl::StrCat(inside().entered.load())},
+                              {"at once", absl::StrCat(inside().overlaps.load())}});
+}
+
+TEST_F(ContainersTest, AKilledContainersLockIsTakenOverByAnotherProcessNumberOne) {
+  auto dead = Start("1", "stay");
+  const absl::Status holding = dead->WaitForOutput("holding", absl::Seconds(60));
+  if (!holding.ok() && !dead->Running()) GTEST_SKIP() << "may not make namespaces here";
+  ASSERT_TRUE(holding.ok()) << holding;
+  dead->Kill();  // and, by the parent's death, number one in it
+  dead->Wait(absl::Seconds(60));
+  auto heir = Start("1000", "leave");
+  EXPECT_EQ(heir->Wait(absl::Seconds(60)).exit_code, 0);
+  EXPECT_EQ(inside().overlaps.load(), 0);
+  EXPECT_EQ(Cubby({"put", "k", "v"}).exit_code, 0);
+}
+
+// In a pid namespace of its own, where the next process can be told which id to get.
+int ReuseAPid(const std::vector<std::string>& args) {
+  if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+      mount("proc", "/proc", "proc", 0, nullptr) != 0) {
+    return kMayNot;
+  }
+  int held[2];
+  if (pipe2(held, O_CLOEXEC) != 0) return 2;
+  const pid_t owner = fork();
+  if (owner == 0) {
+    absl::StatusOr<Lock> lock = OpenLock(args[0]);
+    if (!lock.ok() || !lock->lock->Acquire(absl::Seconds(30)).ok()) _exit(2);
+    if (write(held[1], "h", 1) != 1) _exit(2);
+    for (;;) pause();
+  }
+  char byte;
+  if (read(held[0], &byte, 1) != 1) return 2;
+  kill(owner, SIGKILL);
+  waitpid(owner, nullptr, 0);
+  // Another process, alive, with the dead owner's id, and the store open as well.
+  const int last = open("/proc/sys/kernel/ns_last_pid", O_WRONLY | O_CLOEXEC);
+  const std::string before = absl::StrCat(owner - 1);
+  if (last < 0 || write(last, before.data(), before.size()) < 0) return kMayNot;
+  const pid_t double_of = fork();
+  if (double_of == 0) {
+    absl::StatusOr<Lock> lock = OpenLock(args[0]);
+    if (!lock.ok() || write(held[1], "h", 1) != 1) _exit(2);
+    for (;;) pause();
+  }
+  absl::Cleanup end_double = [double_of] {
+    kill(double_of, SIGKILL);
+    waitpid(double_of, nullptr, 0);
+  };
+  if (double_of != owner) return kMayNot;
+  if (read(held[0], &byte, 1) != 1) return 2;
+  absl::StatusOr<Lock> heir = OpenLock(args[0]);
+  if (!heir.ok()) return 2;
+  return heir->lock->Acquire(absl::Seconds(30)).ok() ? 0 : 5;
+}
+CUBBY_CHILD(PidReuser) { return AsProcessOne(ReuseAPid, args); }
+
+TEST_F(ContainersTest, AnIdUsedAgainIsNotTakenForTheDeadOwner) {
+  auto child = test::StartChild("PidReuser", {store()});
+  ASSERT_TRUE(child.ok()) << child.status();
+  const test::ExitResult result = (*child)->Wait(absl::Seconds(60));
+  if (result.exit_code == kMayNot) GTEST_SKIP() << "may not choose process ids here";
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+}
+
+}  // namespace
+}  // namespace cubby
