@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/time.h"
@@ -33,6 +34,8 @@ namespace {
 
 using os::ExitCode;
 using SteadyClock = std::chrono::steady_clock;
+
+constexpr int kMaxThreads = 1024;
 
 struct BenchOptions {
   absl::Duration seconds = absl::Seconds(1);
@@ -282,6 +285,12 @@ ExitCode Bench(const Store& store, const BenchOptions& options) {
   return Print(options, keys->size(), timed->tally, *untimed, ns_per_tick);
 }
 
+std::string RefuseThreads(const std::string& word) {
+  int threads;
+  if (absl::SimpleAtoi(word, &threads) && threads >= 1 && threads <= kMaxThreads) return "";
+  return absl::StrCat(Quoted(word), " is not a number from 1 to ", kMaxThreads);
+}
+
 }  // namespace
 
 void AddBenchCommand(Cli* cli) {
@@ -297,9 +306,11 @@ void AddBenchCommand(Cli* cli) {
       "  cubby bench -s words --seconds 10 --threads 4 --json",
       [options](const Store& store) { return Bench(store, *options); });
   AddDuration(command, "--seconds", &options->seconds, "How long each of the two runs takes [1]");
-  command->add_option("--threads", options->threads, "How many threads read at once, 1 to 1024 [1]")
+  command
+      ->add_option("--threads", options->threads,
+                   absl::StrCat("How many threads read at once, 1 to ", kMaxThreads, " [1]"))
       ->type_name("N")
-      ->check(CLI::Range(1, 1024).description(""));
+      ->check(CLI::Validator(&RefuseThreads, ""));
   command->add_flag("--json", options->json, "As a JSON object");
 }
 

@@ -73,21 +73,28 @@ std::string Misplaced(const CLI::App& app) {
                       takes_words ? ": give -- before a key or value that begins with a dash" : "");
 }
 
-// What CLI11 found wrong with the words of `app`, as a message. Its own quote the words as they
-// are.
+// What CLI11 found wrong with the words of `app`, as a message.
 std::string MessageOf(const CLI::ParseError& error, const CLI::App& app) {
-  const auto code = static_cast<CLI::ExitCodes>(error.get_exit_code());
   std::string message;
-  if (code == CLI::ExitCodes::RequiredError || code == CLI::ExitCodes::ExtrasError) {
-    // A word that was not understood is likely to be the one that is missing.
-    message = Misplaced(app);
-  } else if (code == CLI::ExitCodes::ArgumentMismatch) {
-    // "--store: At Most 1 required but received 2"
-    const std::string what = error.what();
-    message = absl::StrCat(what.substr(0, what.find(':')), " takes one value, and once only");
+  switch (static_cast<CLI::ExitCodes>(error.get_exit_code())) {
+    case CLI::ExitCodes::RequiredError:
+    case CLI::ExitCodes::ExtrasError:
+      // A word that was not understood is likely to be the one that is missing.
+      message = Misplaced(app);
+      break;
+    case CLI::ExitCodes::ArgumentMismatch:
+      // "--store: At Most 1 required but received 2"
+      message = error.what();
+      message.resize(std::min(message.find(':'), message.size()));
+      absl::StrAppend(&message, " takes one value, and once only");
+      break;
+    case CLI::ExitCodes::ConversionError:
+      AppendField(error.what(), &message);  // it quotes a word as it is
+      break;
+    default:
+      break;
   }
-  if (message.empty()) AppendField(error.what(), &message);
-  return message;
+  return message.empty() ? error.what() : message;
 }
 
 os::ExitCode UsageError(const CLI::App& app, absl::string_view message) {
@@ -154,6 +161,7 @@ absl::StatusOr<std::unique_ptr<Admin>> StoreOptions::Connect() const {
 }
 
 Cli::Cli() : app_(kDescription, "cubby") {
+  app_.allow_windows_style_options(false);
   app_.prefix_command();  // the subcommand's name, and all that follows, is left for it
   app_.set_version_flag("--version", std::string("cubby ") + os::kVersion);
   app_.formatter_fn(

@@ -48,7 +48,11 @@ TEST(CliUsageTest, MistakesAreNamedInOneLineWithAHint) {
        "see cubby put --help"},
       {{"ping", "--json"}, "there is no option '--json'; see cubby ping --help"},
       {{"bench", "--threads", "0"},
-       "--threads: Value 0 not in range 1 to 1024; see cubby bench --help"},
+       "--threads: '0' is not a number from 1 to 1024; see cubby bench --help"},
+      {{"bench", "--threads", "\xc2\x9b"},
+       "--threads: '\\xc2\\x9b' is not a number from 1 to 1024; see cubby bench --help"},
+      {{"bench", "--json=\xc2\x9b"},
+       "Could not convert: --json = \\xc2\\x9b; see cubby bench --help"},
       {{"get", "k"}, "which store? give --store NAME or set CUBBY_STORE"},
       {{"ping"}, "which store? give --store NAME or set CUBBY_STORE"},
       {{"get", "k", "-s"}, "--store takes one value, and once only; see cubby get --help"},
@@ -60,6 +64,9 @@ TEST(CliUsageTest, MistakesAreNamedInOneLineWithAHint) {
       {{"load", "--ttl=", "--escaped", "-s", "x"},
        "--ttl '' is not a duration above 0: give seconds, or a number with ms, s, m or h; "
        "see cubby load --help"},
+      {{"put", "k", "v", "--ttl", "\x1b", "-s", "x"},
+       "--ttl '\\x1b' is not a duration above 0: give seconds, or a number with ms, s, m or h; "
+       "see cubby put --help"},
       {{"ping", "--timeout", "0", "-s", "x"},
        "--timeout '0' is not a duration above 0: give seconds, or a number with ms, s, m or h; "
        "see cubby ping --help"},
