@@ -461,6 +461,9 @@ class LinearizabilityTest : public test::DaemonFixture {
       record.outcome = Outcome::kUnknown;
       record.end = dead;
     }
+    // The dead one may have come to the end of the log: it is the spare now that must say so, or it
+    // would still be on its way when the next history begins.
+    board().roles[role].at = 0;
     ASSERT_FALSE(spares_.empty());
     player_[role] = spares_.back();
     spares_.pop_back();
