@@ -81,9 +81,8 @@ absl::StatusOr<uint64_t> Writer::FindRoom(uint64_t home) const {
   return absl::DataLossError("the store's entry count is damaged: run cubby check");
 }
 
-uint32_t Writer::ChooseDeadWay(uint64_t bucket, uint32_t after) const {
-  const Geometry& geometry = table_.geometry();
-  const uint32_t dead = ~LiveWays(table_.head(bucket).word0.load(kRelaxed)) & geometry.ways_mask;
+uint32_t Writer::ChooseDeadWay(uint32_t live, uint32_t after) const {
+  const uint32_t dead = ~live & table_.geometry().ways_mask;
   const uint32_t behind = dead & ~((2u << after) - 1);
   return static_cast<uint32_t>(__builtin_ctz(behind != 0 ? behind : dead));
 }
@@ -189,7 +188,7 @@ absl::StatusOr<uint64_t> Writer::Put(const PutRequest& request) {
   BucketHead& head = table_.mutable_head(bucket);
   const uint32_t live = LiveWays(head.word0.load(kRelaxed)) & geometry.ways_mask;
   if (live == geometry.ways_mask) return Damaged(bucket);
-  const Place place = {bucket, ChooseDeadWay(bucket, old.has_value() ? old->way : 0)};
+  const Place place = {bucket, ChooseDeadWay(live, old.has_value() ? old->way : 0)};
 
   Plan plan;
   absl::Status planned = PlanQueue(taken, freed, &plan);

@@ -70,9 +70,9 @@ class Writer {
   absl::StatusOr<absl::optional<Place>> Locate(absl::string_view key, uint64_t hash) const;
   // The first bucket from the key's home on that may take one more.
   absl::StatusOr<uint64_t> FindRoom(uint64_t home) const;
-  // The next dead way after `after`, so that one just vacated, which readers may still be copying,
-  // comes last. REQUIRES: there is one.
-  uint32_t ChooseDeadWay(uint64_t bucket, uint32_t after) const;
+  // Of a bucket with these live ways, the next dead one after `after`, so that one just vacated,
+  // which readers may still be copying, comes last. REQUIRES: there is one.
+  uint32_t ChooseDeadWay(uint32_t live, uint32_t after) const;
   // The revision for the next commit, which nobody gets again. Step 1 of recovery.h.
   uint64_t NextRevision();
   // Sets the plan's queue fields: `taken` off the head, `freed` behind the tail. DataLoss if the
