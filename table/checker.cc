@@ -124,6 +124,9 @@ class Checker {
     std::string key(lengths.key_bytes, '\0');
     CopyFromShared(&key[0], SlotBytes(slot), lengths.key_bytes);
     const uint64_t hash = HashKey(key, geometry_.hash_seed);
+    if (!EqualsShared(SlotBytes(slot), key.data(), key.size())) {
+      problem("the bytes behind its key are not zero: it cannot be found");
+    }
     if (table_.head(bucket).tags[way].load(kRelaxed) != TagOf(hash)) problem("wrong tag");
     if (table_.hints(bucket).tags[way].load(kRelaxed) != HintOf(TagOf(hash))) {
       problem("wrong hint");

@@ -74,6 +74,12 @@ TEST_F(CheckerTest, FindsAChangedKey) {
   ExpectProblem("wrong tag");
 }
 
+TEST_F(CheckerTest, FindsBytesBehindAKeyThatHideIt) {
+  SlotBytes(*buffer_.SlotOf("a"))[1] = 1;
+  EXPECT_EQ(buffer_.Get("a"), "<not found>");
+  ExpectProblem("the bytes behind its key are not zero");
+}
+
 TEST_F(CheckerTest, FindsAWrongHint) {
   uint64_t bucket = 0;
   uint32_t way = 0;
