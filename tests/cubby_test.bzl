@@ -1,6 +1,6 @@
 """How a test of this project is declared: as cubby_test() in tests/CMakeLists.txt."""
 
-def cubby_test(name, srcs, deps = [], programs = False, defines = []):
+def cubby_test(name, srcs, deps = [], programs = False, defines = [], data = []):
     """A GoogleTest binary.
 
     Args:
@@ -9,11 +9,12 @@ def cubby_test(name, srcs, deps = [], programs = False, defines = []):
       deps: what it tests.
       programs: whether it starts `cubby` or `cubbyd`.
       defines: for its sources.
+      data: files that it reads.
     """
     native.cc_test(
         name = name,
         srcs = srcs,
-        data = ["//client:cubby", "//server:cubbyd"] if programs else [],
+        data = data + (["//client:cubby", "//server:cubbyd"] if programs else []),
         env = {"CUBBY_PROGRAM_DIRS": "client:server"} if programs else {},
         local_defines = defines,
         deps = deps + [":support", "@debian//:absl", "@debian//:gtest"],

@@ -1,0 +1,55 @@
+// Whether cubby makes of any command line an exit code. No store is touched: where the input names
+// one that exists, it is not run.
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "client/cli/cli.h"
+#include "os/mapping.h"
+#include "os/store_name.h"
+#include "tests/fuzz/harness.h"
+#include "tests/fuzz/words.h"
+
+namespace cubby::fuzz {
+namespace {
+
+bool IsStore(absl::string_view name) {
+  return os::ValidateStoreName(name).ok() &&
+         !absl::IsNotFound(os::Mapping::Open(name, os::Access::kReadOnly).status());
+}
+
+// NAME may stand alone, behind -s and behind --store=.
+bool NamesAStore(absl::string_view word) {
+  return IsStore(word) || (word.size() > 2 && IsStore(word.substr(2))) ||
+         IsStore(word.substr(word.find('=') + 1));
+}
+
+// No default that whoever runs this has set.
+void ClearEnvironment() {
+  static char store[] = "CUBBY_STORE=";
+  static char owner[] = "CUBBY_OWNER=";
+  putenv(store);
+  putenv(owner);
+}
+
+}  // namespace
+
+void Command(absl::string_view input) {
+  ClearEnvironment();
+  const std::vector<std::string> words = Words(input);
+  for (const std::string& word : words) {
+    if (NamesAStore(word)) return;
+  }
+  cli::Cli cli;
+  cli::AddKeyCommands(&cli);
+  cli::AddListingCommands(&cli);
+  cli::AddAdminCommands(&cli);
+  cli::AddBenchCommand(&cli);
+  cli::AddVersionCommand(&cli);
+  const os::ExitCode code = cli.Run(words);
+  // Help and version; else a usage error, no such store, or no daemon.
+  Require(static_cast<int>(code) >= 0 && static_cast<int>(code) <= 10,
+          "an exit code is one of ours");
+}
+
+}  // namespace cubby::fuzz

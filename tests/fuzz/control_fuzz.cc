@@ -1,0 +1,124 @@
+// Whether the daemon answers whatever comes through its pipe, and its clients understand whatever
+// comes back, without harm. A real store and a real pipe; no client takes the answers.
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "os/mapping.h"
+#include "os/pipe.h"
+#include "os/process.h"
+#include "os/seats.h"
+#include "proto/control.pb.h"
+#include "proto/frame.h"
+#include "proto/protocol.h"
+#include "server/control.h"
+#include "server/options.h"
+#include "server/owned_store.h"
+#include "table/writer.h"
+#include "tests/fuzz/harness.h"
+#include "tests/fuzz/input.h"
+
+namespace cubby::fuzz {
+namespace {
+
+// A daemon without its loop.
+struct Daemon {
+  std::unique_ptr<server::OwnedStore> store;
+  std::unique_ptr<os::PipeServer> pipe;
+};
+
+const Daemon& TheDaemon() {
+  static const auto* const daemon = [] {
+    server::Options options;
+    options.store = absl::StrCat("fuzz-", os::ProcessId());
+    options.capacity = 20;
+    options.max_value_bytes = 1000;
+    auto* made = new Daemon;
+    auto store = server::OwnedStore::Open(options);
+    Require(store.ok(), store.status().message());
+    made->store = *std::move(store);
+    auto pipe = os::PipeServer::Create(options.store);
+    Require(pipe.ok(), pipe.status().message());
+    made->pipe = *std::move(pipe);
+    // However this process ends, it leaves nothing.
+    made->pipe->Withdraw();
+    os::Mapping::Remove(options.store).IgnoreError();
+    os::Seats::Remove(options.store).IgnoreError();
+    return made;
+  }();
+  return *daemon;
+}
+
+std::string Framed(absl::string_view message) { return proto::EncodeFrames(message).value(); }
+
+// As client/admin.cc does.
+void Understand(absl::string_view message) {
+  control::Response response;
+  if (!response.ParseFromString(std::string(message))) return;
+  const absl::Status status(static_cast<absl::StatusCode>(response.status_code()),
+                            response.status_message());
+  Require(status.ok() == (response.status_code() == 0), "an error stays an error");
+  control::Response again;
+  Require(again.ParseFromString(response.SerializeAsString()), "an answer can be written again");
+}
+
+// A request that the daemon knows, of some protocol.
+std::string Request(Input* input) {
+  control::Request request;
+  const uint8_t kind = input->Byte();
+  request.set_protocol(kind < 0xc0 ? proto::kProtocol : input->Byte());
+  request.set_session(input->Number64());
+  switch (kind % 7) {
+    case 0:
+      request.mutable_ping();
+      break;
+    case 1:
+      request.mutable_info();
+      break;
+    case 2:
+      request.mutable_stats();
+      break;
+    case 3:
+      request.mutable_flush();
+      break;
+    case 4:
+      request.mutable_check();
+      break;
+    case 5:
+      request.mutable_shutdown();
+      break;
+    default:
+      break;
+  }
+  return request.SerializeAsString();
+}
+
+}  // namespace
+
+void Control(absl::string_view bytes) {
+  Input input(bytes);
+  server::Control control(TheDaemon().store.get(), TheDaemon().pipe.get());
+  std::string received;
+  while (!input.empty()) {
+    const uint8_t what = input.Byte();
+    const absl::string_view part = input.Take(what % 4 == 3 ? 0 : input.Byte());
+    switch (what % 4) {
+      case 0:
+        absl::StrAppend(&received, part);
+        break;
+      case 1:
+        absl::StrAppend(&received, Framed(part));
+        break;
+      case 2:
+        Understand(part);
+        break;
+      default:
+        absl::StrAppend(&received, Framed(Request(&input)));
+    }
+  }
+  control.Handle({/*connection=*/1, received});
+  if (control.shutdown_requested()) control.ConfirmShutdown();
+}
+
+}  // namespace cubby::fuzz

@@ -1,0 +1,87 @@
+// Whether what load and verify read is the lines that were written.
+#include <cstdio>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_split.h"
+#include "client/cli/input.h"
+#include "client/cli/text.h"
+#include "tests/fuzz/harness.h"
+
+namespace cubby::fuzz {
+namespace {
+
+using Entries = std::vector<std::pair<std::string, std::string>>;
+
+struct ReadLines {
+  Entries entries;
+  absl::StatusCode code = absl::StatusCode::kOk;
+};
+
+// What client/cli/input.h says of them.
+ReadLines Expected(absl::string_view input, bool escaped) {
+  ReadLines expected;
+  std::vector<absl::string_view> lines = absl::StrSplit(input, '\n');
+  const bool ends_within_line = !lines.back().empty();
+  if (!ends_within_line) lines.pop_back();
+  for (size_t i = 0; i < lines.size(); ++i) {
+    absl::string_view line = lines[i];
+    const bool ended = i + 1 < lines.size() || !ends_within_line;
+    if (ended && absl::EndsWith(line, "\r")) line.remove_suffix(1);
+    const size_t tab = line.find('\t');
+    if (tab == absl::string_view::npos) {
+      expected.code = absl::StatusCode::kInvalidArgument;
+      return expected;
+    }
+    std::string key(line.substr(0, tab));
+    std::string value(line.substr(tab + 1));
+    if (escaped) {
+      absl::StatusOr<std::string> key_bytes = cli::BytesFromField(key);
+      absl::StatusOr<std::string> value_bytes = cli::BytesFromField(value);
+      if (!key_bytes.ok() || !value_bytes.ok()) {
+        expected.code = absl::StatusCode::kInvalidArgument;
+        return expected;
+      }
+      key = *std::move(key_bytes);
+      value = *std::move(value_bytes);
+    }
+    expected.entries.emplace_back(std::move(key), std::move(value));
+  }
+  return expected;
+}
+
+ReadLines Read(absl::string_view input, const cubby::Geometry& geometry, bool escaped) {
+  ReadLines read;
+  std::string bytes(input);
+  std::FILE* const own = stdin;
+  stdin = bytes.empty() ? std::fopen("/dev/null", "r") : fmemopen(&bytes[0], bytes.size(), "r");
+  Require(stdin != nullptr, "there is an input");
+  const absl::Status status = cli::ForEachInputEntry(
+      geometry, escaped, [&read](absl::string_view key, absl::string_view value) {
+        read.entries.emplace_back(key, value);
+        return absl::OkStatus();
+      });
+  std::fclose(stdin);
+  stdin = own;
+  read.code = status.code();
+  return read;
+}
+
+}  // namespace
+
+void Lines(absl::string_view input) {
+  cubby::Geometry roomy;
+  roomy.max_key_bytes = input.size();
+  cubby::Geometry narrow;
+  for (const bool escaped : {false, true}) {
+    const ReadLines expected = Expected(input, escaped);
+    const ReadLines read = Read(input, roomy, escaped);
+    Require(read.code == expected.code && read.entries == expected.entries,
+            "the lines that were written are read");
+    Read(input, narrow, escaped);
+  }
+}
+
+}  // namespace cubby::fuzz

@@ -1,0 +1,35 @@
+// Whether cubbyd makes of any command line options that can be, or an exit code.
+#include <string>
+#include <variant>
+
+#include "absl/status/statusor.h"
+#include "os/store_name.h"
+#include "server/options.h"
+#include "server/size_text.h"
+#include "tests/fuzz/harness.h"
+#include "tests/fuzz/words.h"
+
+namespace cubby::fuzz {
+
+void Options(absl::string_view input) {
+  const auto parsed = server::ParseOptions(Words(input));
+  if (const auto* code = std::get_if<os::ExitCode>(&parsed)) {
+    Require(*code == os::ExitCode::kOk || *code == os::ExitCode::kUsage,
+            "an exit code is that of help, or of wrong usage");
+  } else {
+    const auto& options = std::get<server::Options>(parsed);
+    Require(os::ValidateStoreName(options.store).ok(), "a store's name is valid");
+    Require((options.mode & ~0666u) == 0 && (options.mode & 0600) == 0600, "a mode is possible");
+  }
+
+  const absl::StatusOr<uint64_t> size = server::ParseSize("--size", input);
+  if (!size.ok()) {
+    Require(absl::IsInvalidArgument(size.status()), "a bad size is an invalid argument");
+    return;
+  }
+  const std::string plain = std::to_string(*size);
+  const absl::StatusOr<uint64_t> again = server::ParseSize("--size", plain);
+  Require(again.ok() && *again == *size, "a size can be written as a number");
+}
+
+}  // namespace cubby::fuzz

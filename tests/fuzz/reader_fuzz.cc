@@ -1,0 +1,72 @@
+// Whether gets and scans of damaged bytes end, stay inside, change nothing, and agree.
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "absl/types/optional.h"
+#include "table/reader.h"
+#include "table/scan.h"
+#include "tests/fuzz/damaged_table.h"
+#include "tests/fuzz/harness.h"
+#include "tests/fuzz/input.h"
+
+namespace cubby::fuzz {
+namespace {
+
+using table::Outcome;
+
+void GetWithEachSink(const table::Table& table, absl::string_view key) {
+  const table::Reader reader(table, FuzzedNow);
+  table::Found found;
+  std::string value;
+  const Outcome outcome = reader.Get(key, table::StringSink(&value), &found);
+  // Nobody writes: nothing disturbs.
+  Require(outcome != Outcome::kContended && outcome != Outcome::kTooSmall,
+          "a get of still bytes finds, misses, or meets damage");
+
+  table::Found presence;
+  const Outcome present = reader.Get(key, table::NoSink(), &presence);
+  if (outcome != Outcome::kFound) {
+    // A broken chain of extents is seen only by those who follow it.
+    Require(present == outcome || outcome == Outcome::kDamaged,
+            "sinks agree on whether a key is there");
+    return;
+  }
+  Require(present == Outcome::kFound && presence.revision == found.revision,
+          "sinks agree on what is there");
+  Require(value.size() == found.value_bytes && value.size() <= table.geometry().max_value_bytes,
+          "a value is as long as its entry says, and within the limit");
+  const ExactMemory buffer(value.size());
+  const Outcome copied =
+      reader.Get(key, table::BufferSink(buffer.data(), buffer.size()), &presence);
+  Require(copied == Outcome::kFound && std::memcmp(buffer.data(), value.data(), value.size()) == 0,
+          "a value is the same in each kind of sink");
+  if (value.empty()) return;
+  Require(reader.Get(key, table::BufferSink(buffer.data(), value.size() - 1), &presence) ==
+              Outcome::kTooSmall,
+          "a buffer that is a byte too small is");
+}
+
+}  // namespace
+
+void Reader(absl::string_view bytes) {
+  Input input(bytes);
+  const absl::optional<DamagedTable> damaged = DamagedTable::Make(&input);
+  if (!damaged.has_value()) return;
+  const table::Table& table = damaged->table();
+  const std::string before(damaged->memory().data(), damaged->memory().size());
+  SetFuzzedNow(input.Byte() * uint64_t{8});
+  for (const std::string& key : Keys()) GetWithEachSink(table, key);
+  GetWithEachSink(table, input.Rest());
+
+  std::vector<table::ScannedEntry> entries;
+  for (uint64_t bucket = 0; bucket < table.geometry().bucket_count; ++bucket) {
+    const Outcome outcome = table::ScanBucket(table, bucket, &entries, FuzzedNow);
+    Require(outcome == Outcome::kFound || outcome == Outcome::kDamaged,
+            "a scan of still bytes succeeds, or meets damage");
+  }
+  Require(std::memcmp(before.data(), damaged->memory().data(), before.size()) == 0,
+          "readers change nothing");
+}
+
+}  // namespace cubby::fuzz

@@ -1,0 +1,205 @@
+// Whether writers of damaged bytes end and stay inside, and whether a table that was sound is
+// exactly as they said afterwards.
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/types/optional.h"
+#include "table/bytes.h"
+#include "table/checker.h"
+#include "table/hash.h"
+#include "table/recovery.h"
+#include "table/scan.h"
+#include "table/sweep.h"
+#include "table/writer.h"
+#include "tests/fuzz/damaged_table.h"
+#include "tests/fuzz/harness.h"
+#include "tests/fuzz/input.h"
+
+namespace cubby::fuzz {
+namespace {
+
+// So far ahead, an old entry of the same bucket looks newer than it (table/reader.h).
+constexpr uint64_t kManyRevisions = uint64_t{1} << 40;
+constexpr size_t kMaxOperations = 24;
+
+struct Expected {
+  std::string value;
+  uint64_t expiry_ns = 0;
+};
+// What a sound table holds, expired entries that nobody has removed yet included.
+using Model = std::map<std::string, Expected>;
+
+bool Expired(const Expected& entry) {
+  return entry.expiry_ns != 0 && FuzzedNow() >= entry.expiry_ns;
+}
+
+Model Contents(const table::Table& table) {
+  const uint64_t now = FuzzedNow();
+  SetFuzzedNow(0);
+  Model contents;
+  std::vector<table::ScannedEntry> entries;
+  for (uint64_t bucket = 0; bucket < table.geometry().bucket_count; ++bucket) {
+    Require(table::ScanBucket(table, bucket, &entries, FuzzedNow) == table::Outcome::kFound,
+            "a sound table can be read");
+    for (const table::ScannedEntry& entry : entries) {
+      contents[entry.key] = {entry.value, entry.expiry_ns};
+    }
+  }
+  SetFuzzedNow(now);
+  return contents;
+}
+
+// Does operations that the input names. `model` is null if nothing is known of the table.
+class Operations {
+ public:
+  Operations(const table::WritableTable& table, Input* input, Model* model)
+      : table_(table), input_(*input), model_(model), writer_(table, FuzzedNow) {}
+
+  void Run() {
+    for (size_t i = 0; i < kMaxOperations && !input_.empty(); ++i) {
+      const uint8_t what = input_.Byte();
+      switch (what % 8) {
+        case 0:
+        case 1:
+        case 2:
+          Put(static_cast<table::Condition>(what / 8 % 3), /*expires=*/what >= 128);
+          break;
+        case 3:
+        case 4:
+          Delete();
+          break;
+        case 5:
+          ClearBucket(/*everything=*/what >= 128);
+          break;
+        case 6:
+          SetFuzzedNow(FuzzedNow() + input_.Byte() * uint64_t{8});
+          break;
+        default:
+          Sweep(/*everything=*/what >= 128);
+      }
+    }
+  }
+
+ private:
+  const std::string& Key() { return Keys()[input_.Byte() % Keys().size()]; }
+  uint64_t Hash(absl::string_view key) const {
+    return table::HashKey(key, table_.geometry().hash_seed);
+  }
+
+  void Put(table::Condition condition, bool expires) {
+    const std::string& key = Key();
+    const std::string value(input_.Number16() % 512, 'w');
+    if (!writer_.CheckSizes(key, value).ok()) return;
+    table::PutRequest request;
+    request.key = key;
+    request.value = value;
+    request.hash = Hash(key);
+    request.condition = condition;
+    request.expiry_ns = expires ? FuzzedNow() + input_.Byte() : 0;
+    const absl::Status status = writer_.Put(request).status();
+    if (model_ == nullptr) return;
+    const auto old = model_->find(key);
+    const bool present = old != model_->end() && !Expired(old->second);
+    switch (status.code()) {
+      case absl::StatusCode::kOk:
+        Require(condition == table::Condition::kAlways ||
+                    present == (condition == table::Condition::kIfPresent),
+                "a put is done if its condition holds");
+        (*model_)[key] = {value, request.expiry_ns};
+        break;
+      case absl::StatusCode::kAlreadyExists:
+        Require(condition == table::Condition::kIfAbsent && present, "it is there already");
+        break;
+      case absl::StatusCode::kNotFound:
+        Require(condition == table::Condition::kIfPresent && !present, "it is not there");
+        break;
+      case absl::StatusCode::kResourceExhausted:
+        Require(model_->size() >= table_.geometry().capacity ||
+                    table::RoundUp8(key.size()) + value.size() > table_.geometry().max_inline_bytes,
+                "a short value is refused only by a full table");
+        break;
+      default:
+        Require(false, absl::StrCat("a put of a sound table succeeds: ", status.message()));
+    }
+  }
+
+  void Delete() {
+    const std::string& key = Key();
+    const absl::Status status = writer_.Delete(key, Hash(key));
+    if (model_ == nullptr) return;
+    const auto old = model_->find(key);
+    const bool present = old != model_->end() && !Expired(old->second);
+    Require(present ? status.ok() : absl::IsNotFound(status), "a delete removes what is there");
+    if (old != model_->end()) model_->erase(old);
+  }
+
+  void Forget(bool everything) {
+    for (auto entry = model_->begin(); entry != model_->end();) {
+      entry = everything || Expired(entry->second) ? model_->erase(entry) : std::next(entry);
+    }
+  }
+
+  void ClearBucket(bool everything) {
+    const uint64_t bucket = input_.Byte() % table_.geometry().bucket_count;
+    const table::Writer::Cleared cleared = writer_.ClearBucket(bucket, everything, FuzzedNow());
+    if (model_ == nullptr) return;
+    Require(cleared.damage.ok(), "a sound bucket is cleared");
+    const size_t before = model_->size();
+    *model_ = Contents(table_);  // which of them were in that bucket is the table's business
+    Require(before - model_->size() == cleared.removed, "what was cleared is gone, nothing else");
+  }
+
+  void Sweep(bool everything) {
+    table::Sweep sweep(table_, everything);
+    for (uint64_t steps = 0; !sweep.done(); ++steps) {
+      Require(steps <= table_.geometry().bucket_count, "a sweep ends");
+      const absl::Status status = sweep.Step(FuzzedNow());
+      Require(model_ == nullptr || status.ok(), "a sound table is swept");
+    }
+    if (model_ != nullptr) Forget(everything);
+  }
+
+  const table::WritableTable& table_;
+  Input& input_;
+  Model* const model_;
+  table::Writer writer_;
+};
+
+bool IsSound(const table::Table& table) {
+  return table::Check(table).sound() &&
+         table.fixed().counters.revision.load(std::memory_order_relaxed) < kManyRevisions;
+}
+
+}  // namespace
+
+void Writer(absl::string_view bytes) {
+  Input input(bytes);
+  const absl::optional<DamagedTable> damaged = DamagedTable::Make(&input);
+  if (!damaged.has_value()) return;
+  const table::WritableTable& table = damaged->table();
+  SetFuzzedNow(1);
+  if (!IsSound(table)) {
+    table::MendIfNeeded(table);
+    Require(table.fixed().intent.operation.load(std::memory_order_relaxed) ==
+                static_cast<uint64_t>(table::Operation::kNone),
+            "a mend leaves nothing to mend");
+    Operations(table, &input, nullptr).Run();
+    return;
+  }
+  Model model = Contents(table);
+  Operations(table, &input, &model).Run();
+  const table::CheckResult after = table::Check(table);
+  Require(after.sound(), after.sound() ? "" : absl::StrCat("still sound: ", after.problems[0]));
+  const Model contents = Contents(table);
+  Require(contents.size() == model.size(), "a table holds what was put and not deleted");
+  for (const auto& [key, expected] : model) {
+    const auto found = contents.find(key);
+    Require(found != contents.end() && found->second.value == expected.value &&
+                found->second.expiry_ns == expected.expiry_ns,
+            "an entry is as it was put last");
+  }
+}
+
+}  // namespace cubby::fuzz
