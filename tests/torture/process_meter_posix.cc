@@ -1,0 +1,28 @@
+#include <unistd.h>
+
+#include <ctime>
+#include <fstream>
+
+#include "absl/strings/str_cat.h"
+#include "tests/torture/process_meter.h"
+
+namespace cubby::test {
+
+uint64_t ThreadCpuNanos() {
+  struct timespec used;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+  return static_cast<uint64_t>(used.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(used.tv_nsec);
+}
+
+absl::optional<uint64_t> OwnBytes([[maybe_unused]] uint64_t pid) {
+#if defined(__SANITIZE_ADDRESS__)
+  return absl::nullopt;
+#else
+  std::ifstream file(absl::StrCat("/proc/", pid, "/statm"));
+  uint64_t size = 0, resident = 0, shared = 0;
+  if (!(file >> size >> resident >> shared)) return absl::nullopt;
+  return (resident - shared) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+#endif
+}
+
+}  // namespace cubby::test
