@@ -137,6 +137,8 @@ absl::Status WriterLock::AcquireContended(absl::Duration timeout) {
           words_->takeovers.fetch_add(1, std::memory_order_relaxed);
           return absl::OkStatus();
         }
+        // Another writer has it, or hostile hands do, which may go on so for ever.
+        if (last_look) return HeldByOthers(timeout);
         continue;
       }
       if (last_look) return HeldByOthers(timeout);
