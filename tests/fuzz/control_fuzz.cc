@@ -98,7 +98,7 @@ std::string Request(Input* input) {
 
 void Control(absl::string_view bytes) {
   Input input(bytes);
-  server::Control control(TheDaemon().store.get(), TheDaemon().pipe.get());
+  server::Control control(TheDaemon().store.get(), TheDaemon().pipe.get(), [] { return false; });
   std::string received;
   while (!input.empty()) {
     const uint8_t what = input.Byte();

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <ostream>
 #include <random>
 #include <string>
 #include <vector>
@@ -109,6 +110,8 @@ CUBBY_CHILD(Replay) {
   }
   return 0;
 }
+
+void PrintTo(const Harness& harness, std::ostream* out) { *out << harness.name; }
 
 class FuzzRegressionTest : public ::testing::TestWithParam<Harness> {};
 

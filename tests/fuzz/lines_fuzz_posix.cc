@@ -1,4 +1,7 @@
 // Whether what load and verify read is the lines that were written.
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <cstdio>
 #include <string>
 #include <utility>
@@ -54,10 +57,13 @@ ReadLines Expected(absl::string_view input, bool escaped) {
 
 ReadLines Read(absl::string_view input, const cubby::Geometry& geometry, bool escaped) {
   ReadLines read;
-  std::string bytes(input);
+  const int file = memfd_create("lines", MFD_CLOEXEC);
+  Require(file >= 0 &&
+              write(file, input.data(), input.size()) == static_cast<ssize_t>(input.size()) &&
+              lseek(file, 0, SEEK_SET) == 0,
+          "there is an input");
   std::FILE* const own = stdin;
-  stdin = bytes.empty() ? std::fopen("/dev/null", "r") : fmemopen(&bytes[0], bytes.size(), "r");
-  Require(stdin != nullptr, "there is an input");
+  stdin = fdopen(file, "r");
   const absl::Status status = cli::ForEachInputEntry(
       geometry, escaped, [&read](absl::string_view key, absl::string_view value) {
         read.entries.emplace_back(key, value);

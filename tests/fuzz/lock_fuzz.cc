@@ -22,6 +22,10 @@ class ForgedSeats : public os::Seats {
   ForgedSeats(uint32_t own, uint32_t held) : own_(own), held_(held) {}
   absl::StatusOr<bool> Claim(uint32_t seat) override { return seat == own_; }
   bool IsHeld(uint32_t seat) const override { return (held_ >> seat % 32 & 1) != 0; }
+  absl::Status Remove() const override { return absl::OkStatus(); }
+  absl::Status LetInWritersOf(uint32_t, absl::optional<uint32_t>) override {
+    return absl::OkStatus();
+  }
   bool forked() const override { return false; }
   const std::string& owner() const override { return owner_; }
 

@@ -19,7 +19,8 @@ void Options(absl::string_view input) {
   } else {
     const auto& options = std::get<server::Options>(parsed);
     Require(os::ValidateStoreName(options.store).ok(), "a store's name is valid");
-    Require((options.mode & ~0666u) == 0 && (options.mode & 0600) == 0600, "a mode is possible");
+    const uint32_t mode = options.mode.value_or(server::kDefaultMode);
+    Require((mode & ~0666u) == 0 && (mode & 0600) == 0600, "a mode is possible");
   }
 
   const absl::StatusOr<uint64_t> size = server::ParseSize("--size", input);

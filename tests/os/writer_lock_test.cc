@@ -204,6 +204,10 @@ class ShiftySeats : public Seats {
     if (seat < kDeadOwners) words_->word.store(DeadOwnerIn(seat + 1));
     return false;
   }
+  absl::Status Remove() const override { return absl::OkStatus(); }
+  absl::Status LetInWritersOf(uint32_t, absl::optional<uint32_t>) override {
+    return absl::OkStatus();
+  }
   bool forked() const override { return false; }
   const std::string& owner() const override { return owner_; }
 
