@@ -169,6 +169,17 @@ TEST_F(WriterLockTest, WordOfTheDeadIsNotMistakenForTheLivingOnTheSameSeat) {
   other->Release();
 }
 
+TEST_F(WriterLockTest, WhoeverSitsDownRaisesTheSeatsIncarnation) {
+  for (const uint32_t incarnation : {0u, 6u, 0x7fffffffu}) {
+    for (auto& of_seat : memory_->incarnations.of_seat) of_seat.store(incarnation);
+    const std::unique_ptr<WriterLock> lock = Open();
+    EXPECT_EQ(memory_->incarnations.of_seat[lock->seat()].load(), incarnation + 1);
+    ASSERT_TRUE(lock->Acquire(kLong).ok());
+    EXPECT_EQ(memory_->lock.word.load(), uint64_t{incarnation + 1} << 32 | (lock->seat() + 1));
+    lock->Release();
+  }
+}
+
 TEST_F(WriterLockTest, GarbageInTheWordIsSurvived) {
   for (const uint64_t garbage :
        {uint64_t{0x8000}, ~uint64_t{0}, uint64_t{0x7fff}, uint64_t{0xffff0001}, uint64_t{1025},

@@ -82,6 +82,45 @@ TEST(GeometryTest, EverySingleBitFlipOfTheHeaderIsRefused) {
   EXPECT_TRUE(ReadGeometry(buffer.memory(), buffer.geometry().total_bytes).ok());
 }
 
+TEST(GeometryTest, AForgedHeaderIsRefusedThoughItsChecksumIsRight) {
+  struct Case {
+    const char* name;
+    void (*forge)(Header*);
+  };
+  const Case cases[] = {
+      {"header bytes", [](Header* h) { h->header_bytes += 64; }},
+      {"total bytes", [](Header* h) { h->total_bytes -= 64; }},
+      {"no buckets", [](Header* h) { h->bucket_count = 0; }},
+      {"one bucket more", [](Header* h) { ++h->bucket_count; }},
+      {"bucket count that wraps", [](Header* h) { h->bucket_count += uint64_t{1} << 60; }},
+      {"one way", [](Header* h) { h->ways = 1; }},
+      {"17 ways", [](Header* h) { h->ways = 17; }},
+      {"tiny slots", [](Header* h) { h->slot_bytes = 24; }},
+      {"tiny extents", [](Header* h) { h->extent_bytes = 8; }},
+      {"more capacity than ways",
+       [](Header* h) { h->capacity = h->bucket_count * (h->ways - 1) + 1; }},
+      {"value too large", [](Header* h) { h->max_value_bytes = kMaxMaxValueBytes + 1; }},
+      {"another policy", [](Header* h) { h->full_policy = 9; }},
+      {"a queue of one",
+       [](Header* h) {
+         h->total_bytes -= uint64_t{h->extent_count - 1} * h->extent_bytes;
+         h->extent_count = 1;
+       }},
+  };
+  for (const Case& c : cases) {
+    TableBuffer buffer(TinyOptions());
+    auto* header = reinterpret_cast<Header*>(buffer.memory());
+    c.forge(header);
+    constexpr size_t kFrom = offsetof(Header, layout_major);
+    header->checksum =
+        XXH3_64bits_withSeed(buffer.memory() + kFrom, offsetof(Header, checksum) - kFrom, kMagic);
+    const absl::Status status =
+        ReadGeometry(buffer.memory(), buffer.geometry().total_bytes).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << c.name;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("contradicts itself")) << c.name;
+  }
+}
+
 TEST(GeometryTest, NamesAnotherLayoutVersion) {
   TableBuffer buffer(TinyOptions());
   reinterpret_cast<Header*>(buffer.memory())->layout_major = 7;

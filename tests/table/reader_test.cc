@@ -1,11 +1,13 @@
 #include "table/reader.h"
 
+#include <cstring>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "table/extents.h"
 #include "table/scan.h"
 #include "tests/table/table_buffer.h"
 
@@ -82,6 +84,93 @@ TEST(ReaderTest, AnEntryThatHasExpiredIsAbsent) {
             Outcome::kFound);
   EXPECT_EQ(Reader(buffer.table(), [] { return kExpiry; }).Get("k", NoSink(), &found),
             Outcome::kNotFound);
+}
+
+// What a reader that paused anywhere may find when it looks back.
+TEST(ReaderTest, AHitIsConfirmedOnlyIfItsSlotIsAsItWasAndItsRevisionWasCommitted) {
+  constexpr uint64_t kWrap = uint64_t{1} << 48;
+  struct Case {
+    const char* name;
+    uint64_t word0_revision;  // as it was loaded
+    uint64_t revision;        // in the slot, then
+    bool word0_changed;
+    bool slot_changed;
+    Look look;
+  };
+  const Case cases[] = {
+      {"the newest", 5, 5, false, false, Look::kWhole},
+      {"older", 5, 3, false, false, Look::kWhole},
+      {"older, and others were put since", 5, 3, true, false, Look::kWhole},
+      {"filled anew", 5, 5, true, true, Look::kDisturbed},
+      {"filled anew, not committed", 5, 5, false, true, Look::kDisturbed},
+      {"newer than word0", 5, 6, true, false, Look::kDisturbed},
+      {"far newer than word0", 5, uint64_t{1} << 46, true, false, Look::kDisturbed},
+      {"before the revisions wrapped", 2, kWrap - 3, true, false, Look::kWhole},
+      {"after the revisions wrapped", kWrap - 3, kWrap + 2, true, false, Look::kDisturbed},
+      {"2^47 commits old, nothing has changed", (kWrap >> 1) + 5, 5, false, false, Look::kWhole},
+  };
+  for (const Case& c : cases) {
+    BucketHead head = {};
+    SlotHead slot = {};
+    const uint64_t word0 = MakeWord0(c.word0_revision, 1);
+    head.word0.store(c.word0_changed ? MakeWord0(c.word0_revision + 9, 2) : word0);
+    slot.sequence.store(c.revision * 2 + (c.slot_changed ? 1 : 0));
+    EXPECT_EQ(Confirm(head, word0, slot, c.revision * 2), c.look) << c.name;
+  }
+}
+
+TEST(ReaderTest, KeysThatDifferByATrailingZeroAreTwo) {
+  GeometryOptions options = TinyOptions();
+  options.capacity = 2;  // one bucket
+  TableBuffer buffer(options);
+  const auto tag = [&buffer](const std::string& key) { return TagOf(buffer.Hash(key)); };
+  std::string key;
+  for (int i = 0; key.empty() || tag(key) != tag(key + '\0'); ++i) key = absl::StrCat(i);
+  ASSERT_TRUE(buffer.Put(key, "short").ok());
+  EXPECT_EQ(buffer.Get(key + '\0'), "<not found>");
+  ASSERT_TRUE(buffer.Put(key + '\0', "long").ok());
+  EXPECT_EQ(buffer.Get(key), "short");
+  EXPECT_EQ(buffer.Get(key + '\0'), "long");
+}
+
+TEST(ReaderTest, ALinkOutOfThePoolIsNotFollowed) {
+  TableBuffer buffer(TinyOptions());
+  const std::string value(40, 'v');
+  ASSERT_TRUE(buffer.Put("k", value).ok());
+  SlotHead* slot = buffer.SlotOf("k");
+  const uint32_t count = buffer.geometry().extent_count;
+  const uint32_t first = ChainOf(buffer.table(), *slot)->first;
+  // A table with an extent less: that one is memory like any other now, and looks like the value's.
+  Geometry smaller = buffer.geometry();
+  smaller.extent_count = count - 1;
+  const WritableTable table(buffer.memory(), smaller);
+  std::memcpy(static_cast<void*>(&buffer.table().mutable_extent(count - 1)),
+              &buffer.table().extent(first), smaller.extent_bytes);
+  for (const uint32_t index : {count - 1, 0x7fff'fff0u, kNoExtent}) {
+    WordAt(SlotBytes(*slot) + 8).store(PackLink(index, index));
+    Found found;
+    std::string read;
+    EXPECT_EQ(Reader(table).Get("k", StringSink(&read), &found), Outcome::kDamaged) << index;
+    EXPECT_EQ(ChainOf(table, *slot).status().code(), absl::StatusCode::kDataLoss) << index;
+  }
+}
+
+TEST(ReaderTest, AScanReportsDamageAsAGetDoes) {
+  TableBuffer buffer(TinyOptions());
+  ASSERT_TRUE(buffer.Put("k", "v").ok());
+  uint64_t bucket = 0;
+  SlotHead* slot = buffer.SlotOf("k", &bucket);
+  std::vector<ScannedEntry> entries;
+  ASSERT_EQ(ScanBucket(buffer.table(), bucket, &entries), Outcome::kFound);
+  slot->sequence.fetch_or(1);
+  EXPECT_EQ(ScanBucket(buffer.table(), bucket, &entries), Outcome::kDamaged);
+  slot->sequence.fetch_sub(1);
+  for (const SlotLengths& lengths :
+       {SlotLengths{1, 0, false}, SlotLengths{401, 1, true}, SlotLengths{33, 1, false}}) {
+    slot->lengths.store(PackLengths(lengths));
+    EXPECT_EQ(ScanBucket(buffer.table(), bucket, &entries), Outcome::kDamaged);
+    EXPECT_EQ(buffer.Get("k"), "<damaged>");
+  }
 }
 
 }  // namespace

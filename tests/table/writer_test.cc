@@ -209,6 +209,70 @@ TEST(WriterTest, AForgedIntentIsMendedWithinABudget) {
   EXPECT_EQ(table.head(last - 1).overflow[3].load(), 7);
 }
 
+// An intent as a killed writer left it, but for one word.
+TEST(WriterTest, AForgedIntentLeadsNowhere) {
+  struct Case {
+    const char* name;
+    void (*forge)(Intent*, const Geometry&);
+  };
+  const Case cases[] = {
+      {"bucket", [](Intent* i, const Geometry& g) { i->bucket.store(g.bucket_count); }},
+      {"home", [](Intent* i, const Geometry& g) { i->home.store(g.bucket_count); }},
+      {"class", [](Intent* i, const Geometry&) { i->overflow_class.store(kOverflowClasses); }},
+      {"old tail",
+       [](Intent* i, const Geometry& g) { i->queue_before.store(PackLink(0, g.extent_count)); }},
+      {"new head",
+       [](Intent* i, const Geometry& g) { i->queue_after.store(PackLink(g.extent_count, 0)); }},
+      {"freed chain", [](Intent* i, const Geometry& g) { i->freed_first.store(g.extent_count); }},
+  };
+  for (const Case& c : cases) {
+    TableBuffer buffer(TinyOptions());
+    ASSERT_TRUE(buffer.Put("k", "v").ok());
+    const WritableTable& table = buffer.table();
+    uint64_t bucket = 0;
+    buffer.SlotOf("k", &bucket);
+    Intent& intent = table.mutable_fixed().intent;
+    intent.bucket.store(bucket);
+    intent.home.store(bucket);
+    intent.word0_after.store(table.head(bucket).word0.load());
+    intent.entries_after.store(77);
+    intent.queue_before.store(PackLink(0, 1));
+    intent.queue_after.store(PackLink(1, 2));
+    intent.freed_first.store(2);
+    intent.free_count_after.store(3);
+    c.forge(&intent, buffer.geometry());
+    intent.operation.store(static_cast<uint64_t>(Operation::kPut));
+    MendIfNeeded(table);
+    EXPECT_EQ(intent.operation.load(), static_cast<uint64_t>(Operation::kNone)) << c.name;
+    EXPECT_EQ(table.fixed().counters.entries.load(), 1u) << c.name;
+    EXPECT_EQ(buffer.Get("k"), "v") << c.name;
+    EXPECT_THAT(Check(table).problems, IsEmpty()) << c.name;
+  }
+}
+
+TEST(WriterTest, AnOverflowCountAtItsLargestStays) {
+  TableBuffer buffer(TinyOptions());
+  const WritableTable& table = buffer.table();
+  for (uint64_t bucket = 0; bucket < buffer.geometry().bucket_count; ++bucket) {
+    for (auto& count : table.mutable_head(bucket).overflow) count.store(0xffff);
+  }
+  for (int i = 0; i < 12; ++i) ASSERT_TRUE(buffer.Put(absl::StrCat(i), "v").ok());
+  for (int i = 0; i < 12; ++i) ASSERT_TRUE(buffer.Delete(absl::StrCat(i)).ok());
+  for (uint64_t bucket = 0; bucket < buffer.geometry().bucket_count; ++bucket) {
+    for (const auto& count : table.head(bucket).overflow) EXPECT_EQ(count.load(), 0xffff);
+  }
+}
+
+TEST(WriterTest, ABucketWithoutADeadWayIsNotWrittenTo) {
+  TableBuffer buffer(TinyOptions());
+  ASSERT_TRUE(buffer.Put("k", "v").ok());
+  uint64_t bucket = 0;
+  buffer.SlotOf("k", &bucket);
+  buffer.table().mutable_head(bucket).word0.fetch_or(7);
+  EXPECT_EQ(buffer.Put("k", "w").status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(buffer.Get("k"), "v");
+}
+
 TEST(WriterTest, AgreesWithAMapOverRandomOperations) {
   const uint64_t seed = ::testing::UnitTest::GetInstance()->random_seed() + 1;
   SCOPED_TRACE(absl::StrCat("seed ", seed, " (--gtest_random_seed=", seed - 1, ")"));
