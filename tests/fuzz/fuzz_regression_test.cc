@@ -15,8 +15,6 @@
 #include <string>
 #include <vector>
 
-#include "absl/strings/escaping.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -32,6 +30,8 @@ struct Harness {
   const char* name;
   void (*run)(absl::string_view input);
 };
+void PrintTo(const Harness& harness, std::ostream* out) { *out << harness.name; }
+
 constexpr Harness kHarnesses[] = {
     {"geometry", &fuzz::Geometry}, {"reader", &fuzz::Reader},   {"checker", &fuzz::Checker},
     {"writer", &fuzz::Writer},     {"lock", &fuzz::Lock},       {"frames", &fuzz::Frames},
@@ -111,8 +111,6 @@ CUBBY_CHILD(Replay) {
   return 0;
 }
 
-void PrintTo(const Harness& harness, std::ostream* out) { *out << harness.name; }
-
 class FuzzRegressionTest : public ::testing::TestWithParam<Harness> {};
 
 TEST_P(FuzzRegressionTest, CorpusAndItsMutationsDoNoHarm) {
@@ -123,7 +121,7 @@ TEST_P(FuzzRegressionTest, CorpusAndItsMutationsDoNoHarm) {
   const uint64_t mutations = test::Amount(4000, 200'000);
   auto replay = test::StartChild("Replay", {name, absl::StrCat(mutations)});
   ASSERT_TRUE(replay.ok()) << replay.status();
-  const test::ExitResult result = (*replay)->Wait(absl::Seconds(test::Amount(120, 3600)));
+  const test::ExitResult result = (*replay)->Wait(absl::Seconds(test::Amount(240, 3600)));
   EXPECT_EQ(result.exit_code, 0) << result.err.substr(result.err.size() -
                                                       std::min<size_t>(result.err.size(), 4000));
   test::Report(absl::StrCat("fuzz regression ", name),
