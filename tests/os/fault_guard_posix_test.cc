@@ -70,6 +70,7 @@ TEST(FaultGuardTest, ManyThreadsMayMeetTheSameMissingPage) {
     FaultGuard guard(pages.data(), pages.size());
     pages.Truncate(0);
     std::vector<std::thread> threads;
+    threads.reserve(4);
     for (int t = 0; t < 4; ++t) {
       threads.emplace_back([&pages] { EXPECT_EQ(pages.At(kPage / 2), 0); });
     }

@@ -125,6 +125,7 @@ class ContainersTest : public test::DaemonFixture {
 TEST_F(ContainersTest, TwoProcessesNumberOneNeverOwnTheLockAtOnce) {
   const uint64_t times = test::Amount(100'000, 2'000'000);
   std::vector<std::unique_ptr<test::Subprocess>> containers;
+  containers.reserve(2);
   for (int i = 0; i < 2; ++i) containers.push_back(Start(absl::StrCat(times), "leave"));
   for (auto& container : containers) {
     const test::ExitResult result = container->Wait(absl::Minutes(5));

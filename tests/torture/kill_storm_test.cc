@@ -230,11 +230,13 @@ TEST_F(KillStormTest, NothingIsLostTornOrStuck) {
   const int seed = ::testing::UnitTest::GetInstance()->random_seed() + 1;
   std::mt19937_64 random(seed);
   std::vector<std::unique_ptr<test::Subprocess>> readers;
+  readers.reserve(2);
   for (int i = 0; i < 2; ++i) readers.push_back(Start("Reader", {absl::StrCat(random())}));
   const auto start_writer = [&](int writer) {
     return Start("Writer", {notes_name, absl::StrCat(writer), absl::StrCat(random())});
   };
   std::vector<std::unique_ptr<test::Subprocess>> writers;
+  writers.reserve(kWriters);
   for (int i = 0; i < kWriters; ++i) writers.push_back(start_writer(i));
 
   std::vector<double> next_put_ms, takeover_ms;
