@@ -121,7 +121,8 @@ TEST(ReaderTest, AHitIsConfirmedOnlyIfItsSlotIsAsItWasAndItsRevisionWasCommitted
 
 TEST(ReaderTest, KeysThatDifferByATrailingZeroAreTwo) {
   GeometryOptions options = TinyOptions();
-  options.capacity = 2;  // one bucket
+  options.capacity = 2;
+  options.ways = kMaxWays;  // one bucket
   TableBuffer buffer(options);
   const auto tag = [&buffer](const std::string& key) { return TagOf(buffer.Hash(key)); };
   std::string key;
