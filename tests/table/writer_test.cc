@@ -216,7 +216,11 @@ TEST(WriterTest, AForgedIntentLeadsNowhere) {
     void (*forge)(Intent*, const Geometry&);
   };
   const Case cases[] = {
-      {"bucket", [](Intent* i, const Geometry& g) { i->bucket.store(g.bucket_count); }},
+      {"bucket",
+       [](Intent* i, const Geometry& g) {
+         i->bucket.store(g.bucket_count);
+         i->word0_after.store(0);  // as that bucket's would be, if it were not an extent
+       }},
       {"home", [](Intent* i, const Geometry& g) { i->home.store(g.bucket_count); }},
       {"class", [](Intent* i, const Geometry&) { i->overflow_class.store(kOverflowClasses); }},
       {"old tail",
@@ -248,6 +252,39 @@ TEST(WriterTest, AForgedIntentLeadsNowhere) {
     EXPECT_EQ(buffer.Get("k"), "v") << c.name;
     EXPECT_THAT(Check(table).problems, IsEmpty()) << c.name;
   }
+}
+
+TEST(WriterTest, EveryOperationMendsFirst) {
+  struct Case {
+    const char* name;
+    void (*operate)(TableBuffer*);
+  };
+  const Case cases[] = {
+      {"put", [](TableBuffer* b) { (void)b->Put("absent", "v", Condition::kIfPresent); }},
+      {"delete", [](TableBuffer* b) { (void)b->Delete("absent"); }},
+      {"clear", [](TableBuffer* b) { Writer(b->table()).ClearBucket(0, false, 0); }},
+  };
+  for (const Case& c : cases) {
+    TableBuffer buffer(TinyOptions());
+    ASSERT_TRUE(buffer.Put("k", "v").ok());
+    // As if its writer had died right after the commit.
+    FixedPart& fixed = buffer.table().mutable_fixed();
+    fixed.counters.entries.store(0);
+    fixed.intent.operation.store(static_cast<uint64_t>(Operation::kPut));
+    c.operate(&buffer);
+    EXPECT_EQ(fixed.counters.entries.load(), 1u) << c.name;
+    EXPECT_EQ(fixed.counters.mends.load(), 1u) << c.name;
+  }
+}
+
+TEST(WriterTest, TheLastFreeExtentIsNotGivenOut) {
+  GeometryOptions options = TinyOptions();
+  options.extent_pool_bytes = 64 * 19;
+  TableBuffer buffer(options);
+  ASSERT_TRUE(buffer.Put("a", std::string(400, 'a')).ok());  // 9 extents
+  ASSERT_TRUE(buffer.Put("b", std::string(400, 'b')).ok());
+  EXPECT_TRUE(absl::IsResourceExhausted(buffer.Put("c", std::string(40, 'c')).status()));
+  EXPECT_THAT(Check(buffer.table()).problems, IsEmpty());
 }
 
 TEST(WriterTest, AnOverflowCountAtItsLargestStays) {
