@@ -1,0 +1,227 @@
+// A reader that is held up at any single instruction of a get, while writers do what hurts most
+// (Linux on x86-64): they fill its way, or its extents, anew, or die on the way there. What it
+// returns must have been the key's at some moment of the call, and whole.
+//
+// All of it happens in one thread: the processor's trap flag gives a signal after each instruction
+// of the get, and the handler of the chosen one is the writer. The writer dies by being stepped in
+// the same way and left by a jump.
+//
+// To have another scene played, add a line to the table at the end.
+#include <setjmp.h>
+#include <signal.h>
+#include <ucontext.h>
+
+#include <functional>
+#include <ostream>
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/support/torture.h"
+#include "tests/table/table_buffer.h"
+
+namespace cubby::table {
+namespace {
+
+constexpr char kKey[] = "k";
+constexpr char kAbsent[] = "<not found>";
+
+// A piece of work that is stopped after so many instructions.
+struct Walk {
+  uint64_t stop_after;
+  std::function<void()> at_stop;
+  uint64_t steps = 0;
+  bool stopped = false;
+};
+Walk* walking = nullptr;
+
+void OnTrap(int, siginfo_t*, void* context) {
+  constexpr greg_t kTrapFlag = 0x100;
+  Walk* const walk = walking;
+  if (++walk->steps < walk->stop_after) return;
+  static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_EFL] &= ~kTrapFlag;
+  walk->stopped = true;
+  walk->at_stop();
+  walking = walk;
+}
+
+// Below the 128 bytes under the stack pointer that are the compiler's.
+inline void StartTraps() {
+  asm volatile(
+      "lea -128(%%rsp), %%rsp\n pushfq\n orq $0x100, (%%rsp)\n popfq\n lea 128(%%rsp), %%rsp"
+      :
+      :
+      : "memory", "cc");
+}
+inline void StopTraps() {
+  asm volatile(
+      "lea -128(%%rsp), %%rsp\n pushfq\n andq $~0x100, (%%rsp)\n popfq\n lea 128(%%rsp), %%rsp"
+      :
+      :
+      : "memory", "cc");
+}
+
+struct Scene {
+  const char* name;
+  uint32_t ways;
+  int puts;         // of the key, each with a value of its own
+  size_t bytes;     // of a value
+  bool neighbours;  // other keys come and go between the puts
+  bool deletes;     // the key is deleted before each put
+};
+
+void PrintTo(const Scene& scene, std::ostream* out) { *out << scene.name; }
+
+class SlowReaderTest : public ::testing::TestWithParam<Scene> {
+ protected:
+  SlowReaderTest() {
+    struct sigaction action = {};
+    action.sa_sigaction = OnTrap;
+    action.sa_flags = SA_SIGINFO | SA_NODEFER;
+    sigaction(SIGTRAP, &action, &before_);
+  }
+  ~SlowReaderTest() override { sigaction(SIGTRAP, &before_, nullptr); }
+
+  static GeometryOptions Options() {
+    GeometryOptions options = TinyOptions();
+    options.capacity = 2;
+    options.ways = GetParam().ways;
+    options.max_value_bytes = 150;
+    options.extent_pool_bytes = options.extent_bytes * 9;
+    return options;
+  }
+
+  static std::string Value(int i) {
+    return std::string(GetParam().bytes, static_cast<char>('a' + i));
+  }
+
+  // Another key of the same bucket.
+  static std::string Neighbour(const TableBuffer& buffer) {
+    const auto home = [&buffer](const std::string& key) {
+      return HomeBucket(buffer.Hash(key), buffer.geometry().bucket_count);
+    };
+    int i = 0;
+    while (home(absl::StrCat(i)) != home(kKey)) ++i;
+    return absl::StrCat(i);
+  }
+
+  // The writers' part; what was the key's meanwhile goes to *seen. The last put dies after
+  // `dies_after` of its instructions, if it has so many.
+  static void Interfere(TableBuffer& buffer, uint64_t dies_after, std::set<std::string>* seen) {
+    for (int i = 1; i <= GetParam().puts; ++i) {
+      if (GetParam().deletes) {
+        EXPECT_TRUE(buffer.Delete(kKey).ok());
+        seen->insert(kAbsent);
+      }
+      if (GetParam().neighbours) {
+        const std::string other = Neighbour(buffer);
+        EXPECT_TRUE(
+            (i % 2 != 0 ? buffer.Put(other, Value(20)).status() : buffer.Delete(other)).ok());
+      }
+      if (i == GetParam().puts && dies_after != 0) {
+        PutAndDie(buffer, Value(i), dies_after);
+      } else {
+        EXPECT_TRUE(buffer.Put(kKey, Value(i)).ok());
+      }
+      seen->insert(buffer.Get(kKey));
+    }
+  }
+
+  // Returns how many instructions of the put there were.
+  static uint64_t PutAndDie(const TableBuffer& buffer, const std::string& value,
+                            uint64_t dies_after) {
+    static sigjmp_buf death;
+    Walk walk = {dies_after, [] { siglongjmp(death, 1); }};
+    walking = &walk;
+    if (sigsetjmp(death, 1) == 0) PutInSteps(buffer, value);
+    return walk.steps;
+  }
+
+  __attribute__((noinline)) static void PutInSteps(const TableBuffer& buffer,
+                                                   const std::string& value) {
+    PutRequest request;
+    request.key = kKey;
+    request.value = value;
+    request.hash = buffer.Hash(kKey);
+    Writer writer(buffer.table());
+    StartTraps();
+    const bool ok = writer.Put(request).ok();
+    StopTraps();
+    EXPECT_TRUE(ok);
+  }
+
+  static uint64_t CountPutInstructions() {
+    TableBuffer buffer(Options());
+    EXPECT_TRUE(buffer.Put(kKey, Value(0)).ok());
+    return PutAndDie(buffer, Value(1), ~uint64_t{0});
+  }
+
+  struct Result {
+    bool interfered;
+    std::string value;
+    std::set<std::string> allowed;
+  };
+  static Result GetSlowly(uint64_t after, uint64_t dies_after) {
+    TableBuffer buffer(Options());
+    EXPECT_TRUE(buffer.Put(kKey, Value(0)).ok());
+    Result result = {false, "", {Value(0)}};
+    const Reader reader(buffer.table());
+    static char copy[1024];
+    Found found;
+    Walk walk = {after, [&] { Interfere(buffer, dies_after, &result.allowed); }};
+    walking = &walk;
+    StartTraps();
+    const Outcome outcome = reader.Get(kKey, BufferSink(copy, sizeof(copy)), &found);
+    StopTraps();
+    result.interfered = walk.stopped;
+    result.value = outcome == Outcome::kFound ? std::string(copy, found.value_bytes)
+                   : outcome == Outcome::kNotFound
+                       ? kAbsent
+                       : absl::StrCat("outcome ", static_cast<int>(outcome));
+    return result;
+  }
+
+ private:
+  struct sigaction before_;
+};
+
+TEST_P(SlowReaderTest, GetsWhatWasThereDuringTheCall) {
+  const uint64_t seed = ::testing::UnitTest::GetInstance()->random_seed() + 1;
+  SCOPED_TRACE(absl::StrCat("seed ", seed));
+  std::mt19937_64 random(seed);
+  const uint64_t stride = test::Amount(3, 1);   // some of the get's instructions, or each
+  const uint64_t deaths = test::Amount(4, 40);  // at each of these, and no death once
+  const uint64_t put_instructions = CountPutInstructions();
+  uint64_t steps = 1, plays = 0;
+  for (bool interfered = true; interfered; steps += 1 + random() % (2 * stride - 1)) {
+    for (uint64_t n = 0; n <= deaths; ++n, ++plays) {
+      const uint64_t dies_after = n == 0 ? 0 : 1 + random() % put_instructions;
+      const Result result = GetSlowly(steps, dies_after);
+      ASSERT_TRUE(result.allowed.count(result.value) != 0)
+          << "got " << result.value << " when held up after " << steps
+          << " instructions, the last put killed after " << dies_after;
+      interfered = result.interfered;
+      if (!interfered) break;
+    }
+  }
+  EXPECT_GT(steps, 50u);
+  test::Report(absl::StrCat("slow reader, ", GetParam().name),
+               {{"instructions", absl::StrCat(steps)}, {"plays", absl::StrCat(plays)}});
+}
+
+INSTANTIATE_TEST_SUITE_P(Scenes, SlowReaderTest,
+                         ::testing::Values(Scene{"Overwritten", 2, 1, 24, false, false},
+                                           Scene{"WayFilledAnew", 2, 2, 24, false, false},
+                                           Scene{"WayFilledTwice", 2, 4, 24, false, false},
+                                           Scene{"WayTakenByAnother", 3, 3, 24, true, false},
+                                           Scene{"DeletedAndPutAgain", 2, 2, 24, false, true},
+                                           Scene{"ExtentsFilledAnew", 16, 3, 150, false, false},
+                                           Scene{"ExtentsAndWay", 2, 2, 150, false, false}),
+                         [](const auto& info) { return info.param.name; });
+
+}  // namespace
+}  // namespace cubby::table
