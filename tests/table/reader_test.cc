@@ -1,6 +1,7 @@
 #include "table/reader.h"
 
 #include <cstring>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -132,6 +133,28 @@ TEST(ReaderTest, KeysThatDifferByATrailingZeroAreTwo) {
   ASSERT_TRUE(buffer.Put(key + '\0', "long").ok());
   EXPECT_EQ(buffer.Get(key), "short");
   EXPECT_EQ(buffer.Get(key + '\0'), "long");
+}
+
+TEST(ReaderTest, KeysOfOneTagAreToldApart) {
+  GeometryOptions options = TinyOptions();
+  options.capacity = 2;
+  options.ways = kMaxWays;  // one bucket
+  // The part in which they differ begins at any byte of a word, and ends at any.
+  for (size_t before = 0; before <= 16; ++before) {
+    TableBuffer buffer(options);
+    std::map<uint16_t, std::string> with_tag;
+    std::string key, other;
+    for (int i = 1000; other.empty(); ++i) {
+      key = absl::StrCat(std::string(before, '-'), i);
+      std::string& same = with_tag[TagOf(buffer.Hash(key))];
+      other = same;
+      same = key;
+    }
+    ASSERT_TRUE(buffer.Put(key, "one").ok());
+    EXPECT_EQ(buffer.Get(other), "<not found>") << key << " and " << other;
+    ASSERT_TRUE(buffer.Put(other, "another").ok());
+    EXPECT_EQ(buffer.Get(key), "one");
+  }
 }
 
 TEST(ReaderTest, ALinkOutOfThePoolIsNotFollowed) {
