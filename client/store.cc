@@ -109,15 +109,10 @@ struct Store::Impl {
         reader(table),
         geometry(PublicGeometry(validated)) {}
 
-  table::State State() const {
-    return static_cast<table::State>(table.fixed().state.state.load(std::memory_order_acquire) &
-                                     0xff);
-  }
-
   // True while what readers find is the store's. One load of a line that is almost never written.
   bool Readable() const {
     if (guard != nullptr && guard->tripped()) return false;
-    const table::State state = State();
+    const table::State state = StateOf(table);
     return state == table::State::kServing || state == table::State::kSealed;
   }
 
@@ -127,7 +122,7 @@ struct Store::Impl {
       return absl::UnavailableError(absl::StrCat(
           "store '", name, "' was truncated by somebody: restart its cubbyd with --fresh"));
     }
-    if (State() == table::State::kPoisoned) {
+    if (StateOf(table) == table::State::kPoisoned) {
       return absl::DataLossError(absl::StrCat("store '", name, "' is damaged: run cubby check"));
     }
     return absl::FailedPreconditionError(
@@ -256,7 +251,7 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(absl::string_view name,
   auto impl = std::make_unique<Impl>(name, *std::move(mapping), std::move(guard), *geometry);
   impl->lock_timeout = options.lock_timeout;
   // On Windows a name outlives the store while anybody has it open.
-  if (impl->State() == table::State::kRetired) return NoStore(name);
+  if (StateOf(impl->table) == table::State::kRetired) return NoStore(name);
   if (!impl->Readable()) return impl->Unreadable();
   if (writable) {
     absl::StatusOr<std::unique_ptr<os::Seats>> seats = os::Seats::Open(name);

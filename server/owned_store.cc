@@ -19,11 +19,6 @@ absl::Status About(const std::string& store, const absl::Status& status) {
   return absl::Status(status.code(), absl::StrCat("store '", store, "': ", status.message()));
 }
 
-table::State StateOf(const table::Table& table) {
-  return static_cast<table::State>(table.fixed().state.state.load(std::memory_order_acquire) &
-                                   0xff);
-}
-
 // Release: whoever sees the state sees all that was done to the table before.
 void SetState(const table::WritableTable& table, table::State state) {
   table.mutable_fixed().state.state.store(static_cast<uint64_t>(state), std::memory_order_release);
@@ -171,8 +166,9 @@ absl::StatusOr<std::unique_ptr<OwnedStore>> OwnedStore::Open(const Options& opti
     memory = absl::DataLossError(
         "its entries are there but its lock file was taken away: discard them with --fresh");
   }
-  if (memory.ok() && memory->made) {
-    absl::Status set = (*seats)->LetInWritersOf(ModeAskedFor(options), options.group);
+  if (memory.ok() && memory->made && !seats_made) {
+    // An earlier store's, with that one's mode and group.
+    absl::Status set = (*seats)->LetInWritersOf(ModeAskedFor(options), memory->mapping.group());
     if (!set.ok()) memory = set;
   }
   if (!memory.ok()) {

@@ -3,6 +3,7 @@
 #ifndef CUBBY_TABLE_TABLE_H_
 #define CUBBY_TABLE_TABLE_H_
 
+#include <atomic>
 #include <cstdint>
 
 #include "table/geometry.h"
@@ -74,6 +75,11 @@ inline const char* ExtentBytes(const ExtentHead& extent) {
 }
 inline char* ExtentBytes(ExtentHead& extent) {
   return reinterpret_cast<char*>(&extent) + kExtentHeadBytes;
+}
+
+// Acquire: whoever sees the state sees all that was done to the table before it was set.
+inline State StateOf(const Table& table) {
+  return static_cast<State>(table.fixed().state.state.load(std::memory_order_acquire) & 0xff);
 }
 
 // word0 and SlotHead::lengths, taken apart and put together.
