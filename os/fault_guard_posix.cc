@@ -36,7 +36,7 @@ uintptr_t page_bytes;
 bool FillIn(uintptr_t address) {
   for (Entry* entry = entries.load(std::memory_order_acquire); entry != nullptr;
        entry = entry->next) {
-    // Acquire: pairs with Add()'s release, so `end` and `tripped` are this guard's.
+    // Acquire: pairs with the constructor's release, so `end` and `tripped` are this guard's.
     const uintptr_t begin = entry->begin.load(std::memory_order_acquire);
     const uintptr_t end = entry->end.load(std::memory_order_relaxed);
     if (begin == 0 || address < begin || address >= end) continue;
@@ -73,14 +73,13 @@ void OnBusError(int signal_number, siginfo_t* info, void* context) {
 }
 
 void InstallOnce() {
-  static const bool installed = [] {
+  [[maybe_unused]] static const bool installed = [] {
     page_bytes = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
     struct sigaction action = {};
     action.sa_sigaction = OnBusError;
     action.sa_flags = SA_SIGINFO | SA_ONSTACK;
     return sigaction(SIGBUS, &action, &previous) == 0;
   }();
-  (void)installed;
 }
 
 Entry* FreeEntry() {

@@ -11,6 +11,8 @@
 
 namespace cubby::os {
 
+std::string PathOf(const std::string& name) { return absl::StrCat("/dev/shm", name); }
+
 FileId IdOf(int fd) {
   struct stat info;
   if (fstat(fd, &info) != 0) return {};

@@ -1,5 +1,6 @@
-// Which file a name led to, to tell later whether it still does: names in shared directories can be
-// removed, and made again by others, while their files are open.
+// The files behind a store's names: where they are, whom they let in, and which file a name led to,
+// to tell later whether it still does: names in shared directories can be removed, and made again
+// by others, while their files are open.
 #ifndef CUBBY_OS_FILE_ID_POSIX_H_
 #define CUBBY_OS_FILE_ID_POSIX_H_
 
@@ -10,6 +11,9 @@
 #include "absl/types/optional.h"
 
 namespace cubby::os {
+
+// The path of the POSIX shared memory of that name, which begins with a slash.
+std::string PathOf(const std::string& name);
 
 // Nobody else's while the file is open or mapped. All zero: no file.
 struct FileId {

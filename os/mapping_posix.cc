@@ -17,8 +17,6 @@ namespace cubby::os {
 namespace {
 
 std::string MappingName(absl::string_view store) { return absl::StrCat("/cubby.", store); }
-// The same as the file system has it.
-std::string PathOf(const std::string& name) { return absl::StrCat("/dev/shm", name); }
 
 // Backs all of the file with memory now: a tmpfs that is too small must fail here and not by a
 // signal at some later store.

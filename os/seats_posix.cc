@@ -20,8 +20,6 @@ namespace {
 std::string LockFileName(absl::string_view store) {
   return absl::StrCat("/cubby.", store, ".lock");
 }
-// The same as the file system has it.
-std::string PathOf(const std::string& name) { return absl::StrCat("/dev/shm", name); }
 
 // Who may write the mapping may lock; who may only read it has no business here.
 mode_t LockFileMode(uint32_t mode) {

@@ -163,8 +163,8 @@ inline uint32_t MatchHints(const HintRow& hints, uint16_t tag) {
 }
 
 // Asks the memory for the bucket's head and for the slots that its hints say `tag` may be in, so
-// that they come in one wait and not one after the other. (A get from 1 M entries of 64 B takes
-// 1.3 times as long as one dependent read then, 1.7 without.) A wrong hint costs time only.
+// that they come in one wait and not one after the other. (From 1 M entries of 64 B a get takes 9 %
+// less time for it, and 19 % less once they were put again.) A wrong hint costs time only.
 inline void PrefetchLookup(const Table& table, uint64_t bucket, uint16_t tag) {
   constexpr uint32_t kLineBytes = 64;
   const Geometry& geometry = table.geometry();
