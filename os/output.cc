@@ -2,6 +2,8 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
+#include <new>
 #include <system_error>
 
 #include "absl/strings/ascii.h"
@@ -17,6 +19,21 @@ void PrintMessage(absl::string_view program, absl::string_view message) {
   line.push_back('\n');
   std::fwrite(line.data(), 1, line.size(), stderr);
   std::fflush(stderr);  // Windows may buffer it when it is no terminal
+}
+
+namespace {
+const char* program_out_of_memory = "";
+}  // namespace
+
+void EndWhenOutOfMemory(const char* program) {
+  program_out_of_memory = program;
+  std::set_new_handler([] {
+    // Nothing that may want memory itself.
+    std::setvbuf(stderr, nullptr, _IONBF, 0);
+    std::fputs(program_out_of_memory, stderr);
+    std::fputs(": out of memory: allow more (ulimit -v), or end other programs\n", stderr);
+    std::_Exit(static_cast<int>(ExitCode::kSystem));
+  });
 }
 
 void Output::Write(absl::string_view bytes) {

@@ -14,6 +14,11 @@ namespace cubby::os {
 // has: control characters become spaces.
 void PrintMessage(absl::string_view program, absl::string_view message);
 
+// From now on a program that is refused memory says so, in one such line, and ends with kSystem, as
+// if it had been killed: exceptions for that would be in nobody's way but theirs who look for them.
+// `program` outlives it.
+void EndWhenOutOfMemory(const char* program);
+
 // Standard output, buffered. The first error is kept, and nothing is written after it.
 class Output {
  public:

@@ -305,10 +305,6 @@ absl::Status PipeServer::Answer(uint64_t, uint64_t session, std::string bytes,
   if (impl_->under_way.count(session) != 0) {
     return absl::UnavailableError("the client has not taken its last answer");
   }
-  if (impl_->under_way.size() >= kMaxAnswersUnderWay) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat(kMaxAnswersUnderWay, " clients have not taken their answers, the limit"));
-  }
   const std::string name = ReplyName(impl_->store, session);
   absl::StatusOr<Descriptor> fifo = OpenFifo(impl_->dir, name, O_WRONLY);
   if (!fifo.ok()) {
@@ -321,7 +317,13 @@ absl::Status PipeServer::Answer(uint64_t, uint64_t session, std::string bytes,
     return absl::UnavailableError("the client is gone");
   }
   Impl::UnderWay answer{*std::move(fifo), std::move(bytes), 0, Deadline(timeout)};
-  if (!Impl::WriteSome(&answer)) impl_->under_way.emplace(session, std::move(answer));
+  if (Impl::WriteSome(&answer)) return absl::OkStatus();
+  // Asked only now: those who do not read are in nobody's way whose answer goes out at once.
+  if (impl_->under_way.size() >= kMaxAnswersUnderWay) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat(kMaxAnswersUnderWay, " clients have not taken their answers, the limit"));
+  }
+  impl_->under_way.emplace(session, std::move(answer));
   return absl::OkStatus();
 }
 

@@ -11,6 +11,7 @@ using ::cubby::os::ExitCode;
 
 int main(int argc, char** argv) {
   cubby::os::PrepareStandardStreams();
+  cubby::os::EndWhenOutOfMemory("cubbyd");
   const auto options = cubby::server::ParseOptions(cubby::os::Arguments(argc, argv));
   if (const ExitCode* done = std::get_if<ExitCode>(&options)) return static_cast<int>(*done);
   const absl::Status ended = cubby::server::RunDaemon(std::get<cubby::server::Options>(options));

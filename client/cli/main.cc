@@ -1,8 +1,10 @@
 #include "client/cli/cli.h"
+#include "os/output.h"
 #include "os/standard_streams.h"
 
 int main(int argc, char** argv) {
   cubby::os::PrepareStandardStreams();
+  cubby::os::EndWhenOutOfMemory("cubby");
   cubby::cli::Cli cli;
   cubby::cli::AddKeyCommands(&cli);
   cubby::cli::AddListingCommands(&cli);

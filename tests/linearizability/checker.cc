@@ -264,7 +264,7 @@ Judgement JudgeKey(const std::vector<Operation>& operations, const Effort& effor
     relevant.erase(std::remove_if(relevant.begin(), relevant.end(),
                                   [end](const Operation& other) { return other.start > end; }),
                    relevant.end());
-    judgement.core = Core(std::move(relevant), effort);
+    judgement.core = Core(relevant, effort);
   }
   return judgement;
 }

@@ -191,6 +191,18 @@ TEST_F(WriterLockTest, GarbageInTheWordIsSurvived) {
   }
 }
 
+TEST_F(WriterLockTest, LivingOwnersWordWithReservedBitsSetIsNobodys) {
+  auto other = OpenLock(store_, memory_);
+  ASSERT_TRUE(other.ok()) << other.status();
+  ASSERT_TRUE((*other)->Acquire(kLong).ok());
+  const uint64_t word = memory_->lock.word;
+  for (int bit = 16; bit < 32; ++bit) {
+    memory_->lock.word = word | uint64_t{1} << bit;
+    EXPECT_TRUE(lock_->Acquire(kLong).ok()) << bit;
+    lock_->Release();
+  }
+}
+
 TEST_F(WriterLockTest, AllSeatsTakenNamesTheLimit) {
   auto greedy = Seats::Open(store_);
   ASSERT_TRUE(greedy.ok()) << greedy.status();

@@ -19,12 +19,17 @@
 #include "proto/protocol.h"
 #include "table/geometry.h"
 #include "table/layout.h"
+#include "tests/server/raw_channel.h"
 #include "tests/server/server_fixture.h"
 
 namespace cubby {
 namespace {
 
+using test::Ask;
+using test::FrameOf;
 using test::kLong;
+using test::Ping;
+using test::ReceiveResponse;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -183,41 +188,7 @@ class RawChannelTest : public ControlTest {
  protected:
   void SetUp() override { ASSERT_TRUE(StartDaemon({"--capacity", "1000"})); }
 
-  std::unique_ptr<os::PipeClient> ConnectRaw() {
-    auto client = os::PipeClient::Connect(store(), kLong);
-    EXPECT_TRUE(client.ok()) << client.status();
-    return client.ok() ? *std::move(client) : nullptr;
-  }
-  static control::Request Ping(const os::PipeClient& client) {
-    control::Request request;
-    request.set_protocol(proto::kProtocol);
-    request.set_request_id(7);
-    request.set_session(client.session());
-    request.mutable_ping();
-    return request;
-  }
-  static std::string FrameOf(const control::Request& request) {
-    return proto::EncodeFrames(request.SerializeAsString()).value();
-  }
-  static absl::StatusOr<control::Response> ReceiveResponse(os::PipeClient* client) {
-    proto::FrameDecoder decoder;
-    for (;;) {
-      absl::StatusOr<std::string> bytes = client->Receive(kLong);
-      if (!bytes.ok()) return bytes.status();
-      decoder.Append(*bytes);
-      if (absl::optional<std::string> message = decoder.Next()) {
-        control::Response response;
-        if (!response.ParseFromString(*message)) return absl::InternalError("not a response");
-        return response;
-      }
-    }
-  }
-  static absl::StatusOr<control::Response> Ask(os::PipeClient* client,
-                                               const control::Request& request) {
-    absl::Status sent = client->Send(FrameOf(request), kLong);
-    if (!sent.ok()) return sent;
-    return ReceiveResponse(client);
-  }
+  std::unique_ptr<os::PipeClient> ConnectRaw() { return test::ConnectRaw(store()); }
 };
 
 TEST_F(RawChannelTest, UnknownRequestIsUnimplemented) {

@@ -39,6 +39,7 @@ TEST(GeometryTest, RefusesWhatItCannotMakeNamingTheLimit) {
       {"pool too small", [](GeometryOptions* o) { o->extent_pool_bytes = 5000; }, "allow at least"},
       {"pool too large", [](GeometryOptions* o) { o->extent_pool_bytes = ~0ull; }, "too large"},
       {"one way", [](GeometryOptions* o) { o->ways = 1; }, "ways 1"},
+      {"17 ways", [](GeometryOptions* o) { o->ways = 17; }, "ways 17"},
   };
   for (const Case& c : cases) {
     GeometryOptions options;

@@ -16,6 +16,10 @@ uint64_t ThreadCpuNanos();
 // tell, and under a sanitizer, which keeps what was freed.
 absl::optional<uint64_t> OwnBytes(uint64_t pid);
 
+// How many descriptors, or on Windows handles, process `pid` has. Nothing where the system does not
+// tell.
+absl::optional<uint64_t> OpenHandles(uint64_t pid);
+
 }  // namespace cubby::test
 
 #endif  // CUBBY_TESTS_TORTURE_PROCESS_METER_H_

@@ -1,7 +1,10 @@
 #include <unistd.h>
 
 #include <ctime>
+#include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <system_error>
 
 #include "absl/strings/str_cat.h"
 #include "tests/torture/process_meter.h"
@@ -23,6 +26,13 @@ absl::optional<uint64_t> OwnBytes([[maybe_unused]] uint64_t pid) {
   if (!(file >> size >> resident >> shared)) return absl::nullopt;
   return (resident - shared) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
 #endif
+}
+
+absl::optional<uint64_t> OpenHandles(uint64_t pid) {
+  std::error_code error;
+  const std::filesystem::directory_iterator listing(absl::StrCat("/proc/", pid, "/fd"), error);
+  if (error) return absl::nullopt;
+  return static_cast<uint64_t>(std::distance(begin(listing), end(listing)));
 }
 
 }  // namespace cubby::test

@@ -15,4 +15,16 @@ uint64_t ThreadCpuNanos() {
 
 absl::optional<uint64_t> OwnBytes(uint64_t) { return absl::nullopt; }
 
+absl::optional<uint64_t> OpenHandles(uint64_t pid) {
+  const HANDLE process =
+      OpenProcess(PROCESS_QUERY_INFORMATION, /*bInheritHandle=*/FALSE, static_cast<DWORD>(pid));
+  if (process == nullptr) return absl::nullopt;
+  DWORD handles = 0;
+  const BOOL told = GetProcessHandleCount(process, &handles);
+  CloseHandle(process);
+  // Wine has none to tell of.
+  if (!told || handles == 0) return absl::nullopt;
+  return handles;
+}
+
 }  // namespace cubby::test

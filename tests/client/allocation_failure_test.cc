@@ -1,0 +1,144 @@
+// Every call of a Store, with each of its allocations refused in turn: std::bad_alloc comes out of
+// it, or it does without, and the store is as before or after the call, its lock free.
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "client/store.h"
+#include "gtest/gtest.h"
+#include "tests/client/refused_allocations.h"
+#include "tests/support/daemon.h"
+#include "tests/support/torture.h"
+
+namespace cubby {
+namespace {
+
+// Of which one entry takes several extents.
+const char kLongValue[] = "long";
+
+struct Call {
+  const char* name;
+  std::function<absl::Status(Store*)> make;
+};
+
+class AllocationFailureTest : public test::DaemonFixture {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(
+        StartDaemon({"--capacity", "4", "--max-value", "64KiB", "--extent-pool", "256KiB"}));
+  }
+  std::unique_ptr<Store> OpenStore() {
+    OpenOptions options;
+    options.lock_timeout = absl::Milliseconds(1);
+    auto opened = Store::Open(store(), options);
+    EXPECT_TRUE(opened.ok()) << opened.status();
+    return opened.ok() ? *std::move(opened) : nullptr;
+  }
+};
+
+TEST_F(AllocationFailureTest, LeavesTheStoreWholeAndUnlocked) {
+  const std::string long_value(60'000, 'l');
+  std::string value;
+  value.reserve(100'000);
+  const std::vector<Call> calls = {
+      {"get", [&](Store* store) { return store->Get("k", &value).status(); }},
+      {"get a long value into nothing",
+       [](Store* store) {
+         std::string fresh;
+         return store->Get(kLongValue, &fresh).status();
+       }},
+      {"get into too little",
+       [](Store* store) {
+         char little[4];
+         return store->Get(kLongValue, absl::Span<char>(little)).status();
+       }},
+      {"get nothing", [&](Store* store) { return store->Get("absent", &value).status(); }},
+      {"contains", [](Store* store) { return store->Contains("k").status(); }},
+      {"put", [](Store* store) { return store->Put("k", "v").status(); }},
+      {"put with a ttl",
+       [](Store* store) { return store->Put("k", "v", {absl::Hours(1)}).status(); }},
+      {"put long", [&](Store* store) { return store->Put(kLongValue, long_value).status(); }},
+      {"put into a full store",
+       [](Store* store) { return store->Put("one too many", "v").status(); }},
+      {"put without room for it",
+       [&](Store* store) {
+         absl::Status status;
+         for (const char* key : {"k", kLongValue, "3", "4"}) {
+           status.Update(store->Put(key, long_value).status());
+         }
+         return status;
+       }},
+      {"put too long a key",
+       [&](Store* store) { return store->Put(std::string(1000, 'k'), "v").status(); }},
+      {"add what is there", [](Store* store) { return store->Add("k", "v").status(); }},
+      {"replace what is not", [](Store* store) { return store->Replace("absent", "v").status(); }},
+      {"delete", [](Store* store) { return store->Delete("k"); }},
+      {"delete nothing", [](Store* store) { return store->Delete("absent"); }},
+      {"for each",
+       [](Store* store) {
+         return store->ForEach(
+             [](absl::string_view, absl::string_view, const Entry&) { return true; });
+       }},
+  };
+  const std::unique_ptr<Store> store = OpenStore();
+  ASSERT_NE(store, nullptr);
+  uint64_t refusals = 0;
+  for (const Call& call : calls) {
+    bool was_refused = true;
+    for (int64_t allowed = 0; was_refused; ++allowed) {
+      ASSERT_LT(allowed, 1000) << call.name;
+      for (const char* key : {"k", "3", "4"}) ASSERT_TRUE(store->Put(key, "as ever").ok());
+      ASSERT_TRUE(store->Put(kLongValue, long_value).ok());
+      {
+        test::RefusedAllocations refused(allowed);
+        try {
+          call.make(store.get()).IgnoreError();
+        } catch (const std::bad_alloc&) {
+        }
+        was_refused = refused.any();
+      }
+      refusals += was_refused ? 1 : 0;
+
+      ASSERT_TRUE(store->Get(kLongValue, &value).ok()) << call.name << ", allocation " << allowed;
+      EXPECT_EQ(value, long_value) << call.name << ", allocation " << allowed;
+      // Another writer, who waits for nothing.
+      const std::unique_ptr<Store> another = OpenStore();
+      ASSERT_NE(another, nullptr);
+      const absl::Status put = another->Put("k", "as ever").status();
+      EXPECT_TRUE(put.ok()) << put << " after " << call.name << ", allocation " << allowed;
+    }
+  }
+  const test::ExitResult check = Cubby({"check"});
+  EXPECT_EQ(check.exit_code, 0) << check.out << check.err;
+  test::Report("allocations refused", {{"calls", absl::StrCat(calls.size())},
+                                       {"refused", absl::StrCat(refusals)},
+                                       {"lock left taken", "0"}});
+}
+
+TEST_F(AllocationFailureTest, WhileOpeningTakesNoWritersSeatForGood) {
+  ASSERT_NE(OpenStore(), nullptr);
+  bool was_refused = true;
+  // More often than there are seats for writers.
+  for (int round = 0; round < 20; ++round) {
+    for (int64_t allowed = 0; was_refused || allowed == 0; ++allowed) {
+      ASSERT_LT(allowed, 10'000);
+      test::RefusedAllocations refused(allowed);
+      try {
+        Store::Open(store()).status().IgnoreError();
+      } catch (const std::bad_alloc&) {
+      }
+      was_refused = refused.any();
+    }
+  }
+  const std::unique_ptr<Store> store = OpenStore();
+  ASSERT_NE(store, nullptr);
+  EXPECT_TRUE(store->Put("k", "v").ok());
+}
+
+}  // namespace
+}  // namespace cubby
