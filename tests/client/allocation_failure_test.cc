@@ -18,8 +18,8 @@
 namespace cubby {
 namespace {
 
-// Of which one entry takes several extents.
-const char kLongValue[] = "long";
+// Of the entry whose value takes several extents.
+constexpr char kLongKey[] = "long";
 
 struct Call {
   const char* name;
@@ -50,25 +50,25 @@ TEST_F(AllocationFailureTest, LeavesTheStoreWholeAndUnlocked) {
       {"get a long value into nothing",
        [](Store* store) {
          std::string fresh;
-         return store->Get(kLongValue, &fresh).status();
+         return store->Get(kLongKey, &fresh).status();
        }},
       {"get into too little",
        [](Store* store) {
          char little[4];
-         return store->Get(kLongValue, absl::Span<char>(little)).status();
+         return store->Get(kLongKey, absl::Span<char>(little)).status();
        }},
       {"get nothing", [&](Store* store) { return store->Get("absent", &value).status(); }},
       {"contains", [](Store* store) { return store->Contains("k").status(); }},
       {"put", [](Store* store) { return store->Put("k", "v").status(); }},
       {"put with a ttl",
        [](Store* store) { return store->Put("k", "v", {absl::Hours(1)}).status(); }},
-      {"put long", [&](Store* store) { return store->Put(kLongValue, long_value).status(); }},
+      {"put long", [&](Store* store) { return store->Put(kLongKey, long_value).status(); }},
       {"put into a full store",
        [](Store* store) { return store->Put("one too many", "v").status(); }},
       {"put without room for it",
        [&](Store* store) {
          absl::Status status;
-         for (const char* key : {"k", kLongValue, "3", "4"}) {
+         for (const char* key : {"k", kLongKey, "3", "4"}) {
            status.Update(store->Put(key, long_value).status());
          }
          return status;
@@ -93,7 +93,7 @@ TEST_F(AllocationFailureTest, LeavesTheStoreWholeAndUnlocked) {
     for (int64_t allowed = 0; was_refused; ++allowed) {
       ASSERT_LT(allowed, 1000) << call.name;
       for (const char* key : {"k", "3", "4"}) ASSERT_TRUE(store->Put(key, "as ever").ok());
-      ASSERT_TRUE(store->Put(kLongValue, long_value).ok());
+      ASSERT_TRUE(store->Put(kLongKey, long_value).ok());
       {
         test::RefusedAllocations refused(allowed);
         try {
@@ -104,7 +104,7 @@ TEST_F(AllocationFailureTest, LeavesTheStoreWholeAndUnlocked) {
       }
       refusals += was_refused ? 1 : 0;
 
-      ASSERT_TRUE(store->Get(kLongValue, &value).ok()) << call.name << ", allocation " << allowed;
+      ASSERT_TRUE(store->Get(kLongKey, &value).ok()) << call.name << ", allocation " << allowed;
       EXPECT_EQ(value, long_value) << call.name << ", allocation " << allowed;
       // Another writer, who waits for nothing.
       const std::unique_ptr<Store> another = OpenStore();
