@@ -55,20 +55,25 @@ inline __m128i LoadShared16(const char* shared) {
 }
 #endif
 
-// Copies `bytes` out of the mapping.
+// Copies `bytes` out of the mapping. May read up to the next multiple of 8.
 inline void CopyFromShared(char* to, const char* shared, size_t bytes) {
 #if defined(CUBBY_TABLE_X86_COPY)
   if (bytes >= kStringCopyBytes) return StringCopy(to, shared, bytes);
-  const auto copy16 = [&to, &shared](size_t at) {
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(to + at), LoadShared16(shared + at));
-  };
-  for (; bytes >= 64; bytes -= 64, to += 64, shared += 64) {
-    copy16(0);
-    copy16(16);
-    copy16(32);
-    copy16(48);
+  if (bytes >= 16) {
+    const auto copy16 = [&to, &shared](ptrdiff_t at) {
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(to + at), LoadShared16(shared + at));
+    };
+    for (; bytes >= 64; bytes -= 64, to += 64, shared += 64) {
+      copy16(0);
+      copy16(16);
+      copy16(32);
+      copy16(48);
+    }
+    if (bytes == 0) return;
+    for (; bytes > 16; bytes -= 16, to += 16, shared += 16) copy16(0);
+    copy16(static_cast<ptrdiff_t>(bytes) - 16);  // some of them once more
+    return;
   }
-  for (; bytes >= 16; bytes -= 16, to += 16, shared += 16) copy16(0);
 #endif
   for (; bytes >= 8; bytes -= 8, to += 8, shared += 8) {
     const uint64_t word = WordAt(shared).load(std::memory_order_relaxed);

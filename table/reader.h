@@ -25,11 +25,15 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <type_traits>
 
+#include "absl/base/attributes.h"
 #include "absl/base/optimization.h"
 #include "absl/strings/string_view.h"
 #include "os/clock.h"
 #include "table/bytes.h"
+#include "table/hash.h"
+#include "table/match.h"
 #include "table/table.h"
 
 namespace cubby::table {
@@ -40,6 +44,15 @@ enum class Outcome {
   kTooSmall,   // found, but the sink has no room for it; Found::value_bytes says how much it takes
   kContended,  // disturbed in every round
   kDamaged,    // bytes that no writer leaves
+};
+
+// How a look at one way went; shared with iteration (table/scan.h).
+enum class Look {
+  kWhole,  // an entry that was live when word0 was loaded
+  kOtherKey,
+  kTooSmall,
+  kDisturbed,  // a writer was here: load word0 again
+  kDamaged,
 };
 
 struct Found {
@@ -85,30 +98,37 @@ class Reader {
   explicit Reader(const Table& table, os::Clock clock = os::BootNanos)
       : table_(table), clock_(clock) {}
 
-  // Defined for the three sinks above. With anything but kFound the sink's bytes are unspecified.
+  // With anything but kFound the sink's bytes are unspecified.
   template <typename Sink>
-  Outcome Get(absl::string_view key, const Sink& sink, Found* found) const;
+  ABSL_ATTRIBUTE_ALWAYS_INLINE Outcome Get(absl::string_view key, const Sink& sink,
+                                           Found* found) const {
+    const uint64_t hash = HashKey(key, table_.geometry().hash_seed);
+    PrefetchLookup(table_, HomeBucket(hash, table_.geometry().bucket_count), TagOf(hash));
+    return GetHashed(key, hash, sink, found);
+  }
+  // The same for a key whose hash is known, and its bucket prefetched.
+  template <typename Sink>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE Outcome GetHashed(absl::string_view key, uint64_t hash,
+                                                 const Sink& sink, Found* found) const;
 
  private:
+  // What there is of `key` in the slot of a way that was live in `word0`.
+  template <typename Sink>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE Look LookAt(const BucketHead& head, uint64_t word0,
+                                           const SlotHead& slot, absl::string_view key,
+                                           const Sink& sink, Found* found) const;
+
   const Table& table_;
   const os::Clock clock_;
-};
-
-// How a look at one way went; shared with iteration (table/scan.h).
-enum class Look {
-  kWhole,  // an entry that was live when word0 was loaded
-  kOtherKey,
-  kTooSmall,
-  kDisturbed,  // a writer was here: load word0 again
-  kDamaged,
 };
 
 // The value of a slot whose sequence and lengths were loaded before: copies it to `to`. Returns
 // kWhole if every extent belongs to that sequence; does not check the slot's own.
 Look CopyChain(const Table& table, uint32_t first, uint64_t sequence, uint32_t value_bytes,
                char* to);
-inline Look CopyValue(const Table& table, const SlotHead& slot, uint64_t sequence,
-                      const SlotLengths& lengths, char* to) {
+ABSL_ATTRIBUTE_ALWAYS_INLINE inline Look CopyValue(const Table& table, const SlotHead& slot,
+                                                   uint64_t sequence, const SlotLengths& lengths,
+                                                   char* to) {
   const char* value = SlotBytes(slot) + RoundUp8(lengths.key_bytes);
   if (ABSL_PREDICT_FALSE(lengths.in_extents)) {
     const auto first = static_cast<uint32_t>(WordAt(value).load(std::memory_order_relaxed));
@@ -144,56 +164,102 @@ inline Look Confirm(const BucketHead& head, uint64_t word0, const SlotHead& slot
 // way was live all the while, else kDisturbed.
 Look DamagedUnlessDisturbed(const BucketHead& head, uint64_t word0);
 
-// The 8 bits of a tag that its hint holds.
-inline uint8_t HintOf(uint16_t tag) { return static_cast<uint8_t>(tag); }
-
-// A bit for each way whose hint is that of `tag`.
-inline uint32_t MatchHints(const HintRow& hints, uint16_t tag) {
-#if defined(CUBBY_TABLE_X86_COPY)
-  const __m128i wanted = _mm_set1_epi8(static_cast<char>(HintOf(tag)));
-  const __m128i row = LoadShared16(reinterpret_cast<const char*>(hints.tags));
-  return static_cast<uint32_t>(_mm_movemask_epi8(_mm_cmpeq_epi8(row, wanted)));
-#else
-  uint32_t matches = 0;
-  for (uint32_t way = 0; way < kMaxWays; ++way) {
-    matches |= uint32_t{hints.tags[way].load(std::memory_order_relaxed) == HintOf(tag)} << way;
+template <typename Sink>
+inline Look Reader::LookAt(const BucketHead& head, uint64_t word0, const SlotHead& slot,
+                           absl::string_view key, const Sink& sink, Found* found) const {
+  const Geometry& geometry = table_.geometry();
+  // Acquire: the bytes read next are at least as new as this sequence.
+  const uint64_t sequence = slot.sequence.load(std::memory_order_acquire);
+  const SlotLengths lengths = UnpackLengths(slot.lengths.load(std::memory_order_relaxed));
+  if (ABSL_PREDICT_FALSE(lengths.key_bytes != key.size() ||
+                         !EqualsShared(SlotBytes(slot), key.data(), key.size()))) {
+    // If these were torn bytes of our key, word0 has changed: the miss will not be believed.
+    return (sequence & 1) == 0 && LengthsArePossible(geometry, lengths)
+               ? Look::kOtherKey
+               : DamagedUnlessDisturbed(head, word0);
   }
-  return matches;
-#endif
+  if (ABSL_PREDICT_FALSE((sequence & 1) != 0 || !ValueLengthIsSafe(geometry, lengths))) {
+    return DamagedUnlessDisturbed(head, word0);
+  }
+  found->value_bytes = lengths.value_bytes;
+  found->revision = sequence >> 1;
+  found->expiry_ns = slot.expiry_ns.load(std::memory_order_relaxed);
+  if constexpr (!std::is_same_v<Sink, NoSink>) {
+    // A length of extents may be a torn entry's, and large: no memory is made ready for that.
+    if (ABSL_PREDICT_FALSE(lengths.in_extents)) {
+      const Look look = Confirm(head, word0, slot, sequence);
+      if (look != Look::kWhole) return look;
+    }
+    if (ABSL_PREDICT_FALSE(!sink.Reserve(lengths.value_bytes))) {
+      const Look look = Confirm(head, word0, slot, sequence);
+      return look == Look::kWhole ? Look::kTooSmall : look;
+    }
+    if (ABSL_PREDICT_FALSE(CopyValue(table_, slot, sequence, lengths, sink.data()) !=
+                           Look::kWhole)) {
+      return DamagedUnlessDisturbed(head, word0);
+    }
+  }
+  return Confirm(head, word0, slot, sequence);
 }
 
-// Asks the memory for the bucket's head and for the slots that its hints say `tag` may be in, so
-// that they come in one wait and not one after the other. (From 1 M entries of 64 B a get takes 9 %
-// less time for it, and 19 % less once they were put again.) A wrong hint costs time only.
-inline void PrefetchLookup(const Table& table, uint64_t bucket, uint16_t tag) {
-  constexpr uint32_t kLineBytes = 64;
-  const Geometry& geometry = table.geometry();
-  __builtin_prefetch(&table.head(bucket));
-  uint32_t ways = MatchHints(table.hints(bucket), tag) & geometry.ways_mask;
-  for (; ways != 0; ways &= ways - 1) {
-    const auto* slot = reinterpret_cast<const char*>(
-        &table.slot(bucket, static_cast<uint32_t>(__builtin_ctz(ways))));
-    __builtin_prefetch(slot);
-    // What follows these, the processor sees coming by itself.
-    if (geometry.slot_bytes > kLineBytes) __builtin_prefetch(slot + kLineBytes);
-  }
-}
+template <typename Sink>
+inline Outcome Reader::GetHashed(absl::string_view key, uint64_t hash, const Sink& sink,
+                                 Found* found) const {
+  const Geometry& geometry = table_.geometry();
+  const uint16_t tag = TagOf(hash);
+  // So every key that is compared below lies inside its slot. (0 bytes are too many too.)
+  if (ABSL_PREDICT_FALSE(key.size() - 1 >= geometry.max_key_bytes)) return Outcome::kNotFound;
 
-// A bit for each way whose tag is `tag`, live or not.
-inline uint32_t MatchTags(const BucketHead& head, uint16_t tag) {
-#if defined(CUBBY_TABLE_X86_COPY)
-  const auto* tags = reinterpret_cast<const char*>(head.tags);
-  const __m128i wanted = _mm_set1_epi16(static_cast<int16_t>(tag));
-  const __m128i low = _mm_cmpeq_epi16(LoadShared16(tags), wanted);
-  const __m128i high = _mm_cmpeq_epi16(LoadShared16(tags + 16), wanted);
-  return static_cast<uint32_t>(_mm_movemask_epi8(_mm_packs_epi16(low, high)));
-#else
-  uint32_t matches = 0;
-  for (uint32_t way = 0; way < kMaxWays; ++way) {
-    matches |= uint32_t{head.tags[way].load(std::memory_order_relaxed) == tag} << way;
+  uint64_t index = HomeBucket(hash, geometry.bucket_count);
+  int disturbed = 0;
+  for (uint64_t probes = 0; probes < geometry.bucket_count;) {
+    if (ABSL_PREDICT_FALSE(disturbed == kMaxRounds)) return Outcome::kContended;
+    const Bucket bucket = table_.bucket(index);
+    const BucketHead& head = bucket.head();
+    // Acquire: pairs with the commit's release. Slots that are live in this word0 are seen as
+    // written before it, or later.
+    const uint64_t word0 = head.word0.load(std::memory_order_acquire);
+    uint32_t candidates = MatchTags(head, tag) & LiveWays(word0) & geometry.ways_mask;
+    Look look = Look::kOtherKey;
+    for (; candidates != 0 && look == Look::kOtherKey; candidates &= candidates - 1) {
+      const auto way = static_cast<uint32_t>(__builtin_ctz(candidates));
+      look = LookAt(head, word0, bucket.slot(way), key, sink, found);
+      if (ABSL_PREDICT_TRUE(look == Look::kWhole && found->expiry_ns == 0)) return Outcome::kFound;
+    }
+    switch (look) {
+      case Look::kWhole:
+      case Look::kTooSmall:
+        if (found->expiry_ns != 0 && clock_() >= found->expiry_ns) {
+          // Absent only if it still was the key's entry when its time had come: it may have been
+          // put again before that.
+          std::atomic_thread_fence(std::memory_order_acquire);
+          if (head.word0.load(std::memory_order_relaxed) == word0) return Outcome::kNotFound;
+          ++disturbed;
+          continue;
+        }
+        return look == Look::kWhole ? Outcome::kFound : Outcome::kTooSmall;
+      case Look::kDamaged:
+        return Outcome::kDamaged;
+      case Look::kDisturbed:
+        ++disturbed;
+        continue;
+      case Look::kOtherKey:
+        break;
+    }
+    const uint16_t overflow = head.overflow[OverflowClass(hash)].load(std::memory_order_relaxed);
+    // Acquire fence: what was read above is not newer than the word0 loaded below, so all of it is
+    // of one state.
+    std::atomic_thread_fence(std::memory_order_acquire);
+    if (ABSL_PREDICT_FALSE(head.word0.load(std::memory_order_relaxed) != word0)) {
+      ++disturbed;
+      continue;
+    }
+    if (overflow == 0) return Outcome::kNotFound;
+    index = table_.NextBucket(index);
+    PrefetchLookup(table_, index, tag);
+    ++probes;
   }
-  return matches;
-#endif
+  return Outcome::kNotFound;
 }
 
 }  // namespace cubby::table

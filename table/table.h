@@ -6,10 +6,26 @@
 #include <atomic>
 #include <cstdint>
 
+#include "absl/base/optimization.h"
 #include "table/geometry.h"
 #include "table/layout.h"
 
 namespace cubby::table {
+
+// One bucket of a table.
+class Bucket {
+ public:
+  Bucket(const char* memory, uint64_t slot_bytes) : memory_(memory), slot_bytes_(slot_bytes) {}
+  const BucketHead& head() const { return *reinterpret_cast<const BucketHead*>(memory_); }
+  const SlotHead& slot(uint32_t way) const {
+    return *reinterpret_cast<const SlotHead*>(memory_ + sizeof(BucketHead) +
+                                              uint64_t{way} * slot_bytes_);
+  }
+
+ private:
+  const char* memory_;
+  uint64_t slot_bytes_;
+};
 
 // For looking only: works on write-protected memory. Indices are the caller's to keep in range.
 class Table {
@@ -21,12 +37,13 @@ class Table {
   const HintRow& hints(uint64_t bucket) const {
     return *reinterpret_cast<const HintRow*>(memory_ + kHeaderBytes + bucket * sizeof(HintRow));
   }
-  const BucketHead& head(uint64_t bucket) const {
-    return *reinterpret_cast<const BucketHead*>(BucketAt(bucket));
+  Bucket bucket(uint64_t index) const {
+    return Bucket(memory_ + geometry_.buckets_offset + index * geometry_.bucket_bytes,
+                  geometry_.slot_bytes);
   }
+  const BucketHead& head(uint64_t bucket) const { return this->bucket(bucket).head(); }
   const SlotHead& slot(uint64_t bucket, uint32_t way) const {
-    return *reinterpret_cast<const SlotHead*>(BucketAt(bucket) + sizeof(BucketHead) +
-                                              uint64_t{way} * geometry_.slot_bytes);
+    return this->bucket(bucket).slot(way);
   }
   const ExtentHead& extent(uint32_t index) const {
     return *reinterpret_cast<const ExtentHead*>(memory_ + geometry_.extents_offset +
@@ -42,10 +59,6 @@ class Table {
   }
 
  private:
-  const char* BucketAt(uint64_t bucket) const {
-    return memory_ + geometry_.buckets_offset + bucket * geometry_.bucket_bytes;
-  }
-
   const char* memory_;
   Geometry geometry_;
 };
@@ -100,15 +113,21 @@ inline uint64_t PackLengths(const SlotLengths& lengths) {
          (lengths.in_extents ? kSlotFlagExtents << 48 : 0);
 }
 
-// Whether lengths read from a slot can be true: if so, key, value and extent link lie inside the
-// slot and the value is within the store's limit.
-inline bool LengthsArePossible(const Geometry& geometry, const SlotLengths& lengths) {
+// Whether the value's length, read from a slot whose key's length is possible, does no harm: then
+// value or extent link lie inside the slot, and a value in extents is within the store's limit.
+inline bool ValueLengthIsSafe(const Geometry& geometry, const SlotLengths& lengths) {
   const uint64_t key_room = (uint64_t{lengths.key_bytes} + 7) & ~uint64_t{7};
-  if (lengths.key_bytes == 0 || lengths.key_bytes > geometry.max_key_bytes) return false;
-  if (lengths.value_bytes > geometry.max_value_bytes) return false;
-  if (!lengths.in_extents) return key_room + lengths.value_bytes <= geometry.max_inline_bytes;
-  return lengths.value_bytes != 0 &&
+  if (ABSL_PREDICT_TRUE(!lengths.in_extents)) {
+    return key_room + lengths.value_bytes <= geometry.max_inline_bytes;
+  }
+  return lengths.value_bytes != 0 && lengths.value_bytes <= geometry.max_value_bytes &&
          ChainLength(geometry, lengths.value_bytes) < geometry.extent_count;
+}
+
+// Whether both lengths can be true: if so, the key lies inside the slot too.
+inline bool LengthsArePossible(const Geometry& geometry, const SlotLengths& lengths) {
+  return lengths.key_bytes != 0 && lengths.key_bytes <= geometry.max_key_bytes &&
+         lengths.value_bytes <= geometry.max_value_bytes && ValueLengthIsSafe(geometry, lengths);
 }
 
 }  // namespace cubby::table
