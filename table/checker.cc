@@ -128,9 +128,7 @@ class Checker {
       problem("the bytes behind its key are not zero: it cannot be found");
     }
     if (table_.head(bucket).tags[way].load(kRelaxed) != TagOf(hash)) problem("wrong tag");
-    if (table_.hints(bucket).tags[way].load(kRelaxed) != HintOf(TagOf(hash))) {
-      problem("wrong hint");
-    }
+    if (table_.hints(bucket).tags[way].load(kRelaxed) != TagOf(hash)) problem("wrong hint");
     const uint64_t home = HomeBucket(hash, geometry_.bucket_count);
     if (bucket == home) {
       at_home_.push_back({hash, way});
@@ -187,7 +185,7 @@ class Checker {
 
   void CheckOverflowCount(uint64_t bucket, uint32_t overflow_class, uint64_t passing) {
     const uint64_t count = table_.head(bucket).overflow[overflow_class].load(kRelaxed);
-    if (count < std::min<uint64_t>(passing, 0xffff)) {
+    if (count < std::min<uint64_t>(passing, kOverflowFull)) {
       Problem(absl::StrCat("bucket ", bucket, " counts ", count, " overflowed entries of class ",
                            overflow_class, " where there are ", passing, ": they cannot be found"));
     } else if (count > passing) {

@@ -28,11 +28,12 @@ uint64_t RoundUp64(uint64_t bytes) { return (bytes + 63) & ~uint64_t{63}; }
 // limits.
 void Derive(Geometry* geometry) {
   geometry->ways_mask = (1u << geometry->ways) - 1;
-  geometry->bucket_bytes =
-      RoundUp64(sizeof(BucketHead) + uint64_t{geometry->ways} * geometry->slot_bytes);
-  geometry->buckets_offset = RoundUp64(kHeaderBytes + geometry->bucket_count * sizeof(HintRow));
+  geometry->bucket_bytes = RoundUp64(uint64_t{geometry->ways} * geometry->slot_bytes);
+  geometry->heads_offset = RoundUp64(kHeaderBytes + geometry->bucket_count * sizeof(HintRow));
+  geometry->slots_offset =
+      RoundUp64(geometry->heads_offset + geometry->bucket_count * sizeof(BucketHead));
   geometry->extents_offset =
-      geometry->buckets_offset + geometry->bucket_count * geometry->bucket_bytes;
+      geometry->slots_offset + geometry->bucket_count * geometry->bucket_bytes;
   geometry->extent_payload = geometry->extent_bytes - kExtentHeadBytes;
   geometry->total_bytes =
       geometry->extents_offset + uint64_t{geometry->extent_count} * geometry->extent_bytes;

@@ -38,7 +38,8 @@ struct Geometry {
   uint64_t max_value_bytes;
   uint64_t bucket_count;
   uint64_t bucket_bytes;
-  uint64_t buckets_offset;
+  uint64_t heads_offset;
+  uint64_t slots_offset;
   uint64_t extents_offset;
   uint64_t total_bytes;
   uint64_t hash_seed;

@@ -1,6 +1,6 @@
 // Where a key belongs. The hash is XXH3 (64 bits, seeded per store): fixed for ever, unlike
 // absl::Hash, because processes share what it decides. Its bits are used apart: the high ones
-// choose the bucket (multiply-shift, Lemire 2016), the low 16 are the tag, bits 32 to 34 the
+// choose the bucket (multiply-shift, Lemire 2016), the low 8 are the tag, bits 32 to 34 the
 // overflow class.
 #ifndef CUBBY_TABLE_HASH_H_
 #define CUBBY_TABLE_HASH_H_
@@ -21,7 +21,7 @@ inline uint64_t HashKey(absl::string_view key, uint64_t seed) {
 inline uint64_t HomeBucket(uint64_t hash, uint64_t bucket_count) {
   return static_cast<uint64_t>(static_cast<unsigned __int128>(hash) * bucket_count >> 64);
 }
-inline uint16_t TagOf(uint64_t hash) { return static_cast<uint16_t>(hash); }
+inline uint8_t TagOf(uint64_t hash) { return static_cast<uint8_t>(hash); }
 inline uint32_t OverflowClass(uint64_t hash) { return static_cast<uint32_t>(hash >> 32 & 7); }
 
 }  // namespace cubby::table

@@ -10,16 +10,13 @@
 //          448    intent        128 B   what the lock's owner is about to change; for the next owner if it dies
 //          576    sweep line     64 B   when the next entry expires
 //          4096   incarnations 4096 B   one word per writer's seat
-//          8192   hints                 bucket_count rows of 16 B, then
-//                 buckets               bucket_count of them, bucket_bytes each, then
-//                 extents               extent_count of them, extent_bytes each; all three begin on a multiple of 64
+//          8192   hints          16 B   for each bucket its tags, so dense that they stay in a CPU's caches when the slots do not
+//                 heads          32 B   one for each bucket
+//                 slots                 for each bucket `ways` of them, slot_bytes each; padded to a multiple of 64
+//                 extents               extent_count of them, extent_bytes each; all four begin on a multiple of 64
 //
-//   hints:    8 bits of the tag of each of 16 ways, so dense that they stay in a CPU's caches when the buckets do not
-//
-//   bucket:   head line (64 B), then `ways` slots of slot_bytes each; padded to a multiple of 64
-//
-//   head:     0        8      10       16                    48                    64
-//             | word0  | rec. | spare  | tags[16], 16 bit    | overflow[8], 16 bit |
+//   head:     0        8                   24                   32
+//             | word0  | tags[16], 8 bit   | overflow[8], 8 bit |
 //             word0 = [ revision of the last commit, low 48 bits | live ways, one bit each : 16 ]
 //
 //   slot:     0           8         16       20        22      24
@@ -46,15 +43,15 @@ namespace cubby::table {
 
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the layout is little-endian");
 static_assert(std::atomic<uint64_t>::is_always_lock_free && sizeof(std::atomic<uint64_t>) == 8);
-static_assert(std::atomic<uint16_t>::is_always_lock_free && sizeof(std::atomic<uint16_t>) == 2);
 static_assert(std::atomic<uint8_t>::is_always_lock_free && sizeof(std::atomic<uint8_t>) == 1);
 
 inline constexpr uint64_t kMagic = 0x0001'7962'6275'63ff;  // ff 'c' 'u' 'b' 'b' 'y' 01 00
-inline constexpr uint16_t kLayoutMajor = 2;                // another major cannot be read
+inline constexpr uint16_t kLayoutMajor = 3;                // another major cannot be read
 inline constexpr uint16_t kLayoutMinor = 0;
 
 inline constexpr uint32_t kMaxWays = 16;         // bits in word0
-inline constexpr uint32_t kOverflowClasses = 8;  // counters in a head line
+inline constexpr uint32_t kOverflowClasses = 8;  // counters in a head
+inline constexpr uint8_t kOverflowFull = 0xff;   // that many or more
 inline constexpr uint32_t kNoExtent = 0xffff'ffff;
 
 struct Header {
@@ -163,21 +160,19 @@ struct SweepLine {
   uint64_t reserved[5];
 };
 
-// Which way of its bucket a key most likely is in: the low 8 bits of each way's tag. Readers fetch
-// the slots it points at together with the head, which alone decides. Right for every live way.
+// The tags of a bucket once more. Readers ask the memory for the slots that these point at together
+// with the head, which alone decides. Right for every live way.
 struct HintRow {
   std::atomic<uint8_t> tags[kMaxWays];
 };
 
 struct BucketHead {
   std::atomic<uint64_t> word0;
-  std::atomic<uint16_t> recency;  // for eviction
-  uint16_t reserved[3];
-  std::atomic<uint16_t> tags[kMaxWays];
+  std::atomic<uint8_t> tags[kMaxWays];  // right for every live way
   // overflow[c]: how many entries of class c have their home at or before this bucket and live
   // after it. A miss goes on to the next bucket only if its class's count is not 0. May be too high
-  // after a kill, never too low. At 65535 it stays.
-  std::atomic<uint16_t> overflow[kOverflowClasses];
+  // after a kill, never too low. At kOverflowFull it stays.
+  std::atomic<uint8_t> overflow[kOverflowClasses];
 };
 
 struct SlotHead {
@@ -228,8 +223,8 @@ static_assert(offsetof(FixedPart, intent) == 448 && sizeof(Intent) == 128);
 static_assert(offsetof(FixedPart, sweep) == 576 && sizeof(SweepLine) == 64);
 static_assert(sizeof(Counters) == 64 && sizeof(HintRow) == 16);
 static_assert(offsetof(FixedPart, incarnations) == 4096 && sizeof(FixedPart) == kHeaderBytes);
-static_assert(offsetof(BucketHead, tags) == 16 && offsetof(BucketHead, overflow) == 48);
-static_assert(sizeof(BucketHead) == 64 && sizeof(SlotHead) == kSlotHeadBytes);
+static_assert(offsetof(BucketHead, tags) == 8 && offsetof(BucketHead, overflow) == 24);
+static_assert(sizeof(BucketHead) == 32 && sizeof(SlotHead) == kSlotHeadBytes);
 static_assert(offsetof(SlotHead, expiry_ns) == 8 && offsetof(SlotHead, lengths) == 16);
 static_assert(sizeof(ExtentHead) == kExtentHeadBytes && offsetof(ExtentHead, next) == 8);
 

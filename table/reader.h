@@ -206,7 +206,7 @@ template <typename Sink>
 inline Outcome Reader::GetHashed(absl::string_view key, uint64_t hash, const Sink& sink,
                                  Found* found) const {
   const Geometry& geometry = table_.geometry();
-  const uint16_t tag = TagOf(hash);
+  const uint8_t tag = TagOf(hash);
   // So every key that is compared below lies inside its slot. (0 bytes are too many too.)
   if (ABSL_PREDICT_FALSE(key.size() - 1 >= geometry.max_key_bytes)) return Outcome::kNotFound;
 
@@ -219,7 +219,7 @@ inline Outcome Reader::GetHashed(absl::string_view key, uint64_t hash, const Sin
     // Acquire: pairs with the commit's release. Slots that are live in this word0 are seen as
     // written before it, or later.
     const uint64_t word0 = head.word0.load(std::memory_order_acquire);
-    uint32_t candidates = MatchTags(head, tag) & LiveWays(word0) & geometry.ways_mask;
+    uint32_t candidates = MatchTags(head.tags, tag) & LiveWays(word0) & geometry.ways_mask;
     Look look = Look::kOtherKey;
     for (; candidates != 0 && look == Look::kOtherKey; candidates &= candidates - 1) {
       const auto way = static_cast<uint32_t>(__builtin_ctz(candidates));
@@ -246,7 +246,7 @@ inline Outcome Reader::GetHashed(absl::string_view key, uint64_t hash, const Sin
       case Look::kOtherKey:
         break;
     }
-    const uint16_t overflow = head.overflow[OverflowClass(hash)].load(std::memory_order_relaxed);
+    const uint8_t overflow = head.overflow[OverflowClass(hash)].load(std::memory_order_relaxed);
     // Acquire fence: what was read above is not newer than the word0 loaded below, so all of it is
     // of one state.
     std::atomic_thread_fence(std::memory_order_acquire);

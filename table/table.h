@@ -15,15 +15,16 @@ namespace cubby::table {
 // One bucket of a table.
 class Bucket {
  public:
-  Bucket(const char* memory, uint64_t slot_bytes) : memory_(memory), slot_bytes_(slot_bytes) {}
-  const BucketHead& head() const { return *reinterpret_cast<const BucketHead*>(memory_); }
+  Bucket(const char* head, const char* slots, uint64_t slot_bytes)
+      : head_(head), slots_(slots), slot_bytes_(slot_bytes) {}
+  const BucketHead& head() const { return *reinterpret_cast<const BucketHead*>(head_); }
   const SlotHead& slot(uint32_t way) const {
-    return *reinterpret_cast<const SlotHead*>(memory_ + sizeof(BucketHead) +
-                                              uint64_t{way} * slot_bytes_);
+    return *reinterpret_cast<const SlotHead*>(slots_ + way * slot_bytes_);
   }
 
  private:
-  const char* memory_;
+  const char* head_;
+  const char* slots_;
   uint64_t slot_bytes_;
 };
 
@@ -38,7 +39,8 @@ class Table {
     return *reinterpret_cast<const HintRow*>(memory_ + kHeaderBytes + bucket * sizeof(HintRow));
   }
   Bucket bucket(uint64_t index) const {
-    return Bucket(memory_ + geometry_.buckets_offset + index * geometry_.bucket_bytes,
+    return Bucket(memory_ + geometry_.heads_offset + index * sizeof(BucketHead),
+                  memory_ + geometry_.slots_offset + index * geometry_.bucket_bytes,
                   geometry_.slot_bytes);
   }
   const BucketHead& head(uint64_t bucket) const { return this->bucket(bucket).head(); }

@@ -45,12 +45,12 @@ bool Writer::HasExpired(const SlotHead& slot) const {
 absl::StatusOr<absl::optional<Writer::Place>> Writer::Locate(absl::string_view key,
                                                              uint64_t hash) const {
   const Geometry& geometry = table_.geometry();
-  const uint16_t tag = TagOf(hash);
+  const uint8_t tag = TagOf(hash);
   uint64_t bucket = HomeBucket(hash, geometry.bucket_count);
   for (uint64_t probes = 0; probes < geometry.bucket_count; ++probes) {
     const BucketHead& head = table_.head(bucket);
     uint32_t candidates =
-        MatchTags(head, tag) & LiveWays(head.word0.load(kRelaxed)) & geometry.ways_mask;
+        MatchTags(head.tags, tag) & LiveWays(head.word0.load(kRelaxed)) & geometry.ways_mask;
     for (; candidates != 0; candidates &= candidates - 1) {
       const auto way = static_cast<uint32_t>(__builtin_ctz(candidates));
       const SlotHead& slot = table_.slot(bucket, way);
@@ -135,9 +135,9 @@ void Writer::FillSlot(const Place& place, const PutRequest& request, uint64_t re
   }
   // Release: publishes the bytes to readers that load this sequence.
   slot.sequence.store(sequence, std::memory_order_release);
-  const uint16_t tag = TagOf(request.hash);
+  const uint8_t tag = TagOf(request.hash);
   table_.mutable_head(place.bucket).tags[place.way].store(tag, kRelaxed);
-  table_.mutable_hints(place.bucket).tags[place.way].store(HintOf(tag), kRelaxed);
+  table_.mutable_hints(place.bucket).tags[place.way].store(tag, kRelaxed);
 }
 
 absl::StatusOr<uint64_t> Writer::Put(const PutRequest& request) {
@@ -308,18 +308,19 @@ Writer::Cleared Writer::ClearBucket(uint64_t bucket, bool everything, uint64_t n
 
 void Writer::RaiseOverflow(uint64_t home, uint64_t bucket, uint32_t overflow_class) {
   for (; home != bucket; home = table_.NextBucket(home)) {
-    std::atomic<uint16_t>& count = table_.mutable_head(home).overflow[overflow_class];
-    const uint16_t raised = count.load(kRelaxed);
-    if (raised != 0xffff) count.store(raised + 1, std::memory_order_release);
+    std::atomic<uint8_t>& count = table_.mutable_head(home).overflow[overflow_class];
+    const uint8_t raised = count.load(kRelaxed);
+    if (raised != kOverflowFull) count.store(raised + 1, std::memory_order_release);
   }
 }
 
 void Writer::LowerOverflow(uint64_t home, uint64_t bucket, uint32_t overflow_class) {
   for (; home != bucket; home = table_.NextBucket(home)) {
-    std::atomic<uint16_t>& count = table_.mutable_head(home).overflow[overflow_class];
-    const uint16_t lowered = count.load(kRelaxed);
+    std::atomic<uint8_t>& count = table_.mutable_head(home).overflow[overflow_class];
+    const uint8_t lowered = count.load(kRelaxed);
     // At its largest value a count stays: how many it stands for is not known any more.
-    if (lowered != 0xffff && lowered != 0) count.store(lowered - 1, std::memory_order_release);
+    if (lowered != kOverflowFull && lowered != 0)
+      count.store(lowered - 1, std::memory_order_release);
   }
 }
 

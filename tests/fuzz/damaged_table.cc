@@ -90,10 +90,10 @@ Part PartOf(const table::Geometry& geometry, uint8_t which) {
     case 2:
       return {offsetof(table::FixedPart, intent), offsetof(table::FixedPart, sweep)};
     case 3:
-      return {table::kHeaderBytes, geometry.buckets_offset};
+      return {table::kHeaderBytes, geometry.slots_offset};
     case 4:
     case 5:
-      return {geometry.buckets_offset, geometry.extents_offset};
+      return {geometry.slots_offset, geometry.extents_offset};
     case 6:
       return {std::min(geometry.extents_offset, geometry.total_bytes - 1), geometry.total_bytes};
     default:

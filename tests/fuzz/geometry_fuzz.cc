@@ -22,9 +22,10 @@ void Attach(const char* bytes, size_t size) {
   Require(geometry->total_bytes <= size, "a table that was accepted lies in its mapping");
   // The last byte of each kind lies in it too.
   const table::Geometry& g = *geometry;
-  Require(g.buckets_offset >= table::kHeaderBytes + g.bucket_count * sizeof(table::HintRow) &&
-              g.bucket_bytes >= sizeof(table::BucketHead) + uint64_t{g.ways} * g.slot_bytes &&
-              g.extents_offset >= g.buckets_offset + g.bucket_count * g.bucket_bytes &&
+  Require(g.heads_offset >= table::kHeaderBytes + g.bucket_count * sizeof(table::HintRow) &&
+              g.slots_offset >= g.heads_offset + g.bucket_count * sizeof(table::BucketHead) &&
+              g.bucket_bytes >= uint64_t{g.ways} * g.slot_bytes &&
+              g.extents_offset >= g.slots_offset + g.bucket_count * g.bucket_bytes &&
               g.total_bytes >= g.extents_offset + uint64_t{g.extent_count} * g.extent_bytes,
           "the parts of a table follow each other");
   Require(g.capacity <= g.bucket_count * (g.ways - 1), "a table has room for its capacity");

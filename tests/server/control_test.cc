@@ -105,7 +105,7 @@ TEST_F(ControlTest, FlushRemovesWhatIsSoundInADamagedStoreAndSaysSo) {
   ASSERT_TRUE(mapping.ok()) << mapping.status();
   const table::Geometry geometry = table::ReadGeometry(mapping->data(), mapping->size()).value();
   // The slots of the first bucket.
-  std::memset(mapping->data() + geometry.buckets_offset + sizeof(table::BucketHead), 0xa5,
+  std::memset(mapping->data() + geometry.slots_offset, 0xa5,
               size_t{geometry.slot_bytes} * geometry.ways);
   const absl::Status flushed = admin->Flush().status();
   EXPECT_EQ(flushed.code(), absl::StatusCode::kDataLoss);

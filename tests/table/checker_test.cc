@@ -39,13 +39,13 @@ class CheckerTest : public ::testing::Test {
     }
   }
   // Makes a dead way of `bucket` live with a copy of an entry.
-  static void Copy(const SlotHead& entry, uint16_t tag, uint64_t bucket, uint32_t way,
+  static void Copy(const SlotHead& entry, uint8_t tag, uint64_t bucket, uint32_t way,
                    TableBuffer* buffer) {
     const WritableTable& table = buffer->table();
     std::memcpy(static_cast<void*>(&table.mutable_slot(bucket, way)), &entry,
                 buffer->geometry().slot_bytes);
     table.mutable_head(bucket).tags[way].store(tag);
-    table.mutable_hints(bucket).tags[way].store(HintOf(tag));
+    table.mutable_hints(bucket).tags[way].store(tag);
     table.mutable_head(bucket).word0.fetch_or(1u << way);
   }
   TableBuffer buffer_;

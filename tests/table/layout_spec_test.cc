@@ -25,17 +25,18 @@ std::optional<std::string> ReadBySpec(const char* m, const std::string& key) {
   const auto ways = At<uint32_t>(m, 32);
   const auto slot_bytes = At<uint32_t>(m, 36);
   const auto extent_bytes = At<uint32_t>(m, 40);
-  const uint64_t bucket_bytes = (64 + uint64_t{ways} * slot_bytes + 63) / 64 * 64;
-  const uint64_t buckets_offset = (8192 + bucket_count * 16 + 63) / 64 * 64;
-  const uint64_t extents_offset = buckets_offset + bucket_count * bucket_bytes;
+  const uint64_t bucket_bytes = (uint64_t{ways} * slot_bytes + 63) / 64 * 64;
+  const uint64_t heads_offset = (8192 + bucket_count * 16 + 63) / 64 * 64;
+  const uint64_t slots_offset = (heads_offset + bucket_count * 32 + 63) / 64 * 64;
+  const uint64_t extents_offset = slots_offset + bucket_count * bucket_bytes;
   const uint64_t h = XXH3_64bits_withSeed(key.data(), key.size(), At<uint64_t>(m, 64));
   auto bucket = static_cast<uint64_t>(static_cast<unsigned __int128>(h) * bucket_count >> 64);
   for (uint64_t probe = 0; probe < bucket_count; ++probe) {
-    const uint64_t head = buckets_offset + bucket * bucket_bytes;
+    const uint64_t head = heads_offset + bucket * 32;
     for (uint32_t way = 0; way < ways; ++way) {
       if ((At<uint64_t>(m, head) >> way & 1) == 0) continue;
-      if (At<uint16_t>(m, head + 16 + uint64_t{way} * 2) != (h & 0xffff)) continue;
-      const uint64_t slot = head + 64 + uint64_t{way} * slot_bytes;
+      if (At<uint8_t>(m, head + 8 + way) != (h & 0xff)) continue;
+      const uint64_t slot = slots_offset + bucket * bucket_bytes + uint64_t{way} * slot_bytes;
       const auto lengths = At<uint64_t>(m, slot + 16);
       const uint64_t key_bytes = lengths >> 32 & 0xffff;
       uint64_t left = lengths & 0xffffffff;
@@ -54,7 +55,7 @@ std::optional<std::string> ReadBySpec(const char* m, const std::string& key) {
       }
       return whole;
     }
-    if (At<uint16_t>(m, head + 48 + (h >> 32 & 7) * 2) == 0) break;
+    if (At<uint8_t>(m, head + 24 + (h >> 32 & 7)) == 0) break;
     bucket = bucket + 1 == bucket_count ? 0 : bucket + 1;
   }
   return std::nullopt;
@@ -84,7 +85,7 @@ TEST(LayoutSpecTest, HeaderStandsWhereTheSpecificationSays) {
   EXPECT_EQ(std::string(m, 8), std::string("\xff"
                                            "cubby\x01\x00",
                                            8));
-  EXPECT_EQ(At<uint16_t>(m, 8), 2);
+  EXPECT_EQ(At<uint16_t>(m, 8), 3);
   EXPECT_EQ(At<uint32_t>(m, 12), 8192u);
   EXPECT_EQ(At<uint64_t>(m, 16), geometry.total_bytes);
   EXPECT_EQ(At<uint64_t>(m, 48), geometry.capacity);

@@ -142,7 +142,7 @@ TEST(ReaderTest, KeysOfOneTagAreToldApart) {
   // The part in which they differ begins at any byte of a word, and ends at any.
   for (size_t before = 0; before <= 16; ++before) {
     TableBuffer buffer(options);
-    std::map<uint16_t, std::string> with_tag;
+    std::map<uint8_t, std::string> with_tag;
     std::string key, other;
     for (int i = 1000; other.empty(); ++i) {
       key = absl::StrCat(std::string(before, '-'), i);

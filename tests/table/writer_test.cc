@@ -291,12 +291,12 @@ TEST(WriterTest, AnOverflowCountAtItsLargestStays) {
   TableBuffer buffer(TinyOptions());
   const WritableTable& table = buffer.table();
   for (uint64_t bucket = 0; bucket < buffer.geometry().bucket_count; ++bucket) {
-    for (auto& count : table.mutable_head(bucket).overflow) count.store(0xffff);
+    for (auto& count : table.mutable_head(bucket).overflow) count.store(kOverflowFull);
   }
   for (int i = 0; i < 12; ++i) ASSERT_TRUE(buffer.Put(absl::StrCat(i), "v").ok());
   for (int i = 0; i < 12; ++i) ASSERT_TRUE(buffer.Delete(absl::StrCat(i)).ok());
   for (uint64_t bucket = 0; bucket < buffer.geometry().bucket_count; ++bucket) {
-    for (const auto& count : table.head(bucket).overflow) EXPECT_EQ(count.load(), 0xffff);
+    for (const auto& count : table.head(bucket).overflow) EXPECT_EQ(count.load(), kOverflowFull);
   }
 }
 

@@ -1,0 +1,47 @@
+// Which ways of a bucket a key may be in: those whose tag is the key's.
+#ifndef CUBBY_TABLE_MATCH_H_
+#define CUBBY_TABLE_MATCH_H_
+
+#include <atomic>
+#include <cstdint>
+
+#include "table/bytes.h"
+#include "table/table.h"
+
+namespace cubby::table {
+
+// A bit for each of the kMaxWays `tags` that is `tag`.
+inline uint32_t MatchTags(const std::atomic<uint8_t>* tags, uint8_t tag) {
+#if defined(CUBBY_TABLE_X86_COPY)
+  const __m128i wanted = _mm_set1_epi8(static_cast<char>(tag));
+  const __m128i row = LoadShared16(reinterpret_cast<const char*>(tags));
+  return static_cast<uint32_t>(_mm_movemask_epi8(_mm_cmpeq_epi8(row, wanted)));
+#else
+  uint32_t matches = 0;
+  for (uint32_t way = 0; way < kMaxWays; ++way) {
+    matches |= uint32_t{tags[way].load(std::memory_order_relaxed) == tag} << way;
+  }
+  return matches;
+#endif
+}
+
+// Asks the memory for the bucket's head and for the slots that its hints say `tag` may be in, so
+// that they come in one wait and not one after the other. A wrong hint costs time only.
+inline void PrefetchLookup(const Table& table, uint64_t index, uint8_t tag) {
+  constexpr uint32_t kLineBytes = 64;
+  const Geometry& geometry = table.geometry();
+  const Bucket bucket = table.bucket(index);
+  __builtin_prefetch(&bucket.head());
+  uint32_t ways = MatchTags(table.hints(index).tags, tag) & geometry.ways_mask;
+  for (; ways != 0; ways &= ways - 1) {
+    const auto* slot =
+        reinterpret_cast<const char*>(&bucket.slot(static_cast<uint32_t>(__builtin_ctz(ways))));
+    __builtin_prefetch(slot);
+    // What follows these, the processor sees coming by itself.
+    if (geometry.slot_bytes > kLineBytes) __builtin_prefetch(slot + kLineBytes);
+  }
+}
+
+}  // namespace cubby::table
+
+#endif  // CUBBY_TABLE_MATCH_H_
