@@ -205,6 +205,7 @@ struct Store::Impl {
     request.value = value;
     request.hash = table::HashKey(key, table.geometry().hash_seed);
     request.condition = condition;
+    writer.Prefetch(request.hash);
     const auto put = [&] {
       // Here, with the lock: waiting for it is not a part of the entry's life.
       if (options.ttl != absl::InfiniteDuration()) request.expiry_ns = ExpiryOf(options.ttl);
@@ -314,6 +315,7 @@ absl::StatusOr<uint64_t> Store::Replace(absl::string_view key, absl::string_view
 absl::Status Store::Delete(absl::string_view key) {
   const uint64_t hash = table::HashKey(key, impl_->table.geometry().hash_seed);
   table::Writer writer(impl_->table);
+  writer.Prefetch(hash);
   return impl_->AsWriter(impl_->lock_timeout, [&] { return writer.Delete(key, hash); });
 }
 

@@ -25,20 +25,26 @@ inline uint32_t MatchTags(const std::atomic<uint8_t>* tags, uint8_t tag) {
 #endif
 }
 
+// Asks the memory for a slot's first lines. What follows these, the processor sees coming by
+// itself.
+template <int kForWriting>
+inline void PrefetchSlot(const Geometry& geometry, const SlotHead& slot) {
+  constexpr uint32_t kLineBytes = 64;
+  const auto* bytes = reinterpret_cast<const char*>(&slot);
+  __builtin_prefetch(bytes, kForWriting);
+  if (geometry.slot_bytes > kLineBytes) __builtin_prefetch(bytes + kLineBytes, kForWriting);
+}
+
 // Asks the memory for the bucket's head and for the slots that its hints say `tag` may be in, so
 // that they come in one wait and not one after the other. A wrong hint costs time only.
 inline void PrefetchLookup(const Table& table, uint64_t index, uint8_t tag) {
-  constexpr uint32_t kLineBytes = 64;
   const Geometry& geometry = table.geometry();
   const Bucket bucket = table.bucket(index);
   __builtin_prefetch(&bucket.head());
   uint32_t ways = MatchTags(table.hints(index).tags, tag) & geometry.ways_mask;
   for (; ways != 0; ways &= ways - 1) {
-    const auto* slot =
-        reinterpret_cast<const char*>(&bucket.slot(static_cast<uint32_t>(__builtin_ctz(ways))));
-    __builtin_prefetch(slot);
-    // What follows these, the processor sees coming by itself.
-    if (geometry.slot_bytes > kLineBytes) __builtin_prefetch(slot + kLineBytes);
+    PrefetchSlot</*kForWriting=*/0>(geometry,
+                                    bucket.slot(static_cast<uint32_t>(__builtin_ctz(ways))));
   }
 }
 

@@ -37,6 +37,19 @@ absl::Status Writer::CheckSizes(absl::string_view key, absl::string_view value) 
   return absl::OkStatus();
 }
 
+void Writer::Prefetch(uint64_t hash) const {
+  const Geometry& geometry = table_.geometry();
+  const uint64_t index = HomeBucket(hash, geometry.bucket_count);
+  PrefetchLookup(table_, index, TagOf(hash));
+  const Bucket bucket = table_.bucket(index);
+  const uint32_t live = LiveWays(bucket.head().word0.load(kRelaxed)) & geometry.ways_mask;
+  if (live == geometry.ways_mask) return;
+  const uint32_t old = MatchTags(bucket.head().tags, TagOf(hash)) & live;
+  const uint32_t dead =
+      ChooseDeadWay(live, old != 0 ? static_cast<uint32_t>(__builtin_ctz(old)) : 0);
+  PrefetchSlot</*kForWriting=*/1>(geometry, bucket.slot(dead));
+}
+
 bool Writer::HasExpired(const SlotHead& slot) const {
   const uint64_t expiry = slot.expiry_ns.load(kRelaxed);
   return expiry != 0 && clock_() >= expiry;

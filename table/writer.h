@@ -5,7 +5,8 @@
 // another bucket while it lives. A writer killed at any instruction leaves the old value or the new
 // one; table/recovery.h says what becomes of the rest.
 //
-// REQUIRES, for all but CheckSizes: the caller holds the store's writer lock for the whole call.
+// REQUIRES, for all but CheckSizes and Prefetch: the caller holds the store's writer lock for the
+// whole call.
 #ifndef CUBBY_TABLE_WRITER_H_
 #define CUBBY_TABLE_WRITER_H_
 
@@ -41,6 +42,10 @@ class Writer {
   // InvalidArgument for an empty key, OutOfRange for a key or value over the limit, which is named.
   // Needs no lock.
   absl::Status CheckSizes(absl::string_view key, absl::string_view value) const;
+
+  // Asks the memory for what a Put() or Delete() of a key with this hash will touch, so that it
+  // comes before there is a lock to be held. Needs no lock; a wrong guess costs time only.
+  void Prefetch(uint64_t hash) const;
 
   // Makes the entry be there and returns its revision. REQUIRES: CheckSizes() gave OK.
   // AlreadyExists, NotFound: the condition does not hold. ResourceExhausted: as many entries as the
