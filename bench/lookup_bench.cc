@@ -11,6 +11,7 @@
 //   BM_GetHitDependent        Get into the caller's buffer; the key comes from the value before
 //   BM_GetHitDependentString  the same into a std::string
 //   BM_GetHitIndependent      Get into the caller's buffer; random keys known beforehand
+//   BM_MultiGet32             the same, 32 in a call
 //   BM_GetMiss                Get of keys that are not there, random and known beforehand
 //   BM_GetHitDependentRewritten  as the first, after every entry was put again about three times
 //
@@ -24,9 +25,11 @@
 #include <cstdint>
 #include <cstring>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "bench/pointer_chase.h"
 #include "bench/side_by_side.h"
@@ -138,6 +141,40 @@ void GetHitIndependent(benchmark::State& state, WorkingSet<kValueBytes>& set) {
 }
 
 template <size_t kValueBytes>
+void MultiGet32(benchmark::State& state, WorkingSet<kValueBytes>& set) {
+  constexpr size_t kAtOnce = 32;
+  static_assert(kTurn % kAtOnce == 0);
+  Picker cubby_picks(set.entries()), floor_picks(set.entries()), map_picks(set.entries());
+  std::vector<typename WorkingSet<kValueBytes>::Value> values(kAtOnce);
+  const std::vector<absl::Span<char>> buffers(values.begin(), values.end());
+  std::vector<absl::StatusOr<Entry>> results(kAtOnce);
+  std::vector<Key> keys(kAtOnce, Key(0));
+  std::vector<absl::string_view> views;
+  views.reserve(kAtOnce);
+  for (const Key& key : keys) views.push_back(key.view());
+  SideBySide(
+      state,
+      [&](size_t operations) {
+        for (; operations != 0; operations -= kAtOnce) {
+          for (Key& key : keys) key = Key(TokenOf(cubby_picks.Next()));
+          if (!set.store().MultiGet(views, buffers, absl::MakeSpan(results)).ok()) return false;
+          for (const absl::StatusOr<Entry>& result : results) {
+            if (!result.ok()) return false;
+          }
+          benchmark::ClobberMemory();
+        }
+        return true;
+      },
+      [&](size_t operations) { ReadLines(set.chase(), &floor_picks, operations); },
+      [&](size_t operations) {
+        for (; operations != 0; --operations) {
+          values[0] = set.map().find(Key(TokenOf(map_picks.Next())))->second;
+          benchmark::DoNotOptimize(values[0]);
+        }
+      });
+}
+
+template <size_t kValueBytes>
 void GetMiss(benchmark::State& state, WorkingSet<kValueBytes>& set) {
   Picker cubby_picks(set.entries()), floor_picks(set.entries()), map_picks(set.entries());
   typename WorkingSet<kValueBytes>::Value value;
@@ -169,6 +206,7 @@ void RegisterAll(CurrentWorkingSet* sets) {
                                     GetHitDependentString<kValueBytes>);
     RegisterSideBySide<kValueBytes>("GetHitIndependent", entries, sets,
                                     GetHitIndependent<kValueBytes>);
+    RegisterSideBySide<kValueBytes>("MultiGet32", entries, sets, MultiGet32<kValueBytes>);
     RegisterSideBySide<kValueBytes>("GetMiss", entries, sets, GetMiss<kValueBytes>);
     RegisterSideBySide<kValueBytes>("GetHitDependentRewritten", entries, sets,
                                     GetHitDependentRewritten<kValueBytes>);

@@ -98,6 +98,12 @@ uint64_t ExpiryOf(absl::Duration ttl) {
   return static_cast<uint64_t>(absl::ToInt64Nanoseconds(now + ttl));
 }
 
+absl::Status SameSizes(size_t keys, size_t values, size_t results) {
+  if (keys == values && keys == results) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(keys, " keys, ", values, " values and ", results,
+                                                 " results: give as many of each"));
+}
+
 }  // namespace
 
 struct Store::Impl {
@@ -151,6 +157,12 @@ struct Store::Impl {
                                                          const Sink& sink) const {
     table::Found found;
     const table::Outcome outcome = reader.Get(key, sink, &found);
+    return Got(outcome, found);
+  }
+
+  // What a reader's look-up that has just ended comes to.
+  ABSL_ATTRIBUTE_ALWAYS_INLINE absl::StatusOr<Entry> Got(table::Outcome outcome,
+                                                         const table::Found& found) const {
     if (ABSL_PREDICT_FALSE(!Readable())) return Unreadable();
     if (ABSL_PREDICT_TRUE(outcome == table::Outcome::kFound)) {
       return EntryOf(found.value_bytes, found.revision, found.expiry_ns);
@@ -160,6 +172,34 @@ struct Store::Impl {
           absl::StrCat("the value has ", found.value_bytes, " bytes, more than the buffer"));
     }
     return FromOutcome(outcome);
+  }
+
+  // `sink_of(i)` is where the value of keys[i] goes.
+  template <typename SinkOf>
+  void MultiGet(absl::Span<const absl::string_view> keys, const SinkOf& sink_of,
+                absl::Span<absl::StatusOr<Entry>> results) const {
+    // As many lines as can be waited for at once, and what is fetched first is not yet displaced
+    // when it is used.
+    constexpr size_t kAtOnce = 32;
+    const uint64_t bucket_count = table.geometry().bucket_count;
+    uint64_t hashes[kAtOnce];
+    for (size_t first = 0; first < keys.size(); first += kAtOnce) {
+      const size_t count = std::min(kAtOnce, keys.size() - first);
+      for (size_t i = 0; i < count; ++i) {
+        hashes[i] = table::HashKey(keys[first + i], table.geometry().hash_seed);
+        table::PrefetchBucket(table, table::HomeBucket(hashes[i], bucket_count));
+      }
+      for (size_t i = 0; i < count; ++i) {
+        table::PrefetchSlots(table, table::HomeBucket(hashes[i], bucket_count),
+                             table::TagOf(hashes[i]));
+      }
+      for (size_t i = 0; i < count; ++i) {
+        table::Found found;
+        const table::Outcome outcome =
+            reader.GetHashed(keys[first + i], hashes[i], sink_of(first + i), &found);
+        results[first + i] = Got(outcome, found);
+      }
+    }
   }
 
   // Runs `operation` as the store's one writer, for whom it waits at most `timeout`.
@@ -288,6 +328,27 @@ absl::StatusOr<Entry> Store::Get(absl::string_view key, std::string* value) cons
 
 absl::StatusOr<Entry> Store::Get(absl::string_view key, absl::Span<char> buffer) const {
   return impl_->Get(key, table::BufferSink(buffer.data(), buffer.size()));
+}
+
+absl::Status Store::MultiGet(absl::Span<const absl::string_view> keys,
+                             absl::Span<std::string> values,
+                             absl::Span<absl::StatusOr<Entry>> results) const {
+  absl::Status sizes = SameSizes(keys.size(), values.size(), results.size());
+  if (!sizes.ok()) return sizes;
+  impl_->MultiGet(
+      keys, [values](size_t i) { return table::StringSink(&values[i]); }, results);
+  return absl::OkStatus();
+}
+
+absl::Status Store::MultiGet(absl::Span<const absl::string_view> keys,
+                             absl::Span<const absl::Span<char>> buffers,
+                             absl::Span<absl::StatusOr<Entry>> results) const {
+  absl::Status sizes = SameSizes(keys.size(), buffers.size(), results.size());
+  if (!sizes.ok()) return sizes;
+  impl_->MultiGet(
+      keys, [buffers](size_t i) { return table::BufferSink(buffers[i].data(), buffers[i].size()); },
+      results);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<bool> Store::Contains(absl::string_view key) const {

@@ -35,17 +35,29 @@ inline void PrefetchSlot(const Geometry& geometry, const SlotHead& slot) {
   if (geometry.slot_bytes > kLineBytes) __builtin_prefetch(bytes + kLineBytes, kForWriting);
 }
 
-// Asks the memory for the bucket's head and for the slots that its hints say `tag` may be in, so
-// that they come in one wait and not one after the other. A wrong hint costs time only.
-inline void PrefetchLookup(const Table& table, uint64_t index, uint8_t tag) {
+// Asks the memory for the bucket's hints and head.
+inline void PrefetchBucket(const Table& table, uint64_t index) {
+  __builtin_prefetch(&table.hints(index));
+  __builtin_prefetch(&table.head(index));
+}
+
+// Asks the memory for the slots that the bucket's hints say `tag` may be in. A wrong hint costs
+// time only.
+inline void PrefetchSlots(const Table& table, uint64_t index, uint8_t tag) {
   const Geometry& geometry = table.geometry();
   const Bucket bucket = table.bucket(index);
-  __builtin_prefetch(&bucket.head());
   uint32_t ways = MatchTags(table.hints(index).tags, tag) & geometry.ways_mask;
   for (; ways != 0; ways &= ways - 1) {
     PrefetchSlot</*kForWriting=*/0>(geometry,
                                     bucket.slot(static_cast<uint32_t>(__builtin_ctz(ways))));
   }
+}
+
+// Both, for a key that is looked up at once: head and slots come in one wait and not one after the
+// other.
+inline void PrefetchLookup(const Table& table, uint64_t index, uint8_t tag) {
+  __builtin_prefetch(&table.head(index));
+  PrefetchSlots(table, index, tag);
 }
 
 }  // namespace cubby::table

@@ -1,5 +1,6 @@
 #include "client/store.h"
 
+#include <array>
 #include <memory>
 #include <random>
 #include <set>
@@ -71,6 +72,63 @@ TEST_F(StoreTest, GetIntoABufferTellsTheSizeItNeeds) {
   const absl::Status small = store->Get("k", absl::MakeSpan(buffer, 4)).status();
   EXPECT_EQ(small.code(), absl::StatusCode::kOutOfRange);
   EXPECT_THAT(std::string(small.message()), HasSubstr("5 bytes"));
+}
+
+TEST_F(StoreTest, MultiGetReturnsWhatGetsDo) {
+  ASSERT_TRUE(StartDaemon({"--capacity", "1000", "--max-value", "64KiB", "--extent-pool", "4MiB"}));
+  auto store = Open();
+  // In more than one batch: short, in extents, of no bytes, expired, absent, impossible, twice.
+  std::vector<std::string> keys = {"", std::string(5000, 'k'), "absent", "empty", "twice", "twice"};
+  ASSERT_TRUE(store->Put("empty", "").ok());
+  ASSERT_TRUE(store->Put("twice", "2").ok());
+  for (int i = 0; i < 100; ++i) {
+    keys.push_back(absl::StrCat("key", i));
+    if (i % 7 == 3) continue;
+    const std::string value(static_cast<size_t>(i % 5 == 0 ? i * 500 : i), 'v');
+    ASSERT_TRUE(
+        store->Put(keys.back(), value, {i % 7 == 5 ? absl::Hours(1) : absl::InfiniteDuration()})
+            .ok());
+  }
+  ASSERT_TRUE(store->Put("brief", "v", {absl::Nanoseconds(1)}).ok());
+  ASSERT_TRUE(ExpiresInTime(*store, "brief"));
+  keys.insert(keys.begin() + 40, "brief");
+
+  const std::vector<absl::string_view> views(keys.begin(), keys.end());
+  std::vector<std::string> values(keys.size(), "what was there before");
+  std::vector<absl::StatusOr<Entry>> results(keys.size());
+  ASSERT_TRUE(store->MultiGet(views, absl::MakeSpan(values), absl::MakeSpan(results)).ok());
+  std::vector<std::array<char, 64>> memory(keys.size());
+  const std::vector<absl::Span<char>> buffers(memory.begin(), memory.end());
+  std::vector<absl::StatusOr<Entry>> buffer_results(keys.size());
+  ASSERT_TRUE(store->MultiGet(views, buffers, absl::MakeSpan(buffer_results)).ok());
+  for (size_t i = 0; i < keys.size(); ++i) {
+    std::string value;
+    const absl::StatusOr<Entry> one = store->Get(keys[i], &value);
+    EXPECT_EQ(results[i].status(), one.status()) << keys[i];
+    std::array<char, 64> buffer;
+    EXPECT_EQ(buffer_results[i].status(), store->Get(keys[i], absl::MakeSpan(buffer)).status());
+    if (!one.ok()) continue;
+    EXPECT_EQ(values[i], value) << keys[i];
+    EXPECT_EQ(results[i]->value_bytes, one->value_bytes);
+    EXPECT_EQ(results[i]->revision, one->revision);
+    EXPECT_EQ(results[i]->ttl == absl::InfiniteDuration(), one->ttl == absl::InfiniteDuration());
+    if (buffer_results[i].ok()) {
+      EXPECT_EQ(std::string(memory[i].data(), value.size()), value);
+    }
+  }
+}
+
+TEST_F(StoreTest, MultiGetNeedsAsManyOfEach) {
+  ASSERT_TRUE(StartDaemon());
+  auto store = Open();
+  const std::vector<absl::string_view> keys = {"a", "b"};
+  std::vector<std::string> values(1);
+  std::vector<absl::StatusOr<Entry>> results(2);
+  const absl::Status status =
+      store->MultiGet(keys, absl::MakeSpan(values), absl::MakeSpan(results));
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("2 keys, 1 values and 2 results"));
+  EXPECT_TRUE(store->MultiGet({}, absl::Span<std::string>(), {}).ok());
 }
 
 TEST_F(StoreTest, MissingKeyIsNotFoundWithoutAMessage) {
@@ -272,6 +330,11 @@ TEST_F(StoreTest, ShutDownStoreSaysSoInsteadOfServingOldData) {
   std::string value;
   EXPECT_EQ(store->Get("k", &value).status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(store->Put("k", "v").status().code(), absl::StatusCode::kFailedPrecondition);
+  const absl::string_view key = "k";
+  absl::StatusOr<Entry> result;
+  ASSERT_TRUE(
+      store->MultiGet({&key, 1}, absl::MakeSpan(&value, 1), absl::MakeSpan(&result, 1)).ok());
+  EXPECT_EQ(result.status().code(), absl::StatusCode::kFailedPrecondition);
 }
 
 // Also while somebody still has it open, which on Windows keeps its name.
