@@ -129,11 +129,12 @@ struct Store::Impl {
       return absl::UnavailableError(absl::StrCat(
           "store '", name, "' was truncated by somebody: restart its cubbyd with --fresh"));
     }
-    if (StateOf(table) == table::State::kPoisoned) {
-      return absl::DataLossError(absl::StrCat("store '", name, "' is damaged: run cubby check"));
+    const table::State state = StateOf(table);
+    if (state == table::State::kRetired || state == table::State::kSuperseded) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("store '", name, "' was shut down: open it again"));
     }
-    return absl::FailedPreconditionError(
-        absl::StrCat("store '", name, "' was shut down: open it again"));
+    return absl::DataLossError(absl::StrCat("store '", name, "' is damaged: run cubby check"));
   }
 
   absl::Status FromOutcome(table::Outcome outcome) const {

@@ -337,6 +337,23 @@ TEST_F(StoreTest, ShutDownStoreSaysSoInsteadOfServingOldData) {
   EXPECT_EQ(result.status().code(), absl::StatusCode::kFailedPrecondition);
 }
 
+TEST_F(StoreTest, StateThatIsNoneIsDamage) {
+  ASSERT_TRUE(StartDaemon());
+  auto store = Open();
+  auto mapping = os::Mapping::Open(this->store(), os::Access::kReadWrite);
+  ASSERT_TRUE(mapping.ok()) << mapping.status();
+  auto& state = reinterpret_cast<table::FixedPart*>(mapping->data())->state.state;
+  const uint64_t serving = state;
+  std::string value;
+  for (const uint64_t none : {uint64_t{0}, uint64_t{6}, ~uint64_t{0}}) {
+    state = none;
+    EXPECT_EQ(store->Get("k", &value).status().code(), absl::StatusCode::kDataLoss) << none;
+    EXPECT_EQ(store->Put("k", "v").status().code(), absl::StatusCode::kDataLoss) << none;
+  }
+  state = serving;
+  EXPECT_TRUE(store->Put("k", "v").ok());
+}
+
 // Also while somebody still has it open, which on Windows keeps its name.
 TEST_F(StoreTest, ShutDownStoreIsThereForNobodyNew) {
   ASSERT_TRUE(StartDaemon());
