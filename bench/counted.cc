@@ -51,14 +51,14 @@ absl::string_view View(const Value& value) { return {value.data(), value.size()}
 
 Value value;
 std::string text;
-const Value kFresh = {'f', 'r', 'e', 's', 'h'};
+constexpr Value kFresh = {'f', 'r', 'e', 's', 'h'};
 std::array<Value, kAtOnce> values;
 std::array<absl::Span<char>, kAtOnce> buffers;
 std::array<absl::StatusOr<Entry>, kAtOnce> results;
 std::array<absl::string_view, kAtOnce> views;
 
 // keys[0, kEntries) are in the store, those after them are not.
-const Operation kKinds[] = {
+constexpr Operation kKinds[] = {
     {"get-hit", 1,
      [](Store& store, const std::vector<Key>& keys, uint32_t i) {
        return store.Get(keys[i].view(), absl::MakeSpan(value)).ok();
