@@ -178,7 +178,7 @@ inline Look Reader::LookAt(const BucketHead& head, uint64_t word0, const SlotHea
                ? Look::kOtherKey
                : DamagedUnlessDisturbed(head, word0);
   }
-  if (ABSL_PREDICT_FALSE((sequence & 1) != 0 || !ValueLengthIsSafe(geometry, lengths))) {
+  if (ABSL_PREDICT_FALSE((sequence & 1) != 0 || !ValueLengthIsPossible(geometry, lengths))) {
     return DamagedUnlessDisturbed(head, word0);
   }
   found->value_bytes = lengths.value_bytes;

@@ -115,21 +115,22 @@ inline uint64_t PackLengths(const SlotLengths& lengths) {
          (lengths.in_extents ? kSlotFlagExtents << 48 : 0);
 }
 
-// Whether the value's length, read from a slot whose key's length is possible, does no harm: then
-// value or extent link lie inside the slot, and a value in extents is within the store's limit.
-inline bool ValueLengthIsSafe(const Geometry& geometry, const SlotLengths& lengths) {
-  const uint64_t key_room = (uint64_t{lengths.key_bytes} + 7) & ~uint64_t{7};
+// Whether the value's length, read from a slot whose key's length is possible, can be true: if so,
+// value or extent link lie inside the slot and the value is within the store's limit.
+inline bool ValueLengthIsPossible(const Geometry& geometry, const SlotLengths& lengths) {
+  if (ABSL_PREDICT_FALSE(lengths.value_bytes > geometry.max_value_bytes)) return false;
   if (ABSL_PREDICT_TRUE(!lengths.in_extents)) {
+    const uint64_t key_room = (uint64_t{lengths.key_bytes} + 7) & ~uint64_t{7};
     return key_room + lengths.value_bytes <= geometry.max_inline_bytes;
   }
-  return lengths.value_bytes != 0 && lengths.value_bytes <= geometry.max_value_bytes &&
+  return lengths.value_bytes != 0 &&
          ChainLength(geometry, lengths.value_bytes) < geometry.extent_count;
 }
 
-// Whether both lengths can be true: if so, the key lies inside the slot too.
+// Whether both lengths can be: if so, the key lies inside the slot too.
 inline bool LengthsArePossible(const Geometry& geometry, const SlotLengths& lengths) {
   return lengths.key_bytes != 0 && lengths.key_bytes <= geometry.max_key_bytes &&
-         lengths.value_bytes <= geometry.max_value_bytes && ValueLengthIsSafe(geometry, lengths);
+         ValueLengthIsPossible(geometry, lengths);
 }
 
 }  // namespace cubby::table

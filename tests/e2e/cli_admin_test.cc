@@ -1,5 +1,6 @@
 // ping info stats flush check shutdown bench version, as a user runs them.
 #include <algorithm>
+#include <cmath>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -42,6 +43,7 @@ TEST_F(CliAdminTest, InfoTellsTheStoreAndItsDaemon) {
   EXPECT_EQ(info["capacity"].number, 1000);
   EXPECT_EQ(info["max_value_bytes"].number, 1 << 20);
   EXPECT_EQ(info["full_policy"].text, "reject");
+  EXPECT_EQ(info["bytes_per_entry"].number, std::ceil(info["total_bytes"].number / 1000));
   EXPECT_GT(info["pid"].number, 0);
   EXPECT_GE(info["uptime_seconds"].number, 0);
   EXPECT_THAT(Cubby({"info"}).out, HasSubstr("\ncapacity: 1000\n"));
