@@ -1,8 +1,10 @@
 #include "bench/side_by_side.h"
 
-#include <algorithm>
 #include <chrono>
+#include <utility>
 #include <vector>
+
+#include "bench/quantile.h"
 
 namespace cubby::bench {
 namespace {
@@ -19,11 +21,7 @@ double TimeTurn(absl::FunctionRef<void(size_t)> turn) {
   return NanosPerOperation(started, Clock::now());
 }
 
-double Median(std::vector<double> samples) {
-  const auto middle = samples.begin() + samples.size() / 2;
-  std::nth_element(samples.begin(), middle, samples.end());
-  return *middle;
-}
+double Median(std::vector<double> samples) { return Quantile(std::move(samples), 0.5); }
 
 }  // namespace
 

@@ -56,10 +56,23 @@ struct Key {
   uint64_t words[2];
 };
 
+// Which entry is next after each, on a random cycle through all of them (Sattolo's shuffle). The
+// same one in every run. REQUIRES: entries > 0.
+inline std::vector<uint32_t> RandomCycle(uint32_t entries) {
+  std::vector<uint32_t> next(entries);
+  std::iota(next.begin(), next.end(), 0);
+  std::mt19937_64 random(1);
+  for (uint32_t i = entries - 1; i > 0; --i) {
+    std::swap(next[i], next[std::uniform_int_distribution<uint32_t>(0, i - 1)(random)]);
+  }
+  return next;
+}
+
 // Picks entries at random, each in a few cycles. The same ones in every run.
 class Picker {
  public:
-  explicit Picker(uint64_t entries) : entries_(entries) {}
+  // Another seed, another order.
+  explicit Picker(uint64_t entries, uint64_t seed = 42) : entries_(entries), state_(seed) {}
   // In [0, entries), equally likely as far as a benchmark can tell.
   uint64_t Next() {
     state_ = state_ * 6364136223846793005 + 1442695040888963407;
@@ -68,7 +81,7 @@ class Picker {
 
  private:
   const uint64_t entries_;  // fewer than 2^32
-  uint64_t state_ = 42;
+  uint64_t state_;
 };
 
 template <size_t kValueBytes>
@@ -125,13 +138,7 @@ class WorkingSet {
     if (!store.ok()) return store.status();
     store_ = *std::move(store);
 
-    // Sattolo's shuffle: one cycle through all.
-    std::vector<uint32_t> next(entries_);
-    std::iota(next.begin(), next.end(), 0);
-    std::mt19937_64 random(1);
-    for (uint32_t i = entries_ - 1; i > 0; --i) {
-      std::swap(next[i], next[std::uniform_int_distribution<uint32_t>(0, i - 1)(random)]);
-    }
+    const std::vector<uint32_t> next = RandomCycle(entries_);
     absl::StatusOr<std::unique_ptr<PointerChase>> chase =
         PointerChase::Make(next, store_->geometry().total_bytes);
     if (!chase.ok()) return chase.status();
