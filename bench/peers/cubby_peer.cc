@@ -1,0 +1,94 @@
+// Cubby itself, as users have it: a daemon, and the public library.
+#include <string>
+#include <utility>
+
+#include "absl/memory/memory.h"
+#include "absl/strings/str_cat.h"
+#include "bench/peers/peers.h"
+#include "bench/peers/program.h"
+#include "client/store.h"
+#include "table/layout.h"
+
+namespace cubby::bench {
+namespace {
+
+class CubbyPeer : public Peer {
+ public:
+  explicit CubbyPeer(std::unique_ptr<Store> store) : store_(std::move(store)) {}
+
+  // Again if it was contended, as a user would; but not for ever.
+  absl::StatusOr<bool> Get(const Key& key, absl::Span<char> value) override {
+    absl::StatusOr<Entry> entry = store_->Get(key.view(), value);
+    for (int tries = 0; tries < 1000 && absl::IsUnavailable(entry.status()); ++tries) {
+      entry = store_->Get(key.view(), value);
+    }
+    if (entry.ok()) return true;
+    if (absl::IsNotFound(entry.status())) return false;
+    return entry.status();
+  }
+
+  absl::Status Put(const Key& key, absl::string_view value) override {
+    return store_->Put(key.view(), value).status();
+  }
+
+  absl::StatusOr<bool> Delete(const Key& key) override {
+    const absl::Status deleted = store_->Delete(key.view());
+    if (deleted.ok()) return true;
+    if (absl::IsNotFound(deleted)) return false;
+    return deleted;
+  }
+
+ private:
+  const std::unique_ptr<Store> store_;
+};
+
+// The options that fit the entries: as README and `cubbyd --help` tell users to choose them.
+std::vector<std::string> Arguments(const Cell& cell) {
+  std::vector<std::string> arguments = {CUBBY_CUBBYD, "--store", cell.name, "--capacity",
+                                        absl::StrCat(cell.entries)};
+  // A key and value in the slot, if slots can be so large, and slots that begin on cache lines.
+  const uint64_t slot_bytes = (table::kSlotHeadBytes + sizeof(Key) + cell.value_bytes + 63) & ~63u;
+  if (slot_bytes <= table::kMaxSlotBytes) {
+    arguments.insert(arguments.end(), {"--slot-bytes", absl::StrCat(slot_bytes), "--max-value",
+                                       absl::StrCat(cell.value_bytes)});
+  } else {
+    // Extents of 1 KiB for all, a few for puts, which need the new value's before the old one's are
+    // free, and those of the last, incomplete one.
+    const uint64_t extents = (cell.value_bytes / 1024 + 1) * (uint64_t{cell.entries} + 16);
+    arguments.insert(arguments.end(),
+                     {"--max-value", absl::StrCat(cell.value_bytes), "--extent-pool",
+                      absl::StrCat(extents * table::kDefaultExtentBytes)});
+  }
+  return arguments;
+}
+
+absl::StatusOr<std::unique_ptr<Peer>> Open(const Cell& cell) {
+  absl::StatusOr<std::unique_ptr<Store>> store = Store::Open(cell.name);
+  if (!store.ok()) return store.status();
+  return absl::make_unique<CubbyPeer>(*std::move(store));
+}
+
+absl::StatusOr<std::unique_ptr<Host>> Start(const Cell& cell) {
+  absl::StatusOr<std::unique_ptr<Program>> daemon =
+      Program::Start(Arguments(cell), absl::StrCat(cell.folder, "/cubbyd.log"));
+  if (!daemon.ok()) return daemon.status();
+  const absl::Status ready =
+      (*daemon)->WaitUntilReady([&] { return Store::Open(cell.name).status(); });
+  if (!ready.ok()) return ready;
+  return *std::move(daemon);
+}
+
+}  // namespace
+
+PeerKind CubbyKind() {
+  return {
+      "cubby",
+      "cubbyd and cubby::Store, the release build; --slot-bytes that hold key and value, but for "
+      "values of 64 KiB, which lie in --extent-pool",
+      /*shared=*/true,
+      /*pipelines=*/false,
+      Start,
+      Open};
+}
+
+}  // namespace cubby::bench
