@@ -1,5 +1,6 @@
 #include <lmdb.h>
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 

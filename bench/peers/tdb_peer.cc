@@ -1,13 +1,15 @@
 #include <fcntl.h>
-
-// After what it needs and does not include itself.
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/types.h>
-#include <tdb.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
+
+// Needs some of those above, and does not include them.
+#include <tdb.h>
 
 #include "absl/memory/memory.h"
 #include "absl/strings/str_cat.h"

@@ -1,6 +1,7 @@
 #include "bench/peers/works.h"
 
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <random>
 #include <utility>
