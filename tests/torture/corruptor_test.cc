@@ -333,7 +333,7 @@ TEST_F(CorruptorTest, NobodyCrashesHangsOrGrows) {
   const absl::Time end = begin + duration;
   uint64_t requests = 0;
   for (size_t i = 0; absl::Now() < end || requests < 4; ++i, ++requests) {
-    const char* const kRequests[] = {"ping", "stats", "check", "flush"};
+    constexpr const char* kRequests[] = {"ping", "stats", "check", "flush"};
     const char* const request = kRequests[i % 4];
     const test::ExitResult result = Cubby({request});
     const bool told = result.exit_code == 0 ||
