@@ -157,6 +157,22 @@ TEST(ReaderTest, KeysOfOneTagAreToldApart) {
   }
 }
 
+// Its slot may say that it is as long: what would be compared lies outside.
+TEST(ReaderTest, AKeyOverTheLimitIsComparedWithNothing) {
+  GeometryOptions options = TinyOptions();
+  options.capacity = 2;
+  options.ways = kMaxWays;  // one bucket
+  TableBuffer buffer(options);
+  ASSERT_TRUE(buffer.Put("k", "v").ok());
+  uint64_t bucket = 0;
+  uint32_t way = 0;
+  SlotHead* slot = buffer.SlotOf("k", &bucket, &way);
+  const std::string key(buffer.geometry().max_key_bytes + 1, 'k');
+  slot->lengths.store(PackLengths({1, static_cast<uint32_t>(key.size()), false}));
+  buffer.table().mutable_head(bucket).tags[way].store(TagOf(buffer.Hash(key)));
+  EXPECT_EQ(buffer.Get(key), "<not found>");
+}
+
 TEST(ReaderTest, ALinkOutOfThePoolIsNotFollowed) {
   TableBuffer buffer(TinyOptions());
   const std::string value(40, 'v');
