@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "absl/base/optimization.h"
+#include "table/bytes.h"
 #include "table/geometry.h"
 #include "table/layout.h"
 
@@ -120,8 +121,7 @@ inline uint64_t PackLengths(const SlotLengths& lengths) {
 inline bool ValueLengthIsPossible(const Geometry& geometry, const SlotLengths& lengths) {
   if (ABSL_PREDICT_FALSE(lengths.value_bytes > geometry.max_value_bytes)) return false;
   if (ABSL_PREDICT_TRUE(!lengths.in_extents)) {
-    const uint64_t key_room = (uint64_t{lengths.key_bytes} + 7) & ~uint64_t{7};
-    return key_room + lengths.value_bytes <= geometry.max_inline_bytes;
+    return RoundUp8(lengths.key_bytes) + lengths.value_bytes <= geometry.max_inline_bytes;
   }
   return lengths.value_bytes != 0 &&
          ChainLength(geometry, lengths.value_bytes) < geometry.extent_count;

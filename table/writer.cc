@@ -332,8 +332,9 @@ void Writer::LowerOverflow(uint64_t home, uint64_t bucket, uint32_t overflow_cla
     std::atomic<uint8_t>& count = table_.mutable_head(home).overflow[overflow_class];
     const uint8_t lowered = count.load(kRelaxed);
     // At its largest value a count stays: how many it stands for is not known any more.
-    if (lowered != kOverflowFull && lowered != 0)
+    if (lowered != kOverflowFull && lowered != 0) {
       count.store(lowered - 1, std::memory_order_release);
+    }
   }
 }
 
