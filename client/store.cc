@@ -113,7 +113,6 @@ struct Store::Impl {
         mapping(std::move(opened)),
         guard(std::move(mapping_guard)),
         table(mapping.data(), validated),
-        reader(table),
         geometry(PublicGeometry(validated)) {}
 
   // True while what readers find is the store's. One load of a line that is almost never written.
@@ -137,6 +136,10 @@ struct Store::Impl {
     return absl::DataLossError(absl::StrCat("store '", name, "' is damaged: run cubby check"));
   }
 
+  uint64_t HashOf(absl::string_view key) const {
+    return table::HashKey(key, table.geometry().hash_seed);
+  }
+
   absl::Status FromOutcome(table::Outcome outcome) const {
     switch (outcome) {
       case table::Outcome::kNotFound:
@@ -151,21 +154,37 @@ struct Store::Impl {
     }
   }
 
-  // One function with Reader::Get in it, for each way of getting: calls and what they keep in
-  // memory would be a fifth of the instructions.
   template <typename Sink>
   ABSL_ATTRIBUTE_ALWAYS_INLINE absl::StatusOr<Entry> Get(absl::string_view key,
                                                          const Sink& sink) const {
-    table::Found found;
-    const table::Outcome outcome = reader.Get(key, sink, &found);
-    return Got(outcome, found);
+    const uint64_t hash = HashOf(key);
+    table::PrefetchLookup(table, table::HomeBucket(hash, table.geometry().bucket_count),
+                          table::TagOf(hash));
+    return GetHashed(key, hash, sink);
   }
 
-  // What a reader's look-up that has just ended comes to.
-  ABSL_ATTRIBUTE_ALWAYS_INLINE absl::StatusOr<Entry> Got(table::Outcome outcome,
-                                                         const table::Found& found) const {
-    if (ABSL_PREDICT_FALSE(!Readable())) return Unreadable();
-    if (ABSL_PREDICT_TRUE(outcome == table::Outcome::kFound)) {
+  // The same for a key whose hash is known, and its bucket prefetched.
+  template <typename Sink>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE absl::StatusOr<Entry> GetHashed(absl::string_view key, uint64_t hash,
+                                                               const Sink& sink) const {
+    table::Found found;
+    const table::Outcome outcome = table::Reader(table).TryHashed(key, hash, sink, &found);
+    if (ABSL_PREDICT_FALSE(outcome == table::Outcome::kContended || !Readable())) {
+      return GetInRounds(key, sink);
+    }
+    if (outcome == table::Outcome::kNotFound) return FromOutcome(outcome);
+    return EntryOf(found.value_bytes, found.revision, found.expiry_ns);
+  }
+
+  // The same, whatever it takes. Apart, and hashing once more, so that what few gets need is not in
+  // the way of the others, nor in their registers.
+  template <typename Sink>
+  ABSL_ATTRIBUTE_NOINLINE absl::StatusOr<Entry> GetInRounds(absl::string_view key,
+                                                            const Sink& sink) const {
+    table::Found found;
+    const table::Outcome outcome = table::Reader(table).GetHashed(key, HashOf(key), sink, &found);
+    if (!Readable()) return Unreadable();
+    if (outcome == table::Outcome::kFound) {
       return EntryOf(found.value_bytes, found.revision, found.expiry_ns);
     }
     if (outcome == table::Outcome::kTooSmall) {
@@ -187,7 +206,7 @@ struct Store::Impl {
     for (size_t first = 0; first < keys.size(); first += kAtOnce) {
       const size_t count = std::min(kAtOnce, keys.size() - first);
       for (size_t i = 0; i < count; ++i) {
-        hashes[i] = table::HashKey(keys[first + i], table.geometry().hash_seed);
+        hashes[i] = HashOf(keys[first + i]);
         table::PrefetchBucket(table, table::HomeBucket(hashes[i], bucket_count));
       }
       for (size_t i = 0; i < count; ++i) {
@@ -195,10 +214,7 @@ struct Store::Impl {
                              table::TagOf(hashes[i]));
       }
       for (size_t i = 0; i < count; ++i) {
-        table::Found found;
-        const table::Outcome outcome =
-            reader.GetHashed(keys[first + i], hashes[i], sink_of(first + i), &found);
-        results[first + i] = Got(outcome, found);
+        results[first + i] = GetHashed(keys[first + i], hashes[i], sink_of(first + i));
       }
     }
   }
@@ -244,7 +260,7 @@ struct Store::Impl {
     table::PutRequest request;
     request.key = key;
     request.value = value;
-    request.hash = table::HashKey(key, table.geometry().hash_seed);
+    request.hash = HashOf(key);
     request.condition = condition;
     writer.Prefetch(request.hash);
     const auto put = [&] {
@@ -270,7 +286,6 @@ struct Store::Impl {
   const std::unique_ptr<os::FaultGuard> guard;  // null: SIGBUS is not ours to handle
   // Written only with the lock, which read-only stores do not have.
   const table::WritableTable table;
-  const table::Reader reader;
   const Geometry geometry;
   absl::Duration lock_timeout;
   std::unique_ptr<os::WriterLock> lock;  // null if read-only
@@ -375,7 +390,7 @@ absl::StatusOr<uint64_t> Store::Replace(absl::string_view key, absl::string_view
 }
 
 absl::Status Store::Delete(absl::string_view key) {
-  const uint64_t hash = table::HashKey(key, impl_->table.geometry().hash_seed);
+  const uint64_t hash = impl_->HashOf(key);
   table::Writer writer(impl_->table);
   writer.Prefetch(hash);
   return impl_->AsWriter(impl_->lock_timeout, [&] { return writer.Delete(key, hash); });

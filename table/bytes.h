@@ -16,6 +16,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "absl/base/attributes.h"
+
 // ThreadSanitizer sees neither fences nor assembly: it gets words, always.
 #if defined(__SANITIZE_THREAD__)
 #define CUBBY_TABLE_WORDS_ONLY 1
@@ -56,23 +58,28 @@ inline __m128i LoadShared16(const char* shared) {
 #endif
 
 // Copies `bytes` out of the mapping. May read up to the next multiple of 8.
-inline void CopyFromShared(char* to, const char* shared, size_t bytes) {
+ABSL_ATTRIBUTE_ALWAYS_INLINE inline void CopyFromShared(char* to, const char* shared,
+                                                        size_t bytes) {
 #if defined(CUBBY_TABLE_X86_COPY)
   if (bytes >= kStringCopyBytes) return StringCopy(to, shared, bytes);
   if (bytes >= 16) {
-    const auto copy16 = [&to, &shared](ptrdiff_t at) {
-      _mm_storeu_si128(reinterpret_cast<__m128i*>(to + at), LoadShared16(shared + at));
+    const auto copy32 = [to, shared](size_t first, size_t second) {
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(to + first), LoadShared16(shared + first));
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(to + second), LoadShared16(shared + second));
     };
-    for (; bytes >= 64; bytes -= 64, to += 64, shared += 64) {
-      copy16(0);
-      copy16(16);
-      copy16(32);
-      copy16(48);
+    // The last blocks overlap those before: to copy some bytes twice costs less than to tell them
+    // apart.
+    if (bytes <= 32) return copy32(0, bytes - 16);
+    for (size_t at = 0; at + 64 < bytes; at += 64) {
+      copy32(at, at + 16);
+      copy32(at + 32, at + 48);
     }
-    if (bytes == 0) return;
-    for (; bytes > 16; bytes -= 16, to += 16, shared += 16) copy16(0);
-    copy16(static_cast<ptrdiff_t>(bytes) - 16);  // some of them once more
-    return;
+    if (bytes < 64) {
+      copy32(0, 16);
+    } else {
+      copy32(bytes - 64, bytes - 48);
+    }
+    return copy32(bytes - 32, bytes - 16);
   }
 #endif
   for (; bytes >= 8; bytes -= 8, to += 8, shared += 8) {
@@ -110,23 +117,29 @@ inline void CopyToShared(char* shared, const char* from, size_t bytes) {
 
 // True if the `bytes` at `shared`, padded with zeros to a multiple of 8 as CopyToShared leaves
 // them, equal those at `own`.
-inline bool EqualsShared(const char* shared, const char* own, size_t bytes) {
-  uint64_t word;
-#if defined(CUBBY_TABLE_X86_COPY)
-  for (; bytes >= 16; bytes -= 16, own += 16, shared += 16) {
-    const __m128i same = _mm_cmpeq_epi8(LoadShared16(shared),
-                                        _mm_loadu_si128(reinterpret_cast<const __m128i*>(own)));
-    if (_mm_movemask_epi8(same) != 0xffff) return false;
-  }
-#endif
-  for (; bytes >= 8; bytes -= 8, own += 8, shared += 8) {
-    std::memcpy(&word, own, 8);
-    if (WordAt(shared).load(std::memory_order_relaxed) != word) return false;
-  }
+ABSL_ATTRIBUTE_ALWAYS_INLINE inline bool EqualsShared(const char* shared, const char* own,
+                                                      size_t bytes) {
+  const auto shared_word = [shared](size_t at) {
+    return WordAt(shared + at).load(std::memory_order_relaxed);
+  };
   if (bytes == 0) return true;
-  word = 0;
-  std::memcpy(&word, own, bytes);
-  return WordAt(shared).load(std::memory_order_relaxed) == word;
+  if (bytes < 8) {
+    uint64_t word = 0;
+    std::memcpy(&word, own, bytes);
+    return shared_word(0) == word;
+  }
+  const auto own_word = [own](size_t at) {
+    uint64_t word;
+    std::memcpy(&word, own + at, 8);
+    return word;
+  };
+  // The last word first: keys that differ mostly differ in their end.
+  const size_t last = RoundUp8(bytes) - 8;
+  if (shared_word(last) != own_word(bytes - 8) >> 8 * (last + 8 - bytes)) return false;
+  for (size_t at = 0; at != last; at += 8) {
+    if (shared_word(at) != own_word(at)) return false;
+  }
+  return true;
 }
 
 }  // namespace cubby::table

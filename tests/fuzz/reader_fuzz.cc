@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/types/optional.h"
+#include "table/hash.h"
 #include "table/reader.h"
 #include "table/scan.h"
 #include "tests/fuzz/damaged_table.h"
@@ -25,6 +26,15 @@ void GetWithEachSink(const table::Table& table, absl::string_view key) {
           "a get of still bytes finds, misses, or meets damage");
 
   table::Found presence;
+  std::string in_rounds;
+  const uint64_t hash = table::HashKey(key, table.geometry().hash_seed);
+  Require(reader.GetHashed(key, hash, table::StringSink(&in_rounds), &presence) == outcome,
+          "one look finds what rounds find");
+  Require(outcome != Outcome::kFound ||
+              (in_rounds == value && presence.value_bytes == found.value_bytes &&
+               presence.revision == found.revision && presence.expiry_ns == found.expiry_ns),
+          "one look finds what rounds find");
+
   const Outcome present = reader.Get(key, table::NoSink(), &presence);
   if (outcome != Outcome::kFound) {
     // A broken chain of extents is seen only by those who follow it.
