@@ -10,10 +10,6 @@ namespace cubby::os {
 
 uint64_t ProcessId() { return GetCurrentProcessId(); }
 
-absl::StatusOr<uint32_t> GroupId(absl::string_view) {
-  return absl::UnimplementedError("groups of users have no say on Windows");
-}
-
 uint64_t RandomBits() {
   unsigned int high, low;
   // The C library's call for the system's entropy source; without entropy nothing here is safe to

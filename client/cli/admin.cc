@@ -125,38 +125,53 @@ ExitCode Shutdown(const StoreOptions& store_options) {
   return status.ok() ? ExitCode::kOk : Fail(status, Subject::kDaemon);
 }
 
-void AddReport(Cli* cli, const std::string& name, const std::string& summary,
-               const std::string& notes, ExitCode (*run)(const StoreOptions&, bool json)) {
+void DefineReport(Subcommand* subcommand, const char* name, const char* notes,
+                  ExitCode (*run)(const StoreOptions&, bool json)) {
   const auto json = std::make_shared<bool>(false);
-  CLI::App* const command =
-      cli->Add(name, summary,
-               absl::StrCat(notes, "Examples:\n  cubby ", name, " -s sessions\n  cubby ", name,
-                            " -s sessions --json"),
-               [json, run](const StoreOptions& store) { return run(store, *json); });
-  command->add_flag("--json", *json, "As a JSON object");
+  subcommand->Notes(absl::StrCat(notes, "Examples:\n  cubby ", name, " -s sessions\n  cubby ", name,
+                                 " -s sessions --json"));
+  subcommand->AddFlag("--json", json.get(), kJsonHelp);
+  subcommand->Do([json, run](const StoreOptions& store) { return run(store, *json); });
 }
+
+void DefinePlain(Subcommand* subcommand, const char* notes, ExitCode (*run)(const StoreOptions&)) {
+  subcommand->Notes(notes);
+  subcommand->Do(run);
+}
+
+constexpr Command kCommands[] = {
+    {"ping", "Ask the daemon whether it is there, and say how long it took to answer",
+     [](Subcommand* ping) { DefinePlain(ping, "Example:\n  cubby ping -s sessions", &Ping); }},
+    {"info", "Print what the store and its daemon are: version, shape, limits",
+     [](Subcommand* info) { DefineReport(info, "info", "", &Info); }},
+    {"stats", "Print the counts of entries and operations",
+     [](Subcommand* stats) { DefineReport(stats, "stats", "", &Stats); }},
+    {"flush", "Remove all entries, and say how many there were",
+     [](Subcommand* flush) {
+       DefinePlain(
+           flush,
+           "Writers go on meanwhile: what they put while it runs may be removed or not. If it "
+           "fails or\n"
+           "times out, some entries may be gone and others not.\n\n"
+           "Example:\n  cubby flush -s sessions",
+           &Flush);
+     }},
+    {"check", "Print every broken invariant of the store; exit code 8 if there is one",
+     [](Subcommand* check) {
+       DefineReport(
+           check, "check",
+           "Writers wait while it runs, about 0.1 s per million entries (a put gives up after its\n"
+           "--timeout); readers do not.\n\n",
+           &Check);
+     }},
+    {"shutdown", "Stop the daemon and remove the store, entries and all",
+     [](Subcommand* shutdown) {
+       DefinePlain(shutdown, "Example:\n  cubby shutdown -s sessions", &Shutdown);
+     }},
+};
 
 }  // namespace
 
-void AddAdminCommands(Cli* cli) {
-  cli->Add("ping", "Ask the daemon whether it is there, and say how long it took to answer",
-           "Example:\n  cubby ping -s sessions", &Ping);
-  AddReport(cli, "info", "Print what the store and its daemon are: version, shape, limits", "",
-            &Info);
-  AddReport(cli, "stats", "Print the counts of entries and operations", "", &Stats);
-  cli->Add(
-      "flush", "Remove all entries, and say how many there were",
-      "Writers go on meanwhile: what they put while it runs may be removed or not. If it fails or\n"
-      "times out, some entries may be gone and others not.\n\n"
-      "Example:\n  cubby flush -s sessions",
-      &Flush);
-  AddReport(
-      cli, "check", "Print every broken invariant of the store; exit code 8 if there is one",
-      "Writers wait while it runs, about 0.1 s per million entries (a put gives up after its\n"
-      "--timeout); readers do not.\n\n",
-      &Check);
-  cli->Add("shutdown", "Stop the daemon and remove the store, entries and all",
-           "Example:\n  cubby shutdown -s sessions", &Shutdown);
-}
+absl::Span<const Command> AdminCommands() { return kCommands; }
 
 }  // namespace cubby::cli

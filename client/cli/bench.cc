@@ -17,7 +17,6 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/time.h"
@@ -285,33 +284,30 @@ ExitCode Bench(const Store& store, const BenchOptions& options) {
   return Print(options, keys->size(), timed->tally, *untimed, ns_per_tick);
 }
 
-std::string RefuseThreads(const std::string& word) {
-  int threads;
-  if (absl::SimpleAtoi(word, &threads) && threads >= 1 && threads <= kMaxThreads) return "";
-  return absl::StrCat(Quoted(word), " is not a number from 1 to ", kMaxThreads);
-}
-
-}  // namespace
-
-void AddBenchCommand(Cli* cli) {
+void DefineBench(Subcommand* bench) {
   const auto options = std::make_shared<BenchOptions>();
-  CLI::App* const command = cli->AddForStore(
-      "bench", Mode::kReadOnly, "Measure look-ups of the store's own keys: latency and throughput",
+  bench->Notes(
       "Looks keys up in random order in two runs: once timing each get by itself (p50, "
       "p99, p99.9,\n"
       "max; percentiles are rounded up by at most 1.6 %), once with no clock between them "
       "(ops/s).\n"
       "Examples:\n"
       "  cubby bench -s words\n"
-      "  cubby bench -s words --seconds 10 --threads 4 --json",
-      [options](const Store& store) { return Bench(store, *options); });
-  AddDuration(command, "--seconds", &options->seconds, "How long each of the two runs takes [1]");
-  command
-      ->add_option("--threads", options->threads,
-                   absl::StrCat("How many threads read at once, 1 to ", kMaxThreads, " [1]"))
-      ->type_name("N")
-      ->check(CLI::Validator(&RefuseThreads, ""));
-  command->add_flag("--json", options->json, "As a JSON object");
+      "  cubby bench -s words --seconds 10 --threads 4 --json");
+  bench->AddDuration("--seconds", &options->seconds, "How long each of the two runs takes [1]");
+  bench->AddNumber("--threads", 1, kMaxThreads, &options->threads,
+                   absl::StrCat("How many threads read at once, 1 to ", kMaxThreads, " [1]"));
+  bench->AddFlag("--json", &options->json, kJsonHelp);
+  bench->DoWithStore(Mode::kReadOnly,
+                     [options](const Store& store) { return Bench(store, *options); });
 }
+
+constexpr Command kCommands[] = {
+    {"bench", "Measure look-ups of the store's own keys: latency and throughput", &DefineBench},
+};
+
+}  // namespace
+
+absl::Span<const Command> BenchCommands() { return kCommands; }
 
 }  // namespace cubby::cli

@@ -1,11 +1,18 @@
+// Each subcommand reads its words by itself, with a CLI::App that knows of no others: to a
+// subcommand of another App, CLI11 gives the names of all subcommands and "++" a meaning of their
+// own, and they are keys and values like any other.
 #include "client/cli/cli.h"
 
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
 #include <CLI/Error.hpp>
+#include <CLI/Formatter.hpp>
 #include <algorithm>
 #include <cstdlib>
 #include <utility>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "client/cli/output.h"
@@ -97,8 +104,8 @@ std::string MessageOf(const CLI::ParseError& error, const CLI::App& app) {
   return message.empty() ? error.what() : message;
 }
 
-os::ExitCode UsageError(const CLI::App& app, absl::string_view message) {
-  return Fail(os::ExitCode::kUsage, absl::StrCat(message, "; see ", app.get_name(), " --help"));
+os::ExitCode UsageError(absl::string_view command, absl::string_view message) {
+  return Fail(os::ExitCode::kUsage, absl::StrCat(message, "; see ", command, " --help"));
 }
 
 // Gives the options of `app` what `words` say. The exit code if there is nothing more to do: help
@@ -115,9 +122,60 @@ absl::optional<os::ExitCode> Parse(CLI::App* app, std::vector<std::string> words
   } catch (const CLI::CallForVersion& version) {
     out.Write(absl::StrCat(version.what(), "\n"));
   } catch (const CLI::ParseError& error) {
-    return UsageError(*app, MessageOf(error, *app));
+    return UsageError(app->get_name(), MessageOf(error, *app));
   }
   return out.Finish();
+}
+
+// Adds option `name`, which takes a duration (text.h); *duration stays what it is without it.
+void AddDurationTo(CLI::App* app, const std::string& name, absl::Duration* duration,
+                   const std::string& help) {
+  app->add_option_function<std::string>(
+         name,
+         [name, duration](const std::string& text) {
+           const absl::StatusOr<absl::Duration> parsed = ParseDuration(name, text);
+           if (!parsed.ok()) throw CLI::ValidationError(std::string(parsed.status().message()));
+           *duration = *parsed;
+         },
+         help)
+      ->type_name("TIME");
+}
+
+constexpr char kProgram[] = "cubby";
+
+std::vector<Command> AllCommands() {
+  std::vector<Command> all;
+  for (const auto& commands :
+       {KeyCommands(), ListingCommands(), AdminCommands(), BenchCommands(), VersionCommands()}) {
+    all.insert(all.end(), commands.begin(), commands.end());
+  }
+  return all;
+}
+
+std::string Help(const CLI::App& app) {
+  std::string help = absl::StrCat(kDescription, "\nUsage: cubby [OPTIONS] SUBCOMMAND ...\n",
+                                  CLI::Formatter().make_groups(&app, CLI::AppFormatMode::Normal),
+                                  "\nSubcommands:\n");
+  for (const Command& command : AllCommands()) {
+    absl::StrAppendFormat(&help, "  %-28s%s\n", command.name, command.summary);
+  }
+  absl::StrAppend(&help, "\n`cubby SUBCOMMAND --help` tells more.\n\n", kExitCodes, "\n");
+  return help;
+}
+
+// Takes what comes before the subcommand's name off `words`. As Parse().
+absl::optional<os::ExitCode> ParseBeforeName(StoreOptions* store_options,
+                                             std::vector<std::string>* words) {
+  CLI::App app(kDescription, kProgram);
+  app.allow_windows_style_options(false);
+  app.prefix_command();  // the subcommand's name, and all that follows, is left for it
+  app.set_version_flag("--version", absl::StrCat(kProgram, " ", os::kVersion));
+  app.formatter_fn(
+      [&app](const CLI::App*, const std::string&, CLI::AppFormatMode) { return Help(app); });
+  store_options->AddTo(&app);
+  const auto done = Parse(&app, std::move(*words));
+  *words = app.remaining();
+  return done;
 }
 
 }  // namespace
@@ -135,9 +193,9 @@ void StoreOptions::AddTo(CLI::App* app) {
                   "$CUBBY_OWNER; else only yours and the administrator's")
       ->type_name("USER")
       ->check(not_empty);
-  AddDuration(app, "--timeout", &timeout_,
-              "How long to wait for other writers [5s] or the daemon [30s]:\n"
-              "seconds, or as in 500ms, 2m");
+  AddDurationTo(app, "--timeout", &timeout_,
+                "How long to wait for other writers [5s] or the daemon [30s]:\n"
+                "seconds, or as in 500ms, 2m");
 }
 
 absl::StatusOr<std::unique_ptr<Store>> StoreOptions::Open(Mode mode) const {
@@ -160,76 +218,67 @@ absl::StatusOr<std::unique_ptr<Admin>> StoreOptions::Connect() const {
   return absl::IsNotFound(store) ? store : admin.status();
 }
 
-Cli::Cli() : app_(kDescription, "cubby") {
-  app_.allow_windows_style_options(false);
-  app_.prefix_command();  // the subcommand's name, and all that follows, is left for it
-  app_.set_version_flag("--version", std::string("cubby ") + os::kVersion);
-  app_.formatter_fn(
-      [this](const CLI::App*, const std::string&, CLI::AppFormatMode) { return Help(); });
-  store_options_.AddTo(&app_);
+void Subcommand::Notes(const std::string& notes) { app_->footer(notes); }
+
+void Subcommand::AddWord(const std::string& name, std::string* value, const std::string& help) {
+  app_->add_option(name, *value, help)->required()->type_name("");
 }
 
-CLI::App* Cli::Add(const std::string& name, const std::string& summary, const std::string& notes,
-                   std::function<os::ExitCode(const StoreOptions&)> run) {
-  auto app = std::make_unique<CLI::App>(summary, absl::StrCat("cubby ", name));
-  app->allow_windows_style_options(false);  // "/k" is a key, on every system
-  app->footer(notes);
-  store_options_.AddTo(app.get());
-  commands_.push_back({name, std::move(app), std::move(run)});
-  return commands_.back().app.get();
+void Subcommand::AddText(const std::string& name, const std::string& type, std::string* value,
+                         const std::string& help) {
+  app_->add_option(name, *value, help)->type_name(type);
 }
 
-CLI::App* Cli::AddForStore(const std::string& name, Mode mode, const std::string& summary,
-                           const std::string& notes, std::function<os::ExitCode(Store&)> run) {
-  return Add(name, summary, notes, [mode, run = std::move(run)](const StoreOptions& options) {
+void Subcommand::AddFlag(const std::string& name, bool* value, const std::string& help) {
+  app_->add_flag(name, *value, help);
+}
+
+void Subcommand::AddNumber(const std::string& name, int least, int most, int* value,
+                           const std::string& help) {
+  const auto refuse = [least, most](const std::string& word) {
+    int number;
+    if (absl::SimpleAtoi(word, &number) && number >= least && number <= most) return std::string();
+    return absl::StrCat(Quoted(word), " is not a number from ", least, " to ", most);
+  };
+  app_->add_option(name, *value, help)->type_name("N")->check(CLI::Validator(refuse, ""));
+}
+
+void Subcommand::AddDuration(const std::string& name, absl::Duration* value,
+                             const std::string& help) {
+  AddDurationTo(app_, name, value, help);
+}
+
+void Subcommand::DoWithStore(Mode mode, std::function<os::ExitCode(Store&)> run) {
+  Do([mode, run = std::move(run)](const StoreOptions& options) {
     const auto store = options.Open(mode);
     return store.ok() ? run(**store) : Fail(store.status(), Subject::kStore);
   });
 }
 
-os::ExitCode Cli::Run(std::vector<std::string> arguments) {
-  if (const auto done = Parse(&app_, std::move(arguments))) return *done;
-  std::vector<std::string> words = app_.remaining();
-  if (words.empty()) return UsageError(app_, "a subcommand is required");
-  const Command* const command = Find(words.front());
-  if (command == nullptr) {
-    return UsageError(app_, absl::StrCat("there is no ",
-                                         LooksLikeOption(words.front()) ? "option " : "subcommand ",
-                                         Quoted(words.front())));
+os::ExitCode Run(std::vector<std::string> words) {
+  StoreOptions store_options;
+  // Few give options before the name, and a CLI::App is not made for nothing.
+  if (words.empty() || LooksLikeOption(words.front())) {
+    if (const auto done = ParseBeforeName(&store_options, &words)) return *done;
   }
+  if (words.empty()) return UsageError(kProgram, "a subcommand is required");
+  const std::string name = std::move(words.front());
   words.erase(words.begin());
-  if (const auto done = Parse(command->app.get(), std::move(words))) return *done;
-  return command->run(store_options_);
-}
-
-std::string Cli::Help() const {
-  std::string help = absl::StrCat(kDescription, "\nUsage: cubby [OPTIONS] SUBCOMMAND ...\n",
-                                  CLI::Formatter().make_groups(&app_, CLI::AppFormatMode::Normal),
-                                  "\nSubcommands:\n");
-  for (const Command& command : commands_) {
-    absl::StrAppendFormat(&help, "  %-28s%s\n", command.name, command.app->get_description());
+  const std::vector<Command> commands = AllCommands();
+  const auto command = std::find_if(commands.begin(), commands.end(),
+                                    [&name](const Command& known) { return known.name == name; });
+  if (command == commands.end()) {
+    return UsageError(
+        kProgram, absl::StrCat("there is no ", LooksLikeOption(name) ? "option " : "subcommand ",
+                               Quoted(name)));
   }
-  absl::StrAppend(&help, "\n`cubby SUBCOMMAND --help` tells more.\n\n", kExitCodes, "\n");
-  return help;
-}
-
-const Cli::Command* Cli::Find(absl::string_view name) const {
-  const auto found = std::find_if(commands_.begin(), commands_.end(),
-                                  [name](const Command& command) { return command.name == name; });
-  return found == commands_.end() ? nullptr : &*found;
-}
-
-void AddDuration(CLI::App* app, const std::string& name, absl::Duration* duration,
-                 const std::string& help) {
-  app->add_option_function<std::string>(
-         name,
-         [name, duration](const std::string& text) {
-           const absl::StatusOr<absl::Duration> parsed = ParseDuration(name, text);
-           if (!parsed.ok()) throw CLI::ValidationError(std::string(parsed.status().message()));
-           *duration = *parsed;
-         },
-         help)
-      ->type_name("TIME");
+  CLI::App app(command->summary, absl::StrCat(kProgram, " ", name));
+  app.allow_windows_style_options(false);  // "/k" is a key, on every system
+  store_options.AddTo(&app);
+  Subcommand subcommand(&app);
+  command->define(&subcommand);
+  if (const auto done = Parse(&app, std::move(words))) return *done;
+  return subcommand.Run(store_options);
 }
 
 }  // namespace cubby::cli

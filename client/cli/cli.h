@@ -1,15 +1,12 @@
 // The command line of `cubby`: what its subcommands have in common. Each group of subcommands has a
-// file of its own, with one function here that adds them.
+// file of its own, with a table of them.
 //
-// Each subcommand reads its words by itself, with a CLI::App that knows of no others: to a
-// subcommand of another App, CLI11 gives the names of all subcommands and "++" a meaning of their
-// own, and they are keys and values like any other.
+// A process that gets one key is over in half a millisecond, so nothing is made ready that it does
+// not need: a subcommand is defined when it is the one that the user names, and the headers of
+// CLI11, which make objects in each file that includes them, are included in cli.cc only.
 #ifndef CUBBY_CLIENT_CLI_CLI_H_
 #define CUBBY_CLIENT_CLI_CLI_H_
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
 #include <functional>
 #include <memory>
 #include <string>
@@ -18,9 +15,14 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "client/admin.h"
 #include "client/store.h"
 #include "os/exit_code.h"
+
+namespace CLI {
+class App;
+}
 
 namespace cubby::cli {
 
@@ -45,54 +47,60 @@ class StoreOptions {
   absl::Duration timeout_;  // zero: not given
 };
 
-class Cli {
+// A subcommand while it is being defined: its options, its help, and what it does. What is given to
+// the Add functions as a pointer is set when the options are read.
+class Subcommand {
  public:
-  Cli();
-  Cli(const Cli&) = delete;
-  Cli& operator=(const Cli&) = delete;
+  explicit Subcommand(CLI::App* app) : app_(app) {}
 
-  // Adds subcommand `name`; `run` is what it does once its options are read. `summary` is its line
-  // in the list of subcommands; its help ends with `notes`, which say the rest and give examples.
-  CLI::App* Add(const std::string& name, const std::string& summary, const std::string& notes,
-                std::function<os::ExitCode(const StoreOptions&)> run);
+  // What its help ends with: all that its summary does not say, and examples.
+  void Notes(const std::string& notes);
+
+  // A word that must be there, known by its place.
+  void AddWord(const std::string& name, std::string* value, const std::string& help);
+  // An option; *value stays what it is without it. `type` is what the help calls its value.
+  void AddText(const std::string& name, const std::string& type, std::string* value,
+               const std::string& help);
+  void AddFlag(const std::string& name, bool* value, const std::string& help);
+  // One that takes a number from `least` to `most`.
+  void AddNumber(const std::string& name, int least, int most, int* value, const std::string& help);
+  // One that takes a duration (text.h).
+  void AddDuration(const std::string& name, absl::Duration* value, const std::string& help);
+
+  // What it does once its options are read.
+  void Do(std::function<os::ExitCode(const StoreOptions&)> run) { run_ = std::move(run); }
   // The same for a `run` that wants the store opened.
-  CLI::App* AddForStore(const std::string& name, Mode mode, const std::string& summary,
-                        const std::string& notes, std::function<os::ExitCode(Store&)> run);
+  void DoWithStore(Mode mode, std::function<os::ExitCode(Store&)> run);
 
-  // Reads the command line and does what it says. `arguments` has not the program's name.
-  os::ExitCode Run(std::vector<std::string> arguments);
+  os::ExitCode Run(const StoreOptions& store_options) const { return run_(store_options); }
 
  private:
-  struct Command {
-    std::string name;
-    std::unique_ptr<CLI::App> app;
-    std::function<os::ExitCode(const StoreOptions&)> run;
-  };
-
-  std::string Help() const;
-  const Command* Find(absl::string_view name) const;
-
-  CLI::App app_;  // for what comes before the subcommand's name
-  StoreOptions store_options_;
-  std::vector<Command> commands_;
+  CLI::App* const app_;
+  std::function<os::ExitCode(const StoreOptions&)> run_;
 };
 
-// Adds option `name`, which takes a duration (text.h); *duration stays what it is without it.
-void AddDuration(CLI::App* app, const std::string& name, absl::Duration* duration,
-                 const std::string& help);
+struct Command {
+  const char* name;
+  const char* summary;  // its line in the list of subcommands
+  void (*define)(Subcommand* subcommand);
+};
+
+absl::Span<const Command> KeyCommands();      // get put add replace del exists
+absl::Span<const Command> ListingCommands();  // scan count load verify
+absl::Span<const Command> AdminCommands();    // ping info stats flush check shutdown
+absl::Span<const Command> BenchCommands();    // bench
+absl::Span<const Command> VersionCommands();  // version
+
+// Reads the command line and does what it says. `arguments` has not the program's name.
+os::ExitCode Run(std::vector<std::string> arguments);
 
 // Help that options of several subcommands share.
 inline constexpr char kTtlHelp[] =
     "How long to live: seconds, or as in 500ms, 5m, 1h30m; else for ever";
+inline constexpr char kJsonHelp[] = "As a JSON object";
 inline constexpr char kEntryJsonHelp[] =
     "As JSON: key, value, revision, ttl_seconds; bytes that are not\n"
     "UTF-8 are in key_base64 or value_base64 instead";
-
-void AddKeyCommands(Cli* cli);      // get put add replace del exists
-void AddListingCommands(Cli* cli);  // scan count load verify
-void AddAdminCommands(Cli* cli);    // ping info stats flush check shutdown
-void AddBenchCommand(Cli* cli);     // bench
-void AddVersionCommand(Cli* cli);   // version
 
 }  // namespace cubby::cli
 

@@ -37,21 +37,22 @@ ExitCode Get(const Store& store, const std::string& key, bool json) {
   return out.Finish();
 }
 
-void AddGet(Cli* cli) {
+void DefineGet(Subcommand* get) {
   struct Options {
     std::string key;
     bool json = false;
   };
   const auto options = std::make_shared<Options>();
-  CLI::App* const command = cli->AddForStore(
-      "get", Mode::kReadOnly, "Print the value of a key",
+  get->Notes(
       "Prints the value's exact bytes, and a line end after them only on a terminal.\n"
       "Examples:\n"
       "  cubby get -s sessions user:7\n"
-      "  cubby get -s sessions user:7 --json",
-      [options](const Store& store) { return Get(store, options->key, options->json); });
-  command->add_option("KEY", options->key, kKeyHelp)->required()->type_name("");
-  command->add_flag("--json", options->json, kEntryJsonHelp);
+      "  cubby get -s sessions user:7 --json");
+  get->AddWord("KEY", &options->key, kKeyHelp);
+  get->AddFlag("--json", &options->json, kEntryJsonHelp);
+  get->DoWithStore(Mode::kReadOnly, [options](const Store& store) {
+    return Get(store, options->key, options->json);
+  });
 }
 
 struct WriteOptions {
@@ -90,26 +91,23 @@ ExitCode Write(Store& store, const WriteOptions& options, WriteFunction write) {
   return ExitCode::kOk;
 }
 
-void AddWrite(Cli* cli, const std::string& name, const std::string& summary, WriteFunction write) {
+void DefineWrite(Subcommand* subcommand, const char* name, WriteFunction write) {
   const auto options = std::make_shared<WriteOptions>();
-  CLI::App* const command =
-      cli->AddForStore(name, Mode::kReadWrite, summary,
-                       absl::Substitute("Examples:\n"
-                                        "  cubby $0 -s sessions user:7 ada\n"
-                                        "  cubby $0 -s sessions user:7 ada --ttl 30m\n"
-                                        "  cubby $0 -s sessions photo @photo.jpg\n"
-                                        "  date | cubby $0 -s sessions now -\n"
-                                        "  cubby $0 -s sessions handle @ada --literal",
-                                        name),
-                       [options, write](Store& store) { return Write(store, *options, write); });
-  command->add_option("KEY", options->key, kKeyHelp)->required()->type_name("");
-  command
-      ->add_option("VALUE", options->value,
-                   "The value; - for all of standard input, @FILE for a file's bytes")
-      ->required()
-      ->type_name("");
-  command->add_flag("--literal", options->literal, "Take VALUE as it is, even - or @FILE");
-  AddDuration(command, "--ttl", &options->put.ttl, kTtlHelp);
+  subcommand->Notes(
+      absl::Substitute("Examples:\n"
+                       "  cubby $0 -s sessions user:7 ada\n"
+                       "  cubby $0 -s sessions user:7 ada --ttl 30m\n"
+                       "  cubby $0 -s sessions photo @photo.jpg\n"
+                       "  date | cubby $0 -s sessions now -\n"
+                       "  cubby $0 -s sessions handle @ada --literal",
+                       name));
+  subcommand->AddWord("KEY", &options->key, kKeyHelp);
+  subcommand->AddWord("VALUE", &options->value,
+                      "The value; - for all of standard input, @FILE for a file's bytes");
+  subcommand->AddFlag("--literal", &options->literal, "Take VALUE as it is, even - or @FILE");
+  subcommand->AddDuration("--ttl", &options->put.ttl, kTtlHelp);
+  subcommand->DoWithStore(Mode::kReadWrite,
+                          [options, write](Store& store) { return Write(store, *options, write); });
 }
 
 ExitCode Delete(Store& store, const std::string& key) {
@@ -124,28 +122,36 @@ ExitCode Exists(Store& store, const std::string& key) {
   return *there ? ExitCode::kOk : ExitCode::kNotFound;
 }
 
-void AddKeyOnly(Cli* cli, const std::string& name, Mode mode, const std::string& summary,
-                const std::string& notes, ExitCode (*run)(Store&, const std::string& key)) {
+void DefineKeyOnly(Subcommand* subcommand, Mode mode, const std::string& notes,
+                   ExitCode (*run)(Store&, const std::string& key)) {
   const auto key = std::make_shared<std::string>();
-  CLI::App* const command = cli->AddForStore(name, mode, summary, notes,
-                                             [key, run](Store& store) { return run(store, *key); });
-  command->add_option("KEY", *key, kKeyHelp)->required()->type_name("");
+  subcommand->Notes(notes);
+  subcommand->AddWord("KEY", key.get(), kKeyHelp);
+  subcommand->DoWithStore(mode, [key, run](Store& store) { return run(store, *key); });
 }
+
+constexpr Command kCommands[] = {
+    {"get", "Print the value of a key", &DefineGet},
+    {"put", "Set the value of a key, there or not",
+     [](Subcommand* put) { DefineWrite(put, "put", &Store::Put); }},
+    {"add", "Set the value of a key that is not there; exit code 1 if it is",
+     [](Subcommand* add) { DefineWrite(add, "add", &Store::Add); }},
+    {"replace", "Set the value of a key that is there; exit code 1 if it is not",
+     [](Subcommand* replace) { DefineWrite(replace, "replace", &Store::Replace); }},
+    {"del", "Remove a key; exit code 1 if it is not there",
+     [](Subcommand* del) {
+       DefineKeyOnly(del, Mode::kReadWrite, "Example:\n  cubby del -s sessions user:7", &Delete);
+     }},
+    {"exists", "Tell by the exit code alone whether a key is there: 0 yes, 1 no",
+     [](Subcommand* exists) {
+       DefineKeyOnly(exists, Mode::kReadOnly,
+                     "Example:\n  if cubby exists -s sessions user:7; then echo welcome back; fi",
+                     &Exists);
+     }},
+};
 
 }  // namespace
 
-void AddKeyCommands(Cli* cli) {
-  AddGet(cli);
-  AddWrite(cli, "put", "Set the value of a key, there or not", &Store::Put);
-  AddWrite(cli, "add", "Set the value of a key that is not there; exit code 1 if it is",
-           &Store::Add);
-  AddWrite(cli, "replace", "Set the value of a key that is there; exit code 1 if it is not",
-           &Store::Replace);
-  AddKeyOnly(cli, "del", Mode::kReadWrite, "Remove a key; exit code 1 if it is not there",
-             "Example:\n  cubby del -s sessions user:7", &Delete);
-  AddKeyOnly(cli, "exists", Mode::kReadOnly,
-             "Tell by the exit code alone whether a key is there: 0 yes, 1 no",
-             "Example:\n  if cubby exists -s sessions user:7; then echo welcome back; fi", &Exists);
-}
+absl::Span<const Command> KeyCommands() { return kCommands; }
 
 }  // namespace cubby::cli

@@ -60,10 +60,9 @@ ExitCode Scan(const Store& store, const ScanOptions& options) {
   return status.ok() ? written : Fail(status, Subject::kEntry);
 }
 
-void AddScan(Cli* cli) {
+void DefineScan(Subcommand* scan) {
   const auto options = std::make_shared<ScanOptions>();
-  CLI::App* const command = cli->AddForStore(
-      "scan", Mode::kReadOnly, "List the entries, in no order: a line each of key, tab, value",
+  scan->Notes(
       "In lines, backslash, tab, line feed and carriage return are shown as \\\\ \\t \\n "
       "\\r, other\n"
       "control characters and bytes that are not UTF-8 as \\xHH: `cubby load --escaped` "
@@ -71,11 +70,12 @@ void AddScan(Cli* cli) {
       "Examples:\n"
       "  cubby scan -s sessions --prefix user:\n"
       "  cubby scan -s sessions --json | jq -r '.[].key'\n"
-      "  cubby scan -s sessions | cubby load -s copy --escaped",
-      [options](const Store& store) { return Scan(store, *options); });
-  command->add_option("--prefix", options->prefix, "Only keys that begin so")->type_name("BYTES");
-  command->add_flag("--keys-only", options->keys_only, "Without the values");
-  command->add_flag("--json", options->json, kEntryJsonHelp);
+      "  cubby scan -s sessions | cubby load -s copy --escaped");
+  scan->AddText("--prefix", "BYTES", &options->prefix, "Only keys that begin so");
+  scan->AddFlag("--keys-only", &options->keys_only, "Without the values");
+  scan->AddFlag("--json", &options->json, kEntryJsonHelp);
+  scan->DoWithStore(Mode::kReadOnly,
+                    [options](const Store& store) { return Scan(store, *options); });
 }
 
 ExitCode Count(const Store& store) {
@@ -94,6 +94,11 @@ ExitCode Count(const Store& store) {
   Output out;
   out.Write(absl::StrCat(count, "\n"));
   return out.Finish();
+}
+
+void DefineCount(Subcommand* count) {
+  count->Notes("Example:\n  cubby count -s sessions");
+  count->DoWithStore(Mode::kReadOnly, &Count);
 }
 
 constexpr char kEscapedHelp[] =
@@ -122,20 +127,18 @@ ExitCode Load(Store& store, const LoadOptions& options) {
   return out.Finish();
 }
 
-void AddLoad(Cli* cli) {
+void DefineLoad(Subcommand* load) {
   const auto options = std::make_shared<LoadOptions>();
-  CLI::App* const command = cli->AddForStore(
-      "load", Mode::kReadWrite,
-      "Put the entries that standard input lists: a line each of key, tab, value",
+  load->Notes(
       "The first tab parts key and value; a line ends with LF or CR LF. Each is put as it comes. "
       "Stops at\n"
       "the first line that cannot be loaded, and names it; the entries before it stay.\n"
       "Examples:\n"
       "  cubby load -s words < words.tsv\n"
-      "  cubby scan -s sessions | cubby load -s copy --escaped",
-      [options](Store& store) { return Load(store, *options); });
-  command->add_flag("--escaped", options->escaped, kEscapedHelp);
-  AddDuration(command, "--ttl", &options->put.ttl, kTtlHelp);
+      "  cubby scan -s sessions | cubby load -s copy --escaped");
+  load->AddFlag("--escaped", &options->escaped, kEscapedHelp);
+  load->AddDuration("--ttl", &options->put.ttl, kTtlHelp);
+  load->DoWithStore(Mode::kReadWrite, [options](Store& store) { return Load(store, *options); });
 }
 
 // OK if the store has that entry; Aborted, saying where they part, if its value is another one.
@@ -166,27 +169,29 @@ ExitCode Verify(const Store& store, bool escaped) {
   return out.Finish();
 }
 
-void AddVerify(Cli* cli) {
+void DefineVerify(Subcommand* verify) {
   const auto escaped = std::make_shared<bool>(false);
-  CLI::App* const command = cli->AddForStore(
-      "verify", Mode::kReadOnly,
-      "Compare the entries that standard input lists with the store's, byte for byte",
+  verify->Notes(
       "Reads lines as `cubby load` does. Exit code 1, naming the line, at the first whose key is\n"
       "missing or has another value.\n"
       "Example:\n"
-      "  cubby verify -s words < words.tsv",
-      [escaped](const Store& store) { return Verify(store, *escaped); });
-  command->add_flag("--escaped", *escaped, kEscapedHelp);
+      "  cubby verify -s words < words.tsv");
+  verify->AddFlag("--escaped", escaped.get(), kEscapedHelp);
+  verify->DoWithStore(Mode::kReadOnly,
+                      [escaped](const Store& store) { return Verify(store, *escaped); });
 }
+
+constexpr Command kCommands[] = {
+    {"scan", "List the entries, in no order: a line each of key, tab, value", &DefineScan},
+    {"count", "Print the number of entries", &DefineCount},
+    {"load", "Put the entries that standard input lists: a line each of key, tab, value",
+     &DefineLoad},
+    {"verify", "Compare the entries that standard input lists with the store's, byte for byte",
+     &DefineVerify},
+};
 
 }  // namespace
 
-void AddListingCommands(Cli* cli) {
-  AddScan(cli);
-  cli->AddForStore("count", Mode::kReadOnly, "Print the number of entries",
-                   "Example:\n  cubby count -s sessions", &Count);
-  AddLoad(cli);
-  AddVerify(cli);
-}
+absl::Span<const Command> ListingCommands() { return kCommands; }
 
 }  // namespace cubby::cli

@@ -8,18 +8,27 @@
 #include "client/cli/output.h"
 
 namespace cubby::cli {
+namespace {
 
-void AddVersionCommand(Cli* cli) {
+void DefineVersion(Subcommand* version) {
   const auto json = std::make_shared<bool>(false);
-  CLI::App* const command = cli->Add(
-      "version", "Print the version of this command; `cubby info` prints the daemon's",
-      "Example:\n  cubby version", [json](const StoreOptions&) {
-        Output out;
-        out.Write(*json ? absl::StrCat(Record().AddText("version", os::kVersion).ToJson(), "\n")
-                        : absl::StrCat("cubby ", os::kVersion, "\n"));
-        return out.Finish();
-      });
-  command->add_flag("--json", *json, "As a JSON object");
+  version->Notes("Example:\n  cubby version");
+  version->AddFlag("--json", json.get(), kJsonHelp);
+  version->Do([json](const StoreOptions&) {
+    Output out;
+    out.Write(*json ? absl::StrCat(Record().AddText("version", os::kVersion).ToJson(), "\n")
+                    : absl::StrCat("cubby ", os::kVersion, "\n"));
+    return out.Finish();
+  });
 }
+
+constexpr Command kCommands[] = {
+    {"version", "Print the version of this command; `cubby info` prints the daemon's",
+     &DefineVersion},
+};
+
+}  // namespace
+
+absl::Span<const Command> VersionCommands() { return kCommands; }
 
 }  // namespace cubby::cli

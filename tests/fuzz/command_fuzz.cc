@@ -40,13 +40,7 @@ void Command(absl::string_view input) {
   for (const std::string& word : words) {
     if (NamesAStore(word)) return;
   }
-  cli::Cli cli;
-  cli::AddKeyCommands(&cli);
-  cli::AddListingCommands(&cli);
-  cli::AddAdminCommands(&cli);
-  cli::AddBenchCommand(&cli);
-  cli::AddVersionCommand(&cli);
-  const os::ExitCode code = cli.Run(words);
+  const os::ExitCode code = cli::Run(words);
   // Help and version; else a usage error, no such store, or no daemon.
   Require(static_cast<int>(code) >= 0 && static_cast<int>(code) <= 10,
           "an exit code is one of ours");
