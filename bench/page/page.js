@@ -14,6 +14,7 @@ function element(tag, text = '', children = []) {
 // In light and in dark. Floors are grey: what they are is told by their dashes.
 const colors = {
   cubby: ['#c2410c', '#ff8a4c'],
+  cubby_32: ['#c2410c', '#ff8a4c'],
   map: ['#57606a', '#aab4be'],
   boost: ['#1d6fd1', '#67aaff'],
   lmdb: ['#17803d', '#4fc878'],

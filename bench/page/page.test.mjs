@@ -40,6 +40,7 @@ const sample = () =>
         real_time: 90, p50_ns: 90, p90_ns: 95, p99_ns: 100, p999_ns: 2000, p9999_ns: 3e4, max_ns: 4e6, gets: 1e6,
         puts_per_second: 3e5,
       }),
+      row('attach/cubby_read_only/64/10000', { real_time: 15e3, low_ns: 14e3, high_ns: 19e3 }),
       row('fresh_get/cubby', { real_time: 1.5e6, low_ns: 1e6, high_ns: 2e6 }),
     ]),
     machine,

@@ -4,6 +4,8 @@
 // Who takes part, in the order of the report.
 export const labels = {
   cubby: 'cubby',
+  cubby_32: 'cubby, by 32',
+  cubby_read_only: 'cubby, read-only',
   map: 'absl::flat_hash_map',
   boost: 'Boost.Interprocess',
   lmdb: 'LMDB',
@@ -15,7 +17,7 @@ export const labels = {
   floor_chase: 'floor: pointer chase',
   floor_read: 'floor: read a line',
   floor_copy: 'floor: copy a value',
-  floor_process: 'floor: start a process',
+  floor_process: 'floor: an empty program',
 };
 
 export const works = {
@@ -193,15 +195,27 @@ export function tables(report) {
     );
   }
 
-  const fresh = rows.filter(({ work }) => work === 'fresh_get');
-  if (fresh.length > 0) {
+  for (const [work, title, note] of [
+    [
+      'attach',
+      `Opening a store, a get, and closing it${shared ? `, ${storeName(shared)}` : ''}`,
+      'Lower is better. In a process that has done so before.',
+    ],
+    [
+      'fresh_get',
+      'A get from the shell: cubby get, redis-cli get',
+      'Lower is better. From the start of the process to its end.',
+    ],
+  ]) {
+    const of = rows.filter((row) => row.work === work);
+    if (of.length === 0) continue;
     result.push(
       table(
-        'A get from the shell: cubby get, redis-cli get',
-        'Lower is better. From the start of the process to its end; the median, and between what a tenth was faster and slower.',
-        fresh,
+        title,
+        `${note} The median, and between what a tenth was faster and slower.`,
+        of,
         keysAndLabels({ ns: 'median', low_ns: 'p10', high_ns: 'p90' }),
-        (who, { key }) => duration(fresh.find((one) => one.who === who)[key]),
+        (who, { key }) => duration(of.find((one) => one.who === who)[key]),
       ),
     );
   }

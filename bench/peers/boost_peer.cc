@@ -103,7 +103,8 @@ PeerKind BoostKind() {
                        "entries, values in its nodes; an interprocess_sharable_mutex, shared by "
                        "gets"),
           /*shared=*/true,
-          /*pipelines=*/false,
+          /*gets_together=*/false,
+          /*puts_together=*/false,
           Start,
           Open};
 }

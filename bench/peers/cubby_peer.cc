@@ -1,6 +1,7 @@
 // Cubby itself, as users have it: a daemon, and the public library.
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/memory/memory.h"
 #include "absl/strings/str_cat.h"
@@ -16,7 +17,7 @@ class CubbyPeer : public Peer {
  public:
   explicit CubbyPeer(std::unique_ptr<Store> store) : store_(std::move(store)) {}
 
-  // Again if it was contended, as a user would; but not for ever.
+  // As all gets here, again if it was contended, as a user would; but not for ever.
   absl::StatusOr<bool> Get(const Key& key, absl::Span<char> value) override {
     absl::StatusOr<Entry> entry = store_->Get(key.view(), value);
     for (int tries = 0; tries < 1000 && absl::IsUnavailable(entry.status()); ++tries) {
@@ -25,6 +26,24 @@ class CubbyPeer : public Peer {
     if (entry.ok()) return true;
     if (absl::IsNotFound(entry.status())) return false;
     return entry.status();
+  }
+
+  absl::Status GetMany(absl::Span<const Key> keys, absl::Span<char> values) override {
+    const size_t value_bytes = values.size() / keys.size();
+    views_.clear();
+    buffers_.clear();
+    for (size_t i = 0; i < keys.size(); ++i) {
+      views_.push_back(keys[i].view());
+      buffers_.push_back(values.subspan(i * value_bytes, value_bytes));
+    }
+    entries_.resize(keys.size(), absl::UnknownError(""));
+    absl::Status status = store_->MultiGet(views_, buffers_, absl::MakeSpan(entries_));
+    for (size_t i = 0; i < keys.size() && status.ok(); ++i) {
+      if (entries_[i].ok()) continue;
+      const absl::StatusOr<bool> found = Get(keys[i], buffers_[i]);
+      status = found.ok() && !*found ? absl::NotFoundError("a key is not there") : found.status();
+    }
+    return status;
   }
 
   absl::Status Put(const Key& key, absl::string_view value) override {
@@ -40,6 +59,10 @@ class CubbyPeer : public Peer {
 
  private:
   const std::unique_ptr<Store> store_;
+  // Of GetMany.
+  std::vector<absl::string_view> views_;
+  std::vector<absl::Span<char>> buffers_;
+  std::vector<absl::StatusOr<Entry>> entries_;
 };
 
 // The options that fit the entries: as README and `cubbyd --help` tell users to choose them.
@@ -62,8 +85,11 @@ std::vector<std::string> Arguments(const Cell& cell) {
   return arguments;
 }
 
+template <Mode kMode>
 absl::StatusOr<std::unique_ptr<Peer>> Open(const Cell& cell) {
-  absl::StatusOr<std::unique_ptr<Store>> store = Store::Open(cell.name);
+  OpenOptions options;
+  options.mode = kMode;
+  absl::StatusOr<std::unique_ptr<Store>> store = Store::Open(cell.name, options);
   if (!store.ok()) return store.status();
   return absl::make_unique<CubbyPeer>(*std::move(store));
 }
@@ -84,11 +110,13 @@ PeerKind CubbyKind() {
   return {
       "cubby",
       "cubbyd and cubby::Store, the release build; --slot-bytes that hold key and value, but for "
-      "values of 64 KiB, which lie in --extent-pool",
+      "values of 64 KiB, which lie in --extent-pool; by 32: MultiGet",
       /*shared=*/true,
-      /*pipelines=*/false,
+      /*gets_together=*/true,
+      /*puts_together=*/false,
       Start,
-      Open};
+      Open<Mode::kReadWrite>,
+      Open<Mode::kReadOnly>};
 }
 
 }  // namespace cubby::bench

@@ -116,7 +116,8 @@ PeerKind LmdbKind() {
                        "transaction renewed for each get, a write transaction for each put and "
                        "delete"),
           /*shared=*/true,
-          /*pipelines=*/false,
+          /*gets_together=*/false,
+          /*puts_together=*/false,
           Start,
           LmdbPeer::Open};
 }

@@ -43,7 +43,8 @@ PeerKind MapKind() {
   return {"map",
           "absl::flat_hash_map in the process itself, reserved for all entries; no lock",
           /*shared=*/false,
-          /*pipelines=*/false,
+          /*gets_together=*/false,
+          /*puts_together=*/false,
           Start,
           Open};
 }

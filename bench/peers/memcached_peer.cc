@@ -163,7 +163,8 @@ PeerKind MemcachedKind() {
                        ", binary protocol; pipelined: one mget of 32, or 32 quiet sets and "
                        "the answer of a get of an absent key behind them"),
           /*shared=*/true,
-          /*pipelines=*/true,
+          /*gets_together=*/true,
+          /*puts_together=*/true,
           Start,
           MemcachedPeer::Open};
 }

@@ -63,13 +63,16 @@ class Host {
 };
 
 struct PeerKind {
-  std::string name;   // in the names of rows
-  std::string about;  // for readers of the report: what it is, with every setting that matters
-  bool shared;        // whether several processes can open it
-  bool pipelines;     // whether GetMany and PutMany send many requests at once
+  std::string name;    // in the names of rows
+  std::string about;   // for readers of the report: what it is, with every setting that matters
+  bool shared;         // whether several processes can open it
+  bool gets_together;  // whether GetMany does more than to get one after the other
+  bool puts_together;  // and PutMany
   // A Host whose store is empty. Null if there is nothing to do before open().
   absl::StatusOr<std::unique_ptr<Host>> (*start)(const Cell& cell);
   absl::StatusOr<std::unique_ptr<Peer>> (*open)(const Cell& cell);
+  // The same for one that only gets, where that is another way; else null.
+  absl::StatusOr<std::unique_ptr<Peer>> (*open_to_read)(const Cell& cell) = nullptr;
 };
 
 }  // namespace cubby::bench

@@ -17,9 +17,11 @@
 //                                   percentiles p50_ns and so on, and max_ns. Time is the median
 //   tail_alone/PEER/...             the same with one key, got again and again,
 //   tail_writer/PEER/...            and that while another process puts it again and again
-//   fresh_get/PEER                  a get from the shell: `cubby get`, `redis-cli get`, and, for
-//   the
-//                                   start of a process, `true`. The median
+//   attach/PEER/...                 opening the store, a get, and closing it, in a process that has
+//                                   done so before; "PEER_read_only" if it opens it to get only.
+//                                   The median
+//   fresh_get/PEER                  a get from the shell: `cubby get`, `redis-cli get`; the floor
+//                                   is a program that does nothing, linked statically. The median
 //
 // All rows of one work and store are measured together when the first of them is asked for,
 // whatever else a filter leaves out.
@@ -108,6 +110,18 @@ struct Row {
   std::vector<std::pair<std::string, double>> counters;
 };
 using Rows = std::map<std::string, Row>;  // by who
+
+Rows MediansOf(const std::map<std::string, std::vector<double>>& samples) {
+  Rows rows;
+  for (const auto& [who, times] : samples) {
+    rows[who] = {Quantile(times, 0.5),
+                 {{"low_ns", Quantile(times, 0.1)}, {"high_ns", Quantile(times, 0.9)}}};
+  }
+  return rows;
+}
+
+// Ends the name of who opens a store to get only.
+constexpr char kReadOnly[] = "_read_only";
 
 // Measures on demand, and keeps the stores of one cell open.
 class Session {
@@ -207,6 +221,39 @@ class Session {
     return rows;
   }
 
+  // What it takes to open a store, get one value and close it.
+  absl::StatusOr<Rows> Attach() {
+    std::map<std::string, std::vector<double>> samples;
+    const Key key(TokenOf(0));
+    std::vector<char> value(kSharedValueBytes);
+    // For a share of the time that a task has.
+    const auto time = [&](const std::string& who, decltype(PeerKind::open) open) -> absl::Status {
+      const absl::Time end = absl::Now() + effort_.task;
+      while (absl::Now() < end) {
+        const absl::Time began = absl::Now();
+        {
+          const absl::StatusOr<std::unique_ptr<Peer>> peer = open(stage_->cell());
+          if (!peer.ok()) return peer.status();
+          const absl::StatusOr<bool> found = (*peer)->Get(key, absl::MakeSpan(value));
+          if (!found.ok()) return found.status();
+          if (!*found) return absl::DataLossError("an entry is missing");
+        }
+        samples[who].push_back(absl::ToDoubleNanoseconds(absl::Now() - began));
+      }
+      return absl::OkStatus();
+    };
+    const absl::Status done = ForSharedPeers([&](uint32_t peer) {
+      const PeerKind& kind = stage_->kinds()[peer];
+      return stage_->WhileClosed(peer, [&] {
+        const absl::Status timed = time(kind.name, kind.open);
+        if (!timed.ok() || kind.open_to_read == nullptr) return timed;
+        return time(absl::StrCat(kind.name, kReadOnly), kind.open_to_read);
+      });
+    });
+    if (!done.ok()) return done;
+    return MediansOf(samples);
+  }
+
   // A get from the shell, with the process that does it.
   absl::StatusOr<Rows> FreshGet() {
     Leave();
@@ -217,7 +264,7 @@ class Session {
     const std::string value(cell.value_bytes, 'v');
     Key key(0);
     std::memcpy(key.words, "sixteen-byte-key", sizeof(key.words));
-    std::map<std::string, std::vector<std::string>> commands = {{"floor_process", {"/bin/true"}}};
+    std::map<std::string, std::vector<std::string>> commands = {{"floor_process", {CUBBY_EMPTY}}};
     std::vector<std::unique_ptr<Host>> hosts;
     for (const PeerKind& kind : AllPeers()) {
       if (kind.name == "cubby") {
@@ -252,12 +299,7 @@ class Session {
         samples[who].push_back(absl::ToDoubleNanoseconds(*took));
       }
     }
-    Rows rows;
-    for (const auto& [who, times] : samples) {
-      rows[who] = {Quantile(times, 0.5),
-                   {{"low_ns", Quantile(times, 0.1)}, {"high_ns", Quantile(times, 0.9)}}};
-    }
-    return rows;
+    return MediansOf(samples);
   }
 
   // Closes all stores.
@@ -370,9 +412,12 @@ void Register(Session* session, const std::string& work, const std::vector<std::
 
 void RegisterAll(const Effort& effort, Session* session) {
   const std::vector<PeerKind> kinds = AllPeers();
-  std::vector<std::string> shared;
+  std::vector<std::string> shared, attached;
   for (const PeerKind& kind : kinds) {
-    if (kind.shared) shared.push_back(kind.name);
+    if (!kind.shared) continue;
+    shared.push_back(kind.name);
+    attached.push_back(kind.name);
+    if (kind.open_to_read != nullptr) attached.push_back(absl::StrCat(kind.name, kReadOnly));
   }
   // By store first: each is filled once.
   for (const uint32_t value_bytes : effort.value_bytes) {
@@ -394,6 +439,7 @@ void RegisterAll(const Effort& effort, Session* session) {
                [=] { return session->Latency(Work::kGetHotTimed, /*with_writer=*/false); });
       Register(session, "tail_writer", shared, tail,
                [=] { return session->Latency(Work::kGetHotTimed, /*with_writer=*/true); });
+      Register(session, "attach", attached, tail, [=] { return session->Attach(); });
     }
   }
   std::vector<std::string> fresh = {"cubby", "floor_process"};

@@ -136,7 +136,8 @@ PeerKind RedisKind() {
                        HIREDIS_MAJOR, ".", HIREDIS_MINOR, ".", HIREDIS_PATCH,
                        "; pipelined: 32 commands sent before the first answer is read"),
           /*shared=*/true,
-          /*pipelines=*/true,
+          /*gets_together=*/true,
+          /*puts_together=*/true,
           Start,
           RedisPeer::Open};
 }

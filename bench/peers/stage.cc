@@ -111,6 +111,15 @@ absl::StatusOr<std::unique_ptr<Stage>> Stage::Make(uint32_t value_bytes, uint32_
   return stage;
 }
 
+absl::Status Stage::WhileClosed(size_t i, absl::FunctionRef<absl::Status()> meanwhile) {
+  peers_[i].reset();
+  absl::Status status = meanwhile();
+  absl::StatusOr<std::unique_ptr<Peer>> peer = kinds_[i].open(cell());
+  status.Update(peer.status());
+  if (peer.ok()) peers_[i] = *std::move(peer);
+  return status;
+}
+
 // Making it has touched a line for each entry; copies of large values go over the pages between.
 void Stage::TouchFloor(uint64_t bytes) const {
   const volatile char* const memory = floor_->LineOf(0);

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
@@ -49,6 +50,9 @@ class Stage {
   // As AllPeers().
   const std::vector<PeerKind>& kinds() const { return kinds_; }
   Peer& peer(size_t i) { return *peers_[i]; }
+  // Closes peer i, whose store other processes keep, calls `meanwhile`, and opens it again. Some
+  // libraries have one opening in a process at most.
+  absl::Status WhileClosed(size_t i, absl::FunctionRef<absl::Status()> meanwhile);
   // As many lines as there are entries, in as many bytes as cubby's store has.
   PointerChase& floor() { return *floor_; }
 

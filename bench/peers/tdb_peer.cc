@@ -88,7 +88,8 @@ PeerKind TdbKind() {
                        "TDB_INCOMPATIBLE_HASH (as Samba opens what need not outlive it); a hash "
                        "chain for each entry, up to 2^20"),
           /*shared=*/true,
-          /*pipelines=*/false,
+          /*gets_together=*/false,
+          /*puts_together=*/false,
           Start,
           TdbPeer::Open};
 }

@@ -15,9 +15,10 @@ namespace {
 
 constexpr double kZipfExponent = 0.99;
 
-// Whether it is done with requests sent together, too.
-bool IsPipelined(const std::string& work) {
-  return work == "get_hit" || work == "get_zipf" || work == "put";
+// Whether it does many of the work's operations together, too.
+bool DoesTogether(const PeerKind& kind, const std::string& work) {
+  if (work == "put") return kind.puts_together;
+  return kind.gets_together && (work == "get_hit" || work == "get_zipf");
 }
 
 // Draws the entries of the work.
@@ -112,10 +113,10 @@ class Single {
   Picker dice_{100};
 };
 
-// Whoever sends kBatch requests at once.
-class Pipelined {
+// Whoever does kBatch operations at once.
+class Batched {
  public:
-  Pipelined(Peer& peer, Picks picks, size_t value_bytes)
+  Batched(Peer& peer, Picks picks, size_t value_bytes)
       : peer_(peer),
         picks_(std::move(picks)),
         values_(kBatch * value_bytes),
@@ -178,7 +179,7 @@ std::vector<std::string> ContestantsOf(const std::string& work,
   std::vector<std::string> names;
   for (const PeerKind& kind : kinds) {
     names.push_back(kind.name);
-    if (kind.pipelines && IsPipelined(work)) names.push_back(absl::StrCat(kind.name, "_32"));
+    if (DoesTogether(kind, work)) names.push_back(absl::StrCat(kind.name, "_32"));
   }
   if (work == "get_chain") {
     names.emplace_back("floor_chase");
@@ -205,9 +206,8 @@ std::vector<Contestant> MakeContestants(const std::string& work, Stage& stage) {
     const PeerKind& kind = stage.kinds()[i];
     contestants.push_back(
         {kind.name, SingleWork(work, stage.peer(i), picks(false, first), cell.value_bytes)});
-    if (!kind.pipelines || !IsPipelined(work)) continue;
-    auto together =
-        std::make_shared<Pipelined>(stage.peer(i), picks(true, first), cell.value_bytes);
+    if (!DoesTogether(kind, work)) continue;
+    auto together = std::make_shared<Batched>(stage.peer(i), picks(true, first), cell.value_bytes);
     contestants.push_back(
         {absl::StrCat(kind.name, "_32"), [together, puts = work == "put"](size_t n) {
            return puts ? together->Put(n) : together->Get(n);
