@@ -29,6 +29,7 @@ absl::StatusOr<std::unique_ptr<Store>> MakeLocalStore(const table::GeometryOptio
   absl::StatusOr<os::Mapping> mapping = os::Mapping::Create(name, geometry->total_bytes, kMode);
   if (!mapping.ok()) return mapping.status();
   absl::Cleanup remove_mapping = [&name] { os::Mapping::Remove(name).IgnoreError(); };
+  mapping->UseHugePages().IgnoreError();  // as cubbyd does
   table::Format(mapping->data(), *geometry);
   return Store::Open(name);
 }

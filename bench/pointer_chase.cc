@@ -15,6 +15,7 @@ absl::StatusOr<std::unique_ptr<PointerChase>> PointerChase::Make(const std::vect
   absl::StatusOr<os::Mapping> mapping = os::Mapping::Create(name, bytes, 0600);
   if (!mapping.ok()) return mapping.status();
   os::Mapping::Remove(name).IgnoreError();  // as in MakeLocalStore
+  mapping->UseHugePages().IgnoreError();    // as the store's
   std::unique_ptr<PointerChase> chase(new PointerChase(*std::move(mapping), next.size()));
   for (uint32_t node = 0; node < next.size(); ++node) {
     const char* target = chase->LineOf(next[node]);

@@ -92,6 +92,7 @@ absl::StatusOr<DaemonInfo> Admin::Info() {
   info.pid = answer.pid();
   info.uptime = absl::Seconds(answer.uptime_seconds());
   info.full_policy = answer.full_policy();
+  info.huge_page_bytes = answer.huge_page_bytes();
   info.geometry.capacity = answer.capacity();
   info.geometry.max_key_bytes = answer.max_key_bytes();
   info.geometry.max_value_bytes = answer.max_value_bytes();

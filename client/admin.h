@@ -31,6 +31,7 @@ struct DaemonInfo {
   uint64_t pid = 0;
   absl::Duration uptime;
   std::string full_policy;
+  uint64_t huge_page_bytes = 0;  // of the store's memory, when the daemon started
   Geometry geometry;
 };
 

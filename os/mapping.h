@@ -25,6 +25,8 @@ namespace cubby::os {
 
 enum class Access { kReadOnly, kReadWrite };
 
+inline constexpr uint64_t kHugePageBytes = 2 << 20;
+
 class Mapping {
  public:
   // Makes a new mapping of `bytes` zero bytes, all of them backed by memory before it returns, open
@@ -47,6 +49,14 @@ class Mapping {
   // The same, but only if the name leads to this mapping: what others have put in its place since
   // is theirs.
   absl::Status Remove() const;
+
+  // Has the system put the memory, as far as it can, into pages of kHugePageBytes, for all who have
+  // it open or will: a look at a random place then takes about half the time. Returns how many
+  // bytes lie in such pages now. Takes some 0.3 ms for each page, and may hold up those who use the
+  // memory meanwhile for as long. Unimplemented if the system has none for shared memory (Linux
+  // before 6.1, Windows), ResourceExhausted if memory is in too many pieces for a single one.
+  // REQUIRES: open for read and write.
+  absl::StatusOr<uint64_t> UseHugePages() const;
 
   Mapping() = default;
   Mapping(Mapping&& other) noexcept;
@@ -80,7 +90,10 @@ class Mapping {
   uint32_t mode_ = 0;
   uint32_t group_ = 0;
   std::string owner_;
-  // Linux: the file's name, and its device and inode.
+  // Linux: the addresses that it takes, which are more than the memory's; the file's name, and its
+  // device and inode.
+  [[maybe_unused]] char* reserved_ = nullptr;
+  [[maybe_unused]] size_t reserved_bytes_ = 0;
   std::string path_;
   [[maybe_unused]] uint64_t device_ = 0;
   [[maybe_unused]] uint64_t inode_ = 0;

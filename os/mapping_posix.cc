@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
@@ -40,6 +41,43 @@ absl::Status Reserve(int fd, uint64_t bytes) {
   return ErrorFromCode(error, absl::StrCat("cannot reserve ", bytes, " bytes of shared memory"));
 }
 
+// Of Linux 6.1; older headers have it not.
+#ifndef MADV_COLLAPSE
+constexpr int MADV_COLLAPSE = 25;
+#endif
+
+// Where memory is mapped, and the addresses reserved for that.
+struct View {
+  char* data;
+  char* reserved;
+  size_t reserved_bytes;
+};
+
+// Maps all `bytes` of `fd`; data is null, and errno set, if that cannot be. What is large enough
+// begins at a multiple of kHugePageBytes: only there can the processor use such pages.
+View Map(int fd, size_t bytes, int protection) {
+  const size_t slack = bytes < kHugePageBytes ? 0 : kHugePageBytes - 1;
+  View view = {nullptr, nullptr, bytes + slack};
+  void* fixed = nullptr;
+  if (slack != 0) {
+    fixed = mmap(nullptr, view.reserved_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (fixed == MAP_FAILED) return view;
+    view.reserved = static_cast<char*>(fixed);
+    fixed = view.reserved + (-reinterpret_cast<uintptr_t>(fixed) & slack);
+  }
+  void* const data =
+      mmap(fixed, bytes, protection, MAP_SHARED | (slack != 0 ? MAP_FIXED : 0), fd, 0);
+  if (data == MAP_FAILED) {
+    const int error = errno;
+    if (slack != 0) munmap(view.reserved, view.reserved_bytes);
+    errno = error;
+    return view;
+  }
+  view.data = static_cast<char*>(data);
+  if (slack == 0) view.reserved = view.data;
+  return view;
+}
+
 }  // namespace
 
 absl::StatusOr<Mapping> Mapping::Create(absl::string_view store, uint64_t bytes, uint32_t mode,
@@ -53,11 +91,13 @@ absl::StatusOr<Mapping> Mapping::Create(absl::string_view store, uint64_t bytes,
   if (!let_in.ok()) return let_in;
   absl::Status reserved = Reserve(fd, bytes);
   if (!reserved.ok()) return reserved;
-  void* data = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-  if (data == MAP_FAILED) return LastError(absl::StrCat("cannot map ", bytes, " bytes"));
+  const View view = Map(fd, bytes, PROT_READ | PROT_WRITE);
+  if (view.data == nullptr) return LastError(absl::StrCat("cannot map ", bytes, " bytes"));
   std::move(unlink_name).Cancel();
   Mapping mapping;
-  mapping.data_ = static_cast<char*>(data);
+  mapping.data_ = view.data;
+  mapping.reserved_ = view.reserved;
+  mapping.reserved_bytes_ = view.reserved_bytes;
   mapping.size_ = bytes;
   mapping.mode_ = mode;
   mapping.group_ = group.value_or(getegid());
@@ -92,11 +132,32 @@ absl::StatusOr<Mapping> Mapping::Open(absl::string_view store, Access access) {
   mapping.size_ = static_cast<size_t>(info.st_size);
   if (mapping.size_ == 0)
     return mapping;  // cannot be mapped; whoever validates it will say that it is too short
-  void* data = mmap(nullptr, mapping.size_, writable ? PROT_READ | PROT_WRITE : PROT_READ,
-                    MAP_SHARED, fd, 0);
-  if (data == MAP_FAILED) return LastError(absl::StrCat("cannot map /dev/shm", name));
-  mapping.data_ = static_cast<char*>(data);
+  const View view = Map(fd, mapping.size_, writable ? PROT_READ | PROT_WRITE : PROT_READ);
+  if (view.data == nullptr) return LastError(absl::StrCat("cannot map /dev/shm", name));
+  mapping.data_ = view.data;
+  mapping.reserved_ = view.reserved;
+  mapping.reserved_bytes_ = view.reserved_bytes;
   return mapping;
+}
+
+absl::StatusOr<uint64_t> Mapping::UseHugePages() const {
+  uint64_t huge = 0;
+  int error = 0;
+  for (size_t at = 0; at + kHugePageBytes <= size_; at += kHugePageBytes) {
+    if (madvise(data_ + at, kHugePageBytes, MADV_COLLAPSE) == 0) {
+      huge += kHugePageBytes;
+    } else {
+      error = errno;
+      if (error == EINVAL) break;  // no such advice, or not for such memory
+    }
+  }
+  if (huge != 0 || error == 0) return huge;
+  if (error == EINVAL) {
+    return absl::UnimplementedError(
+        "this system has no huge pages for shared memory, as Linux has from 6.1 on");
+  }
+  return absl::ResourceExhaustedError(
+      absl::StrCat("no memory lies together for a page of ", kHugePageBytes >> 20, " MiB"));
 }
 
 absl::Status Mapping::Remove(absl::string_view store) {
@@ -114,6 +175,8 @@ Mapping::Mapping(Mapping&& other) noexcept
       mode_(other.mode_),
       group_(other.group_),
       owner_(std::move(other.owner_)),
+      reserved_(std::exchange(other.reserved_, nullptr)),
+      reserved_bytes_(other.reserved_bytes_),
       path_(std::move(other.path_)),
       device_(other.device_),
       inode_(other.inode_) {}
@@ -125,6 +188,8 @@ Mapping& Mapping::operator=(Mapping&& other) noexcept {
   std::swap(mode_, moved.mode_);
   std::swap(group_, moved.group_);
   std::swap(owner_, moved.owner_);
+  std::swap(reserved_, moved.reserved_);
+  std::swap(reserved_bytes_, moved.reserved_bytes_);
   std::swap(path_, moved.path_);
   std::swap(device_, moved.device_);
   std::swap(inode_, moved.inode_);
@@ -132,7 +197,7 @@ Mapping& Mapping::operator=(Mapping&& other) noexcept {
 }
 
 Mapping::~Mapping() {
-  if (data_ != nullptr) munmap(data_, size_);
+  if (data_ != nullptr) munmap(reserved_, reserved_bytes_);
 }
 
 uint32_t Mapping::ModeThatHolds(uint32_t mode) { return mode; }

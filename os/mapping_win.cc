@@ -93,6 +93,11 @@ absl::StatusOr<Mapping> Mapping::Open(absl::string_view store, Access access) {
   return mapping;
 }
 
+// Only a program whose user may lock pages in memory, which few may, gets large ones there.
+absl::StatusOr<uint64_t> Mapping::UseHugePages() const {
+  return absl::UnimplementedError("no huge pages for shared memory on Windows");
+}
+
 absl::Status Mapping::Remove(absl::string_view) { return absl::OkStatus(); }
 absl::Status Mapping::Remove() const { return absl::OkStatus(); }
 

@@ -181,6 +181,7 @@ void Control::FillInfo(control::InfoResponse* info) const {
   info->set_created_unix_seconds(
       absl::ToDoubleSeconds(absl::Nanoseconds(geometry.created_unix_ns)));
   info->set_full_policy("reject");
+  info->set_huge_page_bytes(store_.huge_page_bytes());
 }
 
 void Control::FillStats(control::StatsResponse* stats) const {

@@ -28,6 +28,7 @@ struct Words {
   absl::optional<std::string> full;
   absl::optional<std::string> mode;
   absl::optional<std::string> group;
+  absl::optional<std::string> huge_pages;
   bool fresh = false;
 };
 
@@ -59,6 +60,10 @@ void Describe(CLI::App* app, Words* words) {
   app->add_option("--group", words->group,
                   "Whom the group's part of --mode is for; not on Windows [your own group]")
       ->type_name("GROUP");
+  app->add_option("--huge-pages", words->huge_pages,
+                  "Memory in pages of 2 MiB, for faster look-ups: auto, as far as the system can; "
+                  "on, or do not start; off [auto]")
+      ->type_name("WHEN");
   app->add_flag("--fresh", words->fresh, "Discard the entries of a store that is there");
   app->footer(
       "Stops on SIGTERM, SIGINT, SIGHUP, Ctrl-C, Ctrl-Break or `cubby shutdown`, and takes the "
@@ -116,6 +121,21 @@ absl::Status ReadGroup(const absl::optional<std::string>& word, absl::optional<u
   return absl::OkStatus();
 }
 
+absl::Status ReadHugePages(const absl::optional<std::string>& word, HugePages* huge_pages) {
+  const std::string when = word.value_or("auto");
+  if (when == "auto") {
+    *huge_pages = HugePages::kAuto;
+  } else if (when == "on") {
+    *huge_pages = HugePages::kOn;
+  } else if (when == "off") {
+    *huge_pages = HugePages::kOff;
+  } else {
+    return absl::InvalidArgumentError(
+        absl::StrCat("bad --huge-pages '", when, "': use auto, on or off"));
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<Options> Read(const Words& words) {
   Options options;
   options.store = words.store;
@@ -127,7 +147,8 @@ absl::StatusOr<Options> Read(const Words& words) {
         ReadSize("--max-value", words.max_value, &options.max_value_bytes),
         ReadSize("--extent-pool", words.extent_pool, &options.extent_pool_bytes),
         CheckFullPolicy(words.full), ReadMode(words.mode, &options.mode),
-        ReadGroup(words.group, &options.group)}) {
+        ReadGroup(words.group, &options.group),
+        ReadHugePages(words.huge_pages, &options.huge_pages)}) {
     if (!status.ok()) return status;
   }
   if (options.group.has_value() && (options.mode.value_or(kDefaultMode) & 060) == 0) {

@@ -14,6 +14,13 @@ namespace cubby::server {
 
 inline constexpr uint32_t kDefaultMode = 0600;
 
+// Whether the store's memory lies in pages of os::kHugePageBytes.
+enum class HugePages {
+  kAuto,  // as far as the system can
+  kOn,    // all that is large enough, or the daemon does not start
+  kOff,   // left as it is
+};
+
 struct Options {
   std::string store;
   // Unset: what the store has, if there is one; else the defaults of table::GeometryOptions.
@@ -24,6 +31,7 @@ struct Options {
   absl::optional<uint32_t> mode;  // POSIX permission bits of the store's mapping; else kDefaultMode
   // Whom the group's bits of the mode are for; else the group of who starts the daemon.
   absl::optional<uint32_t> group;
+  HugePages huge_pages = HugePages::kAuto;
   bool fresh = false;  // discard the entries of a store that is there
 };
 

@@ -91,6 +91,20 @@ bool HasModeAskedFor(const os::Mapping& mapping, const Options& options) {
   return mapping.mode() == os::Mapping::ModeThatHolds(ModeAskedFor(options));
 }
 
+// Puts the memory into huge pages as the option says. Returns how many bytes lie in such.
+absl::StatusOr<uint64_t> UseHugePages(const os::Mapping& mapping, HugePages when) {
+  if (when == HugePages::kOff) return 0;
+  const absl::StatusOr<uint64_t> huge = mapping.UseHugePages();
+  if (when == HugePages::kAuto) return huge.value_or(0);
+  const uint64_t all = mapping.size() / os::kHugePageBytes * os::kHugePageBytes;
+  if (huge.ok() && *huge == all) return *huge;
+  return absl::FailedPreconditionError(absl::StrCat(
+      "--huge-pages on: ",
+      huge.ok() ? absl::StrCat("only ", *huge, " of ", all, " bytes could lie in such pages")
+                : std::string(huge.status().message()),
+      ": use --huge-pages auto"));
+}
+
 std::string Octal(uint32_t mode) { return absl::StrFormat("%04o", mode); }
 
 absl::Status Conflict(absl::string_view option, const absl::AlphaNum& has,
@@ -150,6 +164,7 @@ OwnedStore::OwnedStore(const std::string& name, Memory memory, const os::Seats* 
       mapping_(std::move(memory.mapping)),
       guard_(std::move(memory.guard)),
       table_(mapping_.data(), memory.geometry),
+      huge_page_bytes_(memory.huge_page_bytes),
       made_(memory.made),
       lock_(std::move(lock)),
       seats_(*seats) {}
@@ -202,7 +217,9 @@ absl::StatusOr<OwnedStore::Memory> OwnedStore::FindOrMake(const Options& options
     if (state == table::State::kServing && !options.fresh) {
       absl::Status shape = CheckShape(options, *found, *geometry);
       if (!shape.ok()) return shape;
-      return Memory{*std::move(found), std::move(guard), *geometry, /*made=*/false};
+      const absl::StatusOr<uint64_t> huge = UseHugePages(*found, options.huge_pages);
+      if (!huge.ok()) return huge.status();
+      return Memory{*std::move(found), std::move(guard), *geometry, *huge, /*made=*/false};
     }
     if (state == table::State::kServing) {
       absl::Status retired = RetireLeftover(store, &*found, *geometry);
@@ -236,8 +253,14 @@ absl::StatusOr<OwnedStore::Memory> OwnedStore::Make(const Options& options) {
   if (absl::IsAlreadyExists(mapping.status())) return MakeOfLeftover(options, *geometry);
   if (!mapping.ok()) return mapping.status();
   std::unique_ptr<os::FaultGuard> guard = GuardOver(*mapping);
+  // Before it can be opened: it takes a while, and others would have to wait.
+  const absl::StatusOr<uint64_t> huge = UseHugePages(*mapping, options.huge_pages);
+  if (!huge.ok()) {
+    mapping->Remove().IgnoreError();
+    return huge.status();
+  }
   table::Format(mapping->data(), *geometry);
-  return Memory{*std::move(mapping), std::move(guard), *geometry, /*made=*/true};
+  return Memory{*std::move(mapping), std::move(guard), *geometry, *huge, /*made=*/true};
 }
 
 absl::StatusOr<OwnedStore::Memory> OwnedStore::MakeOfLeftover(const Options& options,
@@ -257,7 +280,9 @@ absl::StatusOr<OwnedStore::Memory> OwnedStore::MakeOfLeftover(const Options& opt
   Log(options.store, "emptying the old store, which other processes still have open");
   absl::Status emptied = EmptyLeftover(options.store, &*mapping, *geometry);
   if (!emptied.ok()) return emptied;
-  return Memory{*std::move(mapping), std::move(guard), *geometry, /*made=*/true};
+  const absl::StatusOr<uint64_t> huge = UseHugePages(*mapping, options.huge_pages);
+  if (!huge.ok()) return huge.status();
+  return Memory{*std::move(mapping), std::move(guard), *geometry, *huge, /*made=*/true};
 }
 
 void OwnedStore::Poison() { SetState(table_, table::State::kPoisoned); }

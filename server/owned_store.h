@@ -40,7 +40,8 @@ class OwnedStore {
   // AlreadyExists: it has a daemon. InvalidArgument: an option that cannot be, or that is not the
   // existing store's. ResourceExhausted: not enough memory. PermissionDenied: another user's.
   // Unimplemented: another layout version. DataLoss: damaged. FailedPrecondition: something else
-  // has the name. DeadlineExceeded: a living writer does not let go.
+  // has the name, or no huge pages where they must be. DeadlineExceeded: a living writer does not
+  // let go.
   static absl::StatusOr<std::unique_ptr<OwnedStore>> Open(const Options& options);
 
   // Leaves the store as it is, for the next daemon to find.
@@ -58,6 +59,8 @@ class OwnedStore {
   os::WriterLock& lock() { return *lock_; }
   // False if its entries are an earlier daemon's.
   bool made() const { return made_; }
+  // How much of the memory was in huge pages when it was opened.
+  uint64_t huge_page_bytes() const { return huge_page_bytes_; }
 
   // True once somebody was found to have truncated the mapping's file: what is read from the table
   // then is worth nothing.
@@ -70,6 +73,7 @@ class OwnedStore {
     os::Mapping mapping;
     std::unique_ptr<os::FaultGuard> guard;
     table::Geometry geometry;
+    uint64_t huge_page_bytes;
     bool made;
   };
   OwnedStore(const std::string& name, Memory memory, const os::Seats* seats,
@@ -84,6 +88,7 @@ class OwnedStore {
   const os::Mapping mapping_;
   const std::unique_ptr<os::FaultGuard> guard_;
   const table::WritableTable table_;
+  const uint64_t huge_page_bytes_;
   const bool made_;
   const std::unique_ptr<os::WriterLock> lock_;
   const os::Seats& seats_;  // lock_'s

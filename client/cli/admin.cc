@@ -58,6 +58,7 @@ ExitCode Info(const StoreOptions& store_options, bool json) {
                    .AddNumber("extent_bytes", geometry.extent_bytes)
                    .AddNumber("extent_count", geometry.extent_count)
                    .AddNumber("total_bytes", geometry.total_bytes)
+                   .AddNumber("huge_page_bytes", info->huge_page_bytes)
                    .AddNumber("bytes_per_entry",
                               (geometry.total_bytes + geometry.capacity - 1) / geometry.capacity)
                    .AddNumber("generation", geometry.generation)

@@ -44,6 +44,7 @@ TEST_F(CliAdminTest, InfoTellsTheStoreAndItsDaemon) {
   EXPECT_EQ(info["max_value_bytes"].number, 1 << 20);
   EXPECT_EQ(info["full_policy"].text, "reject");
   EXPECT_EQ(info["bytes_per_entry"].number, std::ceil(info["total_bytes"].number / 1000));
+  EXPECT_LE(info["huge_page_bytes"].number, info["total_bytes"].number);
   EXPECT_GT(info["pid"].number, 0);
   EXPECT_GE(info["uptime_seconds"].number, 0);
   EXPECT_THAT(Cubby({"info"}).out, HasSubstr("\ncapacity: 1000\n"));

@@ -3,8 +3,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cinttypes>
+#include <cstdint>
+#include <cstdio>
+#include <fstream>
+#include <iterator>
 #include <string>
+#include <utility>
 
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "os/mapping.h"
 #include "tests/support/subprocess.h"
@@ -38,6 +47,64 @@ TEST_F(MappingPosixTest, MemoryIsReservedBeforeItIsTouched) {
   struct stat info;
   ASSERT_EQ(stat(path_.c_str(), &info), 0);
   EXPECT_GE(static_cast<uint64_t>(info.st_blocks) * 512, kBytes);
+}
+
+TEST_F(MappingPosixTest, BeginsWhereHugePagesCan) {
+  for (const uint64_t bytes : {kHugePageBytes, 2 * kHugePageBytes + 4096}) {
+    const absl::StatusOr<Mapping> mapping = Mapping::Create(store_, bytes, 0600);
+    ASSERT_TRUE(mapping.ok()) << mapping.status();
+    // Several, for one may lie well by chance.
+    for (const Access access : {Access::kReadOnly, Access::kReadWrite, Access::kReadOnly}) {
+      const absl::StatusOr<Mapping> opened = Mapping::Open(store_, access);
+      ASSERT_TRUE(opened.ok()) << opened.status();
+      EXPECT_EQ(reinterpret_cast<uintptr_t>(opened->data()) % kHugePageBytes, 0u);
+    }
+    ASSERT_TRUE(mapping->Remove().ok());
+  }
+}
+
+// How much of what is mapped at `data` the processor knows as huge pages.
+uint64_t HugeBytesAt(const char* data) {
+  std::ifstream maps("/proc/self/smaps");
+  std::string line;
+  const std::string begin = absl::StrCat(absl::Hex(reinterpret_cast<uintptr_t>(data)), "-");
+  bool here = false;
+  while (std::getline(maps, line)) {
+    if (line.find('-') < line.find(' ')) here = absl::StartsWith(line, begin);
+    uint64_t kib;
+    if (here && std::sscanf(line.c_str(), "ShmemPmdMapped: %" SCNu64, &kib) == 1) return kib << 10;
+  }
+  return 0;
+}
+
+TEST_F(MappingPosixTest, HugePagesAreMappedAsSuch) {
+  constexpr uint64_t kBytes = 4 * kHugePageBytes;
+  const absl::StatusOr<Mapping> mapping = Mapping::Create(store_, kBytes, 0600);
+  ASSERT_TRUE(mapping.ok()) << mapping.status();
+  const absl::StatusOr<uint64_t> huge = mapping->UseHugePages();
+  if (!huge.ok()) GTEST_SKIP() << huge.status();
+  const absl::StatusOr<Mapping> opened = Mapping::Open(store_, Access::kReadOnly);
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  for (uint64_t at = 0; at < kBytes; at += 4096) ASSERT_EQ(opened->data()[at], '\0');
+  EXPECT_EQ(HugeBytesAt(opened->data()), *huge);
+}
+
+TEST_F(MappingPosixTest, ClosingGivesAllAddressesBack) {
+  const auto mappings = [] {
+    std::ifstream maps("/proc/self/maps");
+    return std::count(std::istreambuf_iterator<char>(maps), std::istreambuf_iterator<char>(), '\n');
+  };
+  const absl::StatusOr<Mapping> mapping = Mapping::Create(store_, 3 * kHugePageBytes, 0600);
+  ASSERT_TRUE(mapping.ok()) << mapping.status();
+  const auto before = mappings();
+  for (int i = 0; i < 100; ++i) {
+    absl::StatusOr<Mapping> opened = Mapping::Open(store_, Access::kReadOnly);
+    ASSERT_TRUE(opened.ok()) << opened.status();
+    Mapping moved(*std::move(opened));
+    Mapping assigned = Mapping::Open(store_, Access::kReadWrite).value();
+    assigned = std::move(moved);
+  }
+  EXPECT_LE(mappings(), before + 5) << "besides what the test itself has allocated";
 }
 
 TEST_F(MappingPosixTest, LinkWithTheNameIsRefused) {

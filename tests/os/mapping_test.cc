@@ -102,6 +102,26 @@ TEST_F(MappingTest, ReadOnlyPagesAreWriteProtected) {
   EXPECT_EQ(*mapping->data(), '\0');
 }
 
+TEST_F(MappingTest, HugePagesHoldWhatWasThereAndAreForThoseWhoOpenItToo) {
+  constexpr uint64_t kLarge = 3 * kHugePageBytes + 4096;  // not all of it is large enough
+  const absl::StatusOr<Mapping> mapping = Mapping::Create(store_, kLarge, 0600);
+  ASSERT_TRUE(mapping.ok()) << mapping.status();
+  for (uint64_t at = 0; at < kLarge; at += 4096) mapping->data()[at] = 'x';
+  const absl::StatusOr<uint64_t> huge = mapping->UseHugePages();
+  if (huge.ok()) {
+    EXPECT_EQ(*huge % kHugePageBytes, 0u);
+    EXPECT_LE(*huge, kLarge);
+    EXPECT_GT(*huge, 0u);
+  } else {
+    EXPECT_TRUE(absl::IsUnimplemented(huge.status()) || absl::IsResourceExhausted(huge.status()))
+        << huge.status();
+  }
+  const absl::StatusOr<Mapping> opened = Mapping::Open(store_, Access::kReadOnly);
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  EXPECT_EQ(opened->size(), kLarge);
+  for (uint64_t at = 0; at < kLarge; at += 4096) ASSERT_EQ(opened->data()[at], 'x') << at;
+}
+
 TEST_F(MappingTest, TooLargeForTheMachineIsAnErrorAndLeavesNoName) {
   const absl::Status status = Mapping::Create(store_, uint64_t{1} << 46, 0600).status();
   EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;

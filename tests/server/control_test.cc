@@ -63,6 +63,43 @@ TEST_F(ControlTest, InfoTellsWhatWasAskedFor) {
             absl::ToUnixSeconds(opened->geometry().created));
 }
 
+TEST_F(ControlTest, InfoTellsHowMuchLiesInHugePages) {
+  const auto huge_page_bytes = [this] {
+    const auto admin = Connect();
+    return admin ? admin->Info()->huge_page_bytes : ~uint64_t{0};
+  };
+  ASSERT_TRUE(StartDaemon({"--capacity", "100000", "--huge-pages", "off"}));
+  EXPECT_EQ(huge_page_bytes(), 0u);
+  const uint64_t all =
+      OpenStore()->geometry().total_bytes / os::kHugePageBytes * os::kHugePageBytes;
+  KillDaemon();
+  // The next one finds the store, and what is in it.
+  ASSERT_TRUE(StartDaemon({"--huge-pages", "auto"}));
+  const uint64_t some = huge_page_bytes();
+  EXPECT_LE(some, all);
+  EXPECT_EQ(some % os::kHugePageBytes, 0u);
+}
+
+TEST_F(ControlTest, HugePagesThatMustBeAreOrTheDaemonDoesNotStart) {
+  const std::string name = test::UniqueStoreName("probe");
+  const absl::StatusOr<os::Mapping> probe = os::Mapping::Create(name, os::kHugePageBytes, 0600);
+  ASSERT_TRUE(probe.ok()) << probe.status();
+  const absl::StatusOr<uint64_t> huge = probe->UseHugePages();
+  ASSERT_TRUE(os::Mapping::Remove(name).ok());
+  const std::vector<std::string> flags = {"--capacity", "100000", "--huge-pages", "on"};
+  if (huge.ok()) {
+    ASSERT_TRUE(StartDaemon(flags));
+    EXPECT_EQ(Connect()->Info()->huge_page_bytes,
+              OpenStore()->geometry().total_bytes / os::kHugePageBytes * os::kHugePageBytes);
+    return;
+  }
+  const test::ExitResult result = RunDaemon(flags);
+  EXPECT_EQ(result.exit_code, 10);
+  EXPECT_THAT(result.err,
+              AllOf(HasSubstr("--huge-pages on: "), HasSubstr("use --huge-pages auto")));
+  EXPECT_TRUE(absl::IsNotFound(Store::Open(store()).status()));
+}
+
 TEST_F(ControlTest, StatsCountWhatClientsDid) {
   ASSERT_TRUE(StartDaemon());
   auto opened = OpenStore();

@@ -195,6 +195,8 @@ TEST_F(DaemonTest, BadCommandLinesAreUsageErrorsOfOneLine) {
       {"--full", ""},
       {"--group", ""},
       {"--group", "no such group"},
+      {"--huge-pages", "2MiB"},
+      {"--huge-pages", ""},
   };
   for (const std::vector<std::string>& flags : cases) {
     const test::ExitResult result = RunDaemon(flags);
