@@ -293,8 +293,14 @@ TEST(WriterTest, AnOverflowCountAtItsLargestStays) {
   for (uint64_t bucket = 0; bucket < buffer.geometry().bucket_count; ++bucket) {
     for (auto& count : table.mutable_head(bucket).overflow) count.store(kOverflowFull);
   }
-  for (int i = 0; i < 12; ++i) ASSERT_TRUE(buffer.Put(absl::StrCat(i), "v").ok());
-  for (int i = 0; i < 12; ++i) ASSERT_TRUE(buffer.Delete(absl::StrCat(i)).ok());
+  // All of one home, so that some go on to other buckets.
+  std::vector<std::string> keys;
+  for (int i = 0; keys.size() < buffer.geometry().ways + 2; ++i) {
+    const std::string key = absl::StrCat(i);
+    if (HomeBucket(buffer.Hash(key), buffer.geometry().bucket_count) == 1) keys.push_back(key);
+  }
+  for (const std::string& key : keys) ASSERT_TRUE(buffer.Put(key, "v").ok());
+  for (const std::string& key : keys) ASSERT_TRUE(buffer.Delete(key).ok());
   for (uint64_t bucket = 0; bucket < buffer.geometry().bucket_count; ++bucket) {
     for (const auto& count : table.head(bucket).overflow) EXPECT_EQ(count.load(), kOverflowFull);
   }
