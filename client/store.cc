@@ -198,23 +198,29 @@ struct Store::Impl {
   template <typename SinkOf>
   void MultiGet(absl::Span<const absl::string_view> keys, const SinkOf& sink_of,
                 absl::Span<absl::StatusOr<Entry>> results) const {
-    // As many lines as can be waited for at once, and what is fetched first is not yet displaced
-    // when it is used.
-    constexpr size_t kAtOnce = 32;
+    // Three stages, each so many keys behind the one before, so that a key's head, and then its
+    // slot, come while others are hashed, compared and copied. (Measured at a million entries, ns
+    // per key: all of 32 stage by stage 83; in turns 76 with 4 behind, 57 with 8, 59 with 12.)
+    constexpr size_t kBehind = 8;
+    constexpr size_t kHashes = 4 * kBehind;  // a power of 2 above 2 * kBehind
+    uint64_t hashes[kHashes];
     const uint64_t bucket_count = table.geometry().bucket_count;
-    uint64_t hashes[kAtOnce];
-    for (size_t first = 0; first < keys.size(); first += kAtOnce) {
-      const size_t count = std::min(kAtOnce, keys.size() - first);
-      for (size_t i = 0; i < count; ++i) {
-        hashes[i] = HashOf(keys[first + i]);
-        table::PrefetchBucket(table, table::HomeBucket(hashes[i], bucket_count));
+    // What is behind the first key is a number beyond all.
+    for (size_t i = 0; i < keys.size() + 2 * kBehind; ++i) {
+      if (i < keys.size()) {
+        const uint64_t hash = HashOf(keys[i]);
+        hashes[i % kHashes] = hash;
+        __builtin_prefetch(&table.head(table::HomeBucket(hash, bucket_count)));
       }
-      for (size_t i = 0; i < count; ++i) {
-        table::PrefetchSlots(table, table::HomeBucket(hashes[i], bucket_count),
-                             table::TagOf(hashes[i]));
+      if (i - kBehind < keys.size()) {
+        const uint64_t hash = hashes[(i - kBehind) % kHashes];
+        const table::Bucket bucket = table.bucket(table::HomeBucket(hash, bucket_count));
+        // The head is there by now and tells as much as the hints, so those are not asked for.
+        table::PrefetchSlots(table.geometry(), bucket, bucket.head().tags, table::TagOf(hash));
       }
-      for (size_t i = 0; i < count; ++i) {
-        results[first + i] = GetHashed(keys[first + i], hashes[i], sink_of(first + i));
+      if (i - 2 * kBehind < keys.size()) {
+        const size_t at = i - 2 * kBehind;
+        results[at] = GetHashed(keys[at], hashes[at % kHashes], sink_of(at));
       }
     }
   }

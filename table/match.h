@@ -35,29 +35,23 @@ inline void PrefetchSlot(const Geometry& geometry, const SlotHead& slot) {
   if (geometry.slot_bytes > kLineBytes) __builtin_prefetch(bytes + kLineBytes, kForWriting);
 }
 
-// Asks the memory for the bucket's hints and head.
-inline void PrefetchBucket(const Table& table, uint64_t index) {
-  __builtin_prefetch(&table.hints(index));
-  __builtin_prefetch(&table.head(index));
-}
-
-// Asks the memory for the slots that the bucket's hints say `tag` may be in. A wrong hint costs
-// time only.
-inline void PrefetchSlots(const Table& table, uint64_t index, uint8_t tag) {
-  const Geometry& geometry = table.geometry();
-  const Bucket bucket = table.bucket(index);
-  uint32_t ways = MatchTags(table.hints(index).tags, tag) & geometry.ways_mask;
+// Asks the memory for the slots of a bucket that `tags` say `tag` may be in: its hints, or its
+// head's. A wrong one costs time only.
+inline void PrefetchSlots(const Geometry& geometry, const Bucket& bucket,
+                          const std::atomic<uint8_t>* tags, uint8_t tag) {
+  uint32_t ways = MatchTags(tags, tag) & geometry.ways_mask;
   for (; ways != 0; ways &= ways - 1) {
     PrefetchSlot</*kForWriting=*/0>(geometry,
                                     bucket.slot(static_cast<uint32_t>(__builtin_ctz(ways))));
   }
 }
 
-// Both, for a key that is looked up at once: head and slots come in one wait and not one after the
-// other.
+// Asks the memory for a bucket's head and slots at once, for a key that is looked up next: they
+// come in one wait and not one after the other. The hints, which are dense, tell which slots.
 inline void PrefetchLookup(const Table& table, uint64_t index, uint8_t tag) {
-  __builtin_prefetch(&table.head(index));
-  PrefetchSlots(table, index, tag);
+  const Bucket bucket = table.bucket(index);
+  __builtin_prefetch(&bucket.head());
+  PrefetchSlots(table.geometry(), bucket, table.hints(index).tags, tag);
 }
 
 }  // namespace cubby::table
