@@ -4,14 +4,13 @@
 // A way that is live is never written; writers fill a dead way and make it live, and the old one
 // dead, by one store of word0, which carries the revision of that commit. So the reader needs
 //   - of a hit: that the slot's sequence is the same before and after copying, and that its
-//   revision was committed when
-//     word0 was loaded (revision <= that of word0). Then the entry was the key's at that load,
-//     whatever came since. The second half matters: a stale word0 may lead to a way that has since
-//     died and been filled, whole, by a put that has not committed, and may never;
+//     revision was committed when word0 was loaded (revision <= that of word0). Then the entry was
+//     the key's at that load, whatever came since. The second half matters: a stale word0 may lead
+//     to a way that has since died and been filled, whole, by a put that has not committed, and
+//     may never;
 //   - of a miss: that word0 did not change while the bucket's tags were looked at, and that the
-//   bucket's overflow count for the
-//     key's class was 0 then. Entries never move, so a key that is there all the while is in one
-//     bucket all the while.
+//     bucket's overflow count for the key's class was 0 then. Entries never move, so a key that is
+//     there all the while is in one bucket all the while.
 //
 // Bounded: after kMaxRounds disturbed rounds it gives up. Hostile bytes: every index and length is
 // loaded once and checked against the private Geometry before it is used; the number of buckets and

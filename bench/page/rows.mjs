@@ -340,7 +340,9 @@ export function notes(report) {
       'disturbs them alike; figures are medians. Where several processes work at once, stores take turns in the same way.',
     'Floors read, or copy from, random places in as many bytes of shared memory as the store of cubby has: no table ' +
       'that is larger than the caches can be faster.',
-    'Everything is in memory, nothing is made durable.',
+    'Everything is in memory, nothing is made durable. Memory that libraries allocate is in huge pages ' +
+      '(glibc.malloc.hugetlb=1), as the store of cubby is where the kernel has them; files of LMDB and TDB and the ' +
+      'shared memory of Boost.Interprocess are as their libraries make them.',
   ];
   if (report.quick) {
     result.unshift('A quick run, with small stores and few turns: it shows that everything works, not how fast it is.');

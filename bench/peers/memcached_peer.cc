@@ -166,7 +166,9 @@ PeerKind MemcachedKind() {
           /*gets_together=*/true,
           /*puts_together=*/true,
           Start,
-          MemcachedPeer::Open};
+          MemcachedPeer::Open,
+          /*open_to_read=*/nullptr,
+          /*server=*/true};
 }
 
 }  // namespace cubby::bench

@@ -73,6 +73,7 @@ struct PeerKind {
   absl::StatusOr<std::unique_ptr<Peer>> (*open)(const Cell& cell);
   // The same for one that only gets, where that is another way; else null.
   absl::StatusOr<std::unique_ptr<Peer>> (*open_to_read)(const Cell& cell) = nullptr;
+  bool server = false;  // whether another process answers, in microseconds
 };
 
 }  // namespace cubby::bench

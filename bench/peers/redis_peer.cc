@@ -139,7 +139,9 @@ PeerKind RedisKind() {
           /*gets_together=*/true,
           /*puts_together=*/true,
           Start,
-          RedisPeer::Open};
+          RedisPeer::Open,
+          /*open_to_read=*/nullptr,
+          /*server=*/true};
 }
 
 }  // namespace cubby::bench

@@ -64,6 +64,8 @@ class Stage {
   Stage() = default;
   absl::Status Fill(Peer& peer) const;
   absl::Status Check(Peer& peer) const;
+  // Gets every entry.
+  absl::Status Read(Peer& peer) const;
   void TouchFloor(uint64_t bytes) const;
 
   // What is last goes first: peers before their servers, and those before their folder.
