@@ -77,7 +77,8 @@ TEST_F(StoreTest, GetIntoABufferTellsTheSizeItNeeds) {
 TEST_F(StoreTest, MultiGetReturnsWhatGetsDo) {
   ASSERT_TRUE(StartDaemon({"--capacity", "1000", "--max-value", "64KiB", "--extent-pool", "4MiB"}));
   auto store = Open();
-  // In more than one batch: short, in extents, of no bytes, expired, absent, impossible, twice.
+  // More than are under way at once: short, in extents, of no bytes, expired, absent, impossible,
+  // twice.
   std::vector<std::string> keys = {"", std::string(5000, 'k'), "absent", "empty", "twice", "twice"};
   ASSERT_TRUE(store->Put("empty", "").ok());
   ASSERT_TRUE(store->Put("twice", "2").ok());
@@ -114,6 +115,30 @@ TEST_F(StoreTest, MultiGetReturnsWhatGetsDo) {
     EXPECT_EQ(results[i]->ttl == absl::InfiniteDuration(), one->ttl == absl::InfiniteDuration());
     if (buffer_results[i].ok()) {
       EXPECT_EQ(std::string(memory[i].data(), value.size()), value);
+    }
+  }
+}
+
+TEST_F(StoreTest, MultiGetTakesAnyNumberOfKeys) {
+  ASSERT_TRUE(StartDaemon());
+  auto store = Open();
+  constexpr size_t kMost = 70;
+  std::vector<std::string> keys;
+  for (size_t i = 0; i < kMost; ++i) {
+    keys.push_back(absl::StrCat("key", i));
+    ASSERT_TRUE(store->Put(keys.back(), absl::StrCat("value", i)).ok());
+  }
+  const std::vector<absl::string_view> views(keys.begin(), keys.end());
+  for (size_t count = 0; count <= kMost; ++count) {
+    std::vector<std::string> values(count);
+    std::vector<absl::StatusOr<Entry>> results(count);
+    ASSERT_TRUE(store
+                    ->MultiGet(absl::MakeSpan(views).subspan(0, count), absl::MakeSpan(values),
+                               absl::MakeSpan(results))
+                    .ok());
+    for (size_t i = 0; i < count; ++i) {
+      ASSERT_TRUE(results[i].ok()) << i << " of " << count;
+      ASSERT_EQ(values[i], absl::StrCat("value", i)) << "of " << count;
     }
   }
 }
