@@ -27,6 +27,14 @@ enum class Access { kReadOnly, kReadWrite };
 
 inline constexpr uint64_t kHugePageBytes = 2 << 20;
 
+// How much of a mapping of `bytes` is to lie in such pages: nothing of a small one, which gains
+// little, and never its beginning. Of a page that a file's new end lies in, the kernel may leave
+// the rest to be read, as zeros, where small ones would give a fault; and a store whose first pages
+// are zeros looks empty.
+inline constexpr uint64_t HugePageBytesOf(uint64_t bytes) {
+  return bytes < 4 * kHugePageBytes ? 0 : (bytes / kHugePageBytes - 1) * kHugePageBytes;
+}
+
 class Mapping {
  public:
   // Makes a new mapping of `bytes` zero bytes, all of them backed by memory before it returns, open
@@ -50,12 +58,12 @@ class Mapping {
   // is theirs.
   absl::Status Remove() const;
 
-  // Has the system put the memory, as far as it can, into pages of kHugePageBytes, for all who have
-  // it open or will: a look at a random place then takes about half the time. Returns how many
-  // bytes lie in such pages now. Takes some 0.3 ms for each page, and may hold up those who use the
-  // memory meanwhile for as long. Unimplemented if the system has none for shared memory (Linux
-  // before 6.1, Windows), ResourceExhausted if memory is in too many pieces for a single one.
-  // REQUIRES: open for read and write.
+  // Has the system put HugePageBytesOf() the memory, as far as it can, into pages of
+  // kHugePageBytes, for all who have it open or will: a look at a random place then takes about
+  // half the time. Returns how many bytes lie in such pages now. Takes some 0.3 ms for each page,
+  // and may hold up those who use the memory meanwhile for as long. Unimplemented if the system has
+  // none for shared memory (Linux before 6.1, Windows), ResourceExhausted if memory is in too many
+  // pieces for a single one. REQUIRES: open for read and write.
   absl::StatusOr<uint64_t> UseHugePages() const;
 
   Mapping() = default;

@@ -143,7 +143,7 @@ absl::StatusOr<Mapping> Mapping::Open(absl::string_view store, Access access) {
 absl::StatusOr<uint64_t> Mapping::UseHugePages() const {
   uint64_t huge = 0;
   int error = 0;
-  for (size_t at = 0; at + kHugePageBytes <= size_; at += kHugePageBytes) {
+  for (size_t at = kHugePageBytes; at <= HugePageBytesOf(size_); at += kHugePageBytes) {
     if (madvise(data_ + at, kHugePageBytes, MADV_COLLAPSE) == 0) {
       huge += kHugePageBytes;
     } else {

@@ -96,7 +96,7 @@ absl::StatusOr<uint64_t> UseHugePages(const os::Mapping& mapping, HugePages when
   if (when == HugePages::kOff) return 0;
   const absl::StatusOr<uint64_t> huge = mapping.UseHugePages();
   if (when == HugePages::kAuto) return huge.value_or(0);
-  const uint64_t all = mapping.size() / os::kHugePageBytes * os::kHugePageBytes;
+  const uint64_t all = os::HugePageBytesOf(mapping.size());
   if (huge.ok() && *huge == all) return *huge;
   return absl::FailedPreconditionError(absl::StrCat(
       "--huge-pages on: ",

@@ -78,7 +78,7 @@ uint64_t HugeBytesAt(const char* data) {
 }
 
 TEST_F(MappingPosixTest, HugePagesAreMappedAsSuch) {
-  constexpr uint64_t kBytes = 4 * kHugePageBytes;
+  constexpr uint64_t kBytes = 5 * kHugePageBytes;
   const absl::StatusOr<Mapping> mapping = Mapping::Create(store_, kBytes, 0600);
   ASSERT_TRUE(mapping.ok()) << mapping.status();
   const absl::StatusOr<uint64_t> huge = mapping->UseHugePages();

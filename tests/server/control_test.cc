@@ -70,8 +70,7 @@ TEST_F(ControlTest, InfoTellsHowMuchLiesInHugePages) {
   };
   ASSERT_TRUE(StartDaemon({"--capacity", "100000", "--huge-pages", "off"}));
   EXPECT_EQ(huge_page_bytes(), 0u);
-  const uint64_t all =
-      OpenStore()->geometry().total_bytes / os::kHugePageBytes * os::kHugePageBytes;
+  const uint64_t all = os::HugePageBytesOf(OpenStore()->geometry().total_bytes);
   KillDaemon();
   // The next one finds the store, and what is in it.
   ASSERT_TRUE(StartDaemon({"--huge-pages", "auto"}));
@@ -82,7 +81,7 @@ TEST_F(ControlTest, InfoTellsHowMuchLiesInHugePages) {
 
 TEST_F(ControlTest, HugePagesThatMustBeAreOrTheDaemonDoesNotStart) {
   const std::string name = test::UniqueStoreName("probe");
-  const absl::StatusOr<os::Mapping> probe = os::Mapping::Create(name, os::kHugePageBytes, 0600);
+  const absl::StatusOr<os::Mapping> probe = os::Mapping::Create(name, 4 * os::kHugePageBytes, 0600);
   ASSERT_TRUE(probe.ok()) << probe.status();
   const absl::StatusOr<uint64_t> huge = probe->UseHugePages();
   ASSERT_TRUE(os::Mapping::Remove(name).ok());
@@ -90,7 +89,7 @@ TEST_F(ControlTest, HugePagesThatMustBeAreOrTheDaemonDoesNotStart) {
   if (huge.ok()) {
     ASSERT_TRUE(StartDaemon(flags));
     EXPECT_EQ(Connect()->Info()->huge_page_bytes,
-              OpenStore()->geometry().total_bytes / os::kHugePageBytes * os::kHugePageBytes);
+              os::HugePageBytesOf(OpenStore()->geometry().total_bytes));
     return;
   }
   const test::ExitResult result = RunDaemon(flags);
