@@ -41,10 +41,8 @@ absl::Status Reserve(int fd, uint64_t bytes) {
   return ErrorFromCode(error, absl::StrCat("cannot reserve ", bytes, " bytes of shared memory"));
 }
 
-// Of Linux 6.1; older headers have it not.
-#ifndef MADV_COLLAPSE
-constexpr int MADV_COLLAPSE = 25;
-#endif
+// MADV_COLLAPSE of Linux 6.1, which the C library's headers may not know yet.
+constexpr int kCollapse = 25;
 
 // Where memory is mapped, and the addresses reserved for that.
 struct View {
@@ -144,7 +142,7 @@ absl::StatusOr<uint64_t> Mapping::UseHugePages() const {
   uint64_t huge = 0;
   int error = 0;
   for (size_t at = kHugePageBytes; at <= HugePageBytesOf(size_); at += kHugePageBytes) {
-    if (madvise(data_ + at, kHugePageBytes, MADV_COLLAPSE) == 0) {
+    if (madvise(data_ + at, kHugePageBytes, kCollapse) == 0) {
       huge += kHugePageBytes;
     } else {
       error = errno;

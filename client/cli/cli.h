@@ -20,7 +20,7 @@
 #include "client/store.h"
 #include "os/exit_code.h"
 
-namespace CLI {
+namespace CLI {  // NOLINT(readability-identifier-naming): CLI11's
 class App;
 }
 

@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <ucontext.h>
 
+#include <cstdint>
 #include <functional>
 #include <ostream>
 #include <random>
@@ -29,7 +30,8 @@
 #include "tests/table/table_buffer.h"
 
 // Where the program's own instructions begin and end: the linker's.
-extern const char __executable_start, etext;  // NOLINT(bugprone-reserved-identifier)
+// NOLINTNEXTLINE(readability-identifier-naming,bugprone-reserved-identifier)
+extern const char __executable_start, etext;
 
 namespace cubby::table {
 namespace {
@@ -51,8 +53,10 @@ void OnTrap(int, siginfo_t*, void* context) {
   Walk* const walk = walking;
   // Not inside the C library: what is to happen at the stop may allocate, too.
   const greg_t* const registers = static_cast<ucontext_t*>(context)->uc_mcontext.gregs;
-  const char* const at = reinterpret_cast<const char*>(registers[REG_RIP]);
-  if (++walk->steps < walk->stop_after || at < &__executable_start || at >= &etext) return;
+  const auto at = static_cast<uintptr_t>(registers[REG_RIP]);
+  const bool in_program = at >= reinterpret_cast<uintptr_t>(&__executable_start) &&
+                          at < reinterpret_cast<uintptr_t>(&etext);
+  if (++walk->steps < walk->stop_after || !in_program) return;
   static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_EFL] &= ~kTrapFlag;
   walk->stopped = true;
   walk->at_stop();
