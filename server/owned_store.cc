@@ -277,11 +277,11 @@ absl::StatusOr<OwnedStore::Memory> OwnedStore::MakeOfLeftover(const Options& opt
         "other processes still have the old store open, and the new one has another shape or "
         "mode: end them, or choose another name");
   }
+  const absl::StatusOr<uint64_t> huge = UseHugePages(*mapping, options.huge_pages);
+  if (!huge.ok()) return huge.status();
   Log(options.store, "emptying the old store, which other processes still have open");
   absl::Status emptied = EmptyLeftover(options.store, &*mapping, *geometry);
   if (!emptied.ok()) return emptied;
-  const absl::StatusOr<uint64_t> huge = UseHugePages(*mapping, options.huge_pages);
-  if (!huge.ok()) return huge.status();
   return Memory{*std::move(mapping), std::move(guard), *geometry, *huge, /*made=*/true};
 }
 
