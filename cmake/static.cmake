@@ -8,7 +8,7 @@ option(CUBBY_STATIC "Link Abseil, and on Linux all of cubby, statically" ON)
 # cubby_link_whole(TARGET): makes it a program that needs no library at run time, where that can be. Such a program lies at
 # a fixed address (its stack, heap and mappings do not): to relocate itself would take it a tenth of its life.
 function(cubby_link_whole target)
-  if(CUBBY_STATIC AND CUBBY_CAN_LINK_WHOLE)
+  if(CUBBY_CAN_LINK_WHOLE)
     target_link_options(${target} PRIVATE -static -Wl,--gc-sections)
   endif()
 endfunction()
