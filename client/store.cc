@@ -124,7 +124,8 @@ struct Store::Impl {
 
   // Why the store is not readable.
   absl::Status Unreadable() const {
-    if (guard != nullptr && guard->tripped()) {
+    // Without a page that is missing, the daemon may have found out, and poisoned the store.
+    if ((guard != nullptr && guard->tripped()) || mapping.Truncated()) {
       return absl::UnavailableError(absl::StrCat(
           "store '", name, "' was truncated by somebody: restart its cubbyd with --fresh"));
     }

@@ -198,6 +198,12 @@ Mapping::~Mapping() {
   if (data_ != nullptr) munmap(reserved_, reserved_bytes_);
 }
 
+bool Mapping::Truncated() const {
+  struct stat info;
+  return lstat(path_.c_str(), &info) == 0 && info.st_dev == device_ && info.st_ino == inode_ &&
+         static_cast<uint64_t>(info.st_size) < size_;
+}
+
 uint32_t Mapping::ModeThatHolds(uint32_t mode) { return mode; }
 
 bool Mapping::OwnedBySystem() const { return owner_ == "0"; }

@@ -123,6 +123,8 @@ Mapping::~Mapping() {
   if (handle_ != nullptr) CloseHandle(handle_);
 }
 
+bool Mapping::Truncated() const { return false; }
+
 uint32_t Mapping::ModeThatHolds(uint32_t mode) { return mode & 0606; }
 
 bool Mapping::OwnedBySystem() const {

@@ -137,7 +137,7 @@ control::Response Control::AnswerTo(const control::Request& request) {
   }
   // After it was done: it may have been what found out.
   const bool about_entries = !response.has_ping() && !response.has_info();
-  if (status.ok() && about_entries && store_.truncated()) {
+  if (status.ok() && about_entries && store_.Truncated()) {
     status = absl::UnavailableError(absl::StrCat(
         "store '", name_, "' was truncated by somebody: restart its cubbyd with --fresh"));
   }

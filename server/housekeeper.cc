@@ -30,7 +30,7 @@ void Housekeeper::BeginRound() {
   table::StateLine& line = store_.table().mutable_fixed().state;
   line.daemon_pid.store(os::ProcessId(), std::memory_order_relaxed);
   line.heartbeat_ns.store(now, std::memory_order_relaxed);
-  if (store_.truncated()) {
+  if (store_.Truncated()) {
     if (!truncated_told_) {
       // For those without a guard of their own, if the state line is still there to be seen.
       store_.Poison();

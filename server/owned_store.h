@@ -62,9 +62,10 @@ class OwnedStore {
   // How much of the memory was in huge pages when it was opened.
   uint64_t huge_page_bytes() const { return huge_page_bytes_; }
 
-  // True once somebody was found to have truncated the mapping's file: what is read from the table
-  // then is worth nothing.
-  bool truncated() const { return guard_->tripped(); }
+  // True if somebody has truncated the mapping's file: what is read from the table then is worth
+  // nothing. The file itself is asked too, since not every missing page faults: of a huge page that
+  // the new end lies in, the kernel may leave the rest as zeros.
+  bool Truncated() const { return guard_->tripped() || mapping_.Truncated(); }
   // Ends its use by those who look at its state, as they do with every call.
   void Poison();
 

@@ -135,6 +135,28 @@ TEST_F(MappingPosixTest, HalfMadeMappingIsEmptyNotAnError) {
   EXPECT_EQ(mapping->data(), nullptr);
 }
 
+TEST_F(MappingPosixTest, TruncationIsSeenWhereTheNameStillLeads) {
+  constexpr off_t kBytes = 8192;
+  const absl::StatusOr<Mapping> mapping = Mapping::Create(store_, kBytes, 0600);
+  ASSERT_TRUE(mapping.ok()) << mapping.status();
+  const absl::StatusOr<Mapping> opened = Mapping::Open(store_, Access::kReadOnly);
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  EXPECT_FALSE(mapping->Truncated());
+  EXPECT_FALSE(opened->Truncated());
+  ASSERT_EQ(truncate(path_.c_str(), kBytes - 1), 0);
+  EXPECT_TRUE(mapping->Truncated());
+  EXPECT_TRUE(opened->Truncated());
+  const absl::StatusOr<Mapping> shorter = Mapping::Open(store_, Access::kReadOnly);
+  ASSERT_TRUE(shorter.ok()) << shorter.status();
+  EXPECT_FALSE(shorter->Truncated()) << "it was mapped as it is";
+
+  ASSERT_EQ(unlink(path_.c_str()), 0);
+  EXPECT_FALSE(opened->Truncated()) << "nobody can tell";
+  const absl::StatusOr<Mapping> other = Mapping::Create(store_, 4096, 0600);
+  ASSERT_TRUE(other.ok()) << other.status();
+  EXPECT_FALSE(opened->Truncated()) << "another file's size";
+}
+
 TEST_F(MappingPosixTest, RemoveLeavesTheNameToWhoMadeItAnew) {
   const absl::StatusOr<Mapping> first = Mapping::Create(store_, 4096, 0600);
   ASSERT_TRUE(first.ok()) << first.status();
