@@ -55,7 +55,24 @@ inline __m128i LoadShared16(const char* shared) {
   asm volatile("movdqu %1, %0" : "=x"(loaded) : "m"(*reinterpret_cast<const char(*)[16]>(shared)));
   return loaded;
 }
+
+inline void StoreShared16(char* shared, __m128i stored) {
+  asm volatile("movdqu %1, %0" : "=m"(*reinterpret_cast<char(*)[16]>(shared)) : "x"(stored));
+}
 #endif
+
+// The word at `own`.
+inline uint64_t OwnWord(const char* own) {
+  uint64_t word;
+  std::memcpy(&word, own, 8);
+  return word;
+}
+// The same where `bytes`, fewer than 8, are: the others are zeros.
+inline uint64_t OwnPartOfWord(const char* own, size_t bytes) {
+  uint64_t word = 0;
+  std::memcpy(&word, own, bytes);
+  return word;
+}
 
 // Copies `bytes` out of the mapping. May read up to the next multiple of 8.
 ABSL_ATTRIBUTE_ALWAYS_INLINE inline void CopyFromShared(char* to, const char* shared,
@@ -94,24 +111,21 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline void CopyFromShared(char* to, const char* sh
 
 // Copies `bytes` into the mapping, and zeros up to the next multiple of 8.
 inline void CopyToShared(char* shared, const char* from, size_t bytes) {
+  size_t at = 0;
 #if defined(CUBBY_TABLE_X86_COPY)
   if (bytes >= kStringCopyBytes) {
-    const size_t whole = bytes & ~size_t{7};
-    StringCopy(shared, from, whole);
-    shared += whole;
-    from += whole;
-    bytes -= whole;
+    at = bytes & ~size_t{7};
+    StringCopy(shared, from, at);
+  }
+  for (; at + 16 <= bytes; at += 16) {
+    StoreShared16(shared + at, _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + at)));
   }
 #endif
-  uint64_t word;
-  for (; bytes >= 8; bytes -= 8, from += 8, shared += 8) {
-    std::memcpy(&word, from, 8);
-    WordAt(shared).store(word, std::memory_order_relaxed);
+  for (; at + 8 <= bytes; at += 8) {
+    WordAt(shared + at).store(OwnWord(from + at), std::memory_order_relaxed);
   }
-  if (bytes != 0) {
-    word = 0;
-    std::memcpy(&word, from, bytes);
-    WordAt(shared).store(word, std::memory_order_relaxed);
+  if (at != bytes) {
+    WordAt(shared + at).store(OwnPartOfWord(from + at, bytes - at), std::memory_order_relaxed);
   }
 }
 
@@ -123,21 +137,12 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline bool EqualsShared(const char* shared, const 
     return WordAt(shared + at).load(std::memory_order_relaxed);
   };
   if (bytes == 0) return true;
-  if (bytes < 8) {
-    uint64_t word = 0;
-    std::memcpy(&word, own, bytes);
-    return shared_word(0) == word;
-  }
-  const auto own_word = [own](size_t at) {
-    uint64_t word;
-    std::memcpy(&word, own + at, 8);
-    return word;
-  };
+  if (bytes < 8) return shared_word(0) == OwnPartOfWord(own, bytes);
   // The last word first: keys that differ mostly differ in their end.
   const size_t last = RoundUp8(bytes) - 8;
-  if (shared_word(last) != own_word(bytes - 8) >> 8 * (last + 8 - bytes)) return false;
+  if (shared_word(last) != OwnWord(own + bytes - 8) >> 8 * (last + 8 - bytes)) return false;
   for (size_t at = 0; at != last; at += 8) {
-    if (shared_word(at) != own_word(at)) return false;
+    if (shared_word(at) != OwnWord(own + at)) return false;
   }
   return true;
 }

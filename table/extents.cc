@@ -58,11 +58,10 @@ void FillChain(const WritableTable& table, const Chain& chain, uint64_t sequence
   }
 }
 
-absl::StatusOr<Chain> ChainOf(const Table& table, const SlotHead& slot) {
-  const SlotLengths lengths = UnpackLengths(slot.lengths.load(std::memory_order_relaxed));
+absl::StatusOr<Chain> ReadChain(const Table& table, const SlotHead& slot,
+                                const SlotLengths& lengths) {
   if (!LengthsArePossible(table.geometry(), lengths)) return Damaged();
   Chain chain;
-  if (!lengths.in_extents) return chain;
   const uint64_t link =
       WordAt(SlotBytes(slot) + RoundUp8(lengths.key_bytes)).load(std::memory_order_relaxed);
   chain.first = LinkFirst(link);

@@ -38,9 +38,15 @@ absl::StatusOr<Chain> FirstFree(const Table& table, uint32_t value_bytes);
 void FillChain(const WritableTable& table, const Chain& chain, uint64_t sequence,
                absl::string_view value);
 
-// The chain that a live slot's value occupies; an empty one if it lies inline. DataLoss if the link
-// is impossible.
-absl::StatusOr<Chain> ChainOf(const Table& table, const SlotHead& slot);
+// The chain that a live slot's value occupies; an empty one if it lies inline. DataLoss if the
+// lengths or the link are impossible.
+absl::StatusOr<Chain> ReadChain(const Table& table, const SlotHead& slot,
+                                const SlotLengths& lengths);
+inline absl::StatusOr<Chain> ChainOf(const Table& table, const SlotHead& slot) {
+  const SlotLengths lengths = UnpackLengths(slot.lengths.load(std::memory_order_relaxed));
+  if (!lengths.in_extents && LengthsArePossible(table.geometry(), lengths)) return Chain();
+  return ReadChain(table, slot, lengths);
+}
 
 }  // namespace cubby::table
 

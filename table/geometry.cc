@@ -13,8 +13,9 @@ namespace cubby::table {
 namespace {
 
 // Of the ways that may be live (all but one), how many are filled when the store is full. Lower
-// wastes memory, higher sends more keys to their neighbour buckets: at 0.85 and 16 ways 2 % of the
-// keys.
+// wastes memory, higher sends more keys to their neighbour buckets, and more gets that miss to look
+// there: at 85 % and 16 ways 6 % of the keys and 13 % of the misses, at 90 % 8 and 23 %. (Measured:
+// 90 % makes a miss a fifth slower, and nothing faster.)
 constexpr uint64_t kLoadPercent = 85;
 
 constexpr uint64_t kChecksumSeed = kMagic;

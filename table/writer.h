@@ -5,19 +5,20 @@
 // another bucket while it lives. A writer killed at any instruction leaves the old value or the new
 // one; table/recovery.h says what becomes of the rest.
 //
-// REQUIRES, for all but CheckSizes and Prefetch: the caller holds the store's writer lock for the
-// whole call.
+// REQUIRES, for all but CheckSizes and the prefetches: the caller holds the store's writer lock for
+// the whole call.
 #ifndef CUBBY_TABLE_WRITER_H_
 #define CUBBY_TABLE_WRITER_H_
 
 #include <cstdint>
 
+#include "absl/base/optimization.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "absl/types/optional.h"
 #include "os/clock.h"
 #include "table/extents.h"
+#include "table/reader.h"
 #include "table/recovery.h"
 #include "table/table.h"
 
@@ -41,11 +42,18 @@ class Writer {
 
   // InvalidArgument for an empty key, OutOfRange for a key or value over the limit, which is named.
   // Needs no lock.
-  absl::Status CheckSizes(absl::string_view key, absl::string_view value) const;
+  absl::Status CheckSizes(absl::string_view key, absl::string_view value) const {
+    const Geometry& geometry = table_.geometry();
+    const bool fit = !key.empty() && key.size() <= geometry.max_key_bytes &&
+                     value.size() <= geometry.max_value_bytes;
+    return ABSL_PREDICT_TRUE(fit) ? absl::OkStatus() : WrongSizes(key, value);
+  }
 
   // Asks the memory for what a Put() or Delete() of a key with this hash will touch, so that it
   // comes before there is a lock to be held. Needs no lock; a wrong guess costs time only.
   void Prefetch(uint64_t hash) const;
+  // Asks for what Prefetch() itself has to wait for: to be called for many keys before that is.
+  void PrefetchHome(uint64_t hash) const;
 
   // Makes the entry be there and returns its revision. REQUIRES: CheckSizes() gave OK.
   // AlreadyExists, NotFound: the condition does not hold. ResourceExhausted: as many entries as the
@@ -71,8 +79,11 @@ class Writer {
     uint32_t way;
   };
 
-  // Where the live entry of that key is, expired or not.
-  absl::StatusOr<absl::optional<Place>> Locate(absl::string_view key, uint64_t hash) const;
+  // What CheckSizes() finds wrong.
+  absl::Status WrongSizes(absl::string_view key, absl::string_view value) const;
+  // Where the live entry of that key is, expired or not: kFound. Else kNotFound, or kDamaged of
+  // place->bucket.
+  Outcome Locate(absl::string_view key, uint64_t hash, Place* place) const;
   // The first bucket from the key's home on that may take one more.
   absl::StatusOr<uint64_t> FindRoom(uint64_t home) const;
   // Of a bucket with these live ways, the next dead one after `after`, so that one just vacated,
