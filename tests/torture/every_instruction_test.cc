@@ -290,6 +290,8 @@ TEST_P(EveryInstructionTest, LeavesOldOrNewAndTheNextWriterGoesOn) {
   const table::Table table(mapping->data(),
                            table::ReadGeometry(mapping->data(), mapping->size()).value());
   const std::vector<std::string> fillers = Fillers(table.geometry(), operation.full_home);
+  // Nobody but victim and heir is to change anything: the daemon would sweep amid a check.
+  KillDaemon();
 
   // First, one walk from end to end, with every stop judged by its bytes.
   ASSERT_NO_FATAL_FAILURE(Prepare(heir, operation, fillers));
