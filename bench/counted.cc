@@ -56,6 +56,8 @@ std::array<Value, kAtOnce> values;
 std::array<absl::Span<char>, kAtOnce> buffers;
 std::array<absl::StatusOr<Entry>, kAtOnce> results;
 std::array<absl::string_view, kAtOnce> views;
+std::array<absl::string_view, kAtOnce> fresh;
+std::array<absl::StatusOr<uint64_t>, kAtOnce> revisions;
 
 // keys[0, kEntries) are in the store, those after them are not.
 constexpr Operation kKinds[] = {
@@ -81,6 +83,11 @@ constexpr Operation kKinds[] = {
      [](Store& store, const std::vector<Key>& keys, uint32_t i) {
        return store.Put(keys[i].view(), View(kFresh)).ok();
      }},
+    {"multi-put", kAtOnce,
+     [](Store& store, const std::vector<Key>& keys, uint32_t i) {
+       for (size_t k = 0; k < kAtOnce; ++k) views[k] = keys[i * kAtOnce + k].view();
+       return store.MultiPut(views, fresh, absl::MakeSpan(revisions)).ok() && revisions[0].ok();
+     }},
     {"put-new", 1,
      [](Store& store, const std::vector<Key>& keys, uint32_t i) {
        return store.Put(keys[kEntries + i].view(), View(kFresh)).ok();
@@ -93,6 +100,7 @@ constexpr Operation kKinds[] = {
 
 absl::StatusOr<uint32_t> Run(absl::string_view name) {
   for (size_t k = 0; k < kAtOnce; ++k) buffers[k] = absl::MakeSpan(values[k]);
+  fresh.fill(View(kFresh));
   for (const Operation& kind : kKinds) {
     if (name != kind.name) continue;
     table::GeometryOptions options;

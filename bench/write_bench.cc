@@ -9,6 +9,7 @@
 // copying key and value in, the commit and the counters. What a get includes: lookup_bench.cc.
 //
 //   BM_Put              Put over an entry that is there
+//   BM_MultiPut32       the same, 32 in a call
 //   BM_DeleteInsert     Delete, then Put of the same key, counted as one operation
 //   BM_Mixed95Get5Put   in a hundred operations, 95 Get that hit and 5 Put over an entry
 //   BM_Mixed50Get50Put  the same with 50 and 50
@@ -19,10 +20,11 @@
 // that does the same with find, overwrite, copy out, erase and emplace. Operations on random keys
 // can overlap, so ratios under 1 are possible.
 #include <cstdint>
-#include <cstring>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "bench/pointer_chase.h"
 #include "bench/side_by_side.h"
@@ -76,6 +78,40 @@ void GetAndPut(benchmark::State& state, WorkingSet<kValueBytes>& set) {
 }
 
 template <size_t kValueBytes>
+void MultiPut32(benchmark::State& state, WorkingSet<kValueBytes>& set) {
+  constexpr size_t kAtOnce = 32;
+  static_assert(kTurn % kAtOnce == 0);
+  Picker cubby_picks(set.entries()), map_picks(set.entries());
+  typename WorkingSet<kValueBytes>::Value fresh;
+  fresh.fill('p');
+  const std::vector<absl::string_view> values(kAtOnce, {fresh.data(), fresh.size()});
+  std::vector<absl::StatusOr<uint64_t>> results(kAtOnce);
+  std::vector<Key> keys(kAtOnce, Key(0));
+  std::vector<absl::string_view> views;
+  views.reserve(kAtOnce);
+  for (const Key& key : keys) views.push_back(key.view());
+  SideBySide(
+      state,
+      [&](size_t operations) {
+        for (; operations != 0; operations -= kAtOnce) {
+          for (Key& key : keys) key = Key(TokenOf(cubby_picks.Next()));
+          if (!set.store().MultiPut(views, values, absl::MakeSpan(results)).ok()) return false;
+          for (const absl::StatusOr<uint64_t>& result : results) {
+            if (!result.ok()) return false;
+          }
+        }
+        return true;
+      },
+      [&](size_t operations) { benchmark::DoNotOptimize(set.chase().Walk(operations)); },
+      [&](size_t operations) {
+        for (; operations != 0; --operations) {
+          set.map().find(Key(TokenOf(map_picks.Next())))->second = fresh;
+          benchmark::ClobberMemory();
+        }
+      });
+}
+
+template <size_t kValueBytes>
 void DeleteInsert(benchmark::State& state, WorkingSet<kValueBytes>& set) {
   Picker cubby_picks(set.entries()), map_picks(set.entries());
   typename WorkingSet<kValueBytes>::Value fresh;
@@ -105,6 +141,7 @@ void RegisterAll(CurrentWorkingSet* sets) {
   // By working set first: each is made once.
   for (const uint32_t entries : {100'000u, 1'000'000u}) {
     RegisterSideBySide<kValueBytes>("Put", entries, sets, GetAndPut<kValueBytes, 100>);
+    RegisterSideBySide<kValueBytes>("MultiPut32", entries, sets, MultiPut32<kValueBytes>);
     RegisterSideBySide<kValueBytes>("DeleteInsert", entries, sets, DeleteInsert<kValueBytes>);
     RegisterSideBySide<kValueBytes>("Mixed95Get5Put", entries, sets, GetAndPut<kValueBytes, 5>);
     RegisterSideBySide<kValueBytes>("Mixed50Get50Put", entries, sets, GetAndPut<kValueBytes, 50>);

@@ -93,9 +93,27 @@ Entry EntryOf(size_t value_bytes, uint64_t revision, uint64_t expiry_ns) {
 // The moment at which a ttl that begins now is over, wherever between its steps the clock is; 0 for
 // one of more than 292 years.
 uint64_t ExpiryOf(absl::Duration ttl) {
+  if (ttl == absl::InfiniteDuration()) return 0;
   const absl::Duration now = absl::Nanoseconds(os::BootNanos() + os::BootStepNanos());
   if (ttl >= absl::Nanoseconds(INT64_MAX) - now) return 0;
   return static_cast<uint64_t>(absl::ToInt64Nanoseconds(now + ttl));
+}
+
+// How many puts, and bytes of values, MultiPut does while it has the lock, for which others wait.
+// (32 puts take some 3 us.)
+constexpr size_t kPutsAtOnce = 32;
+constexpr size_t kPutBytesAtOnce = 64 << 10;
+
+// Up to which of the values one goes with those from `begin` on; always some.
+size_t EndOfBatch(absl::Span<const absl::string_view> values, size_t begin) {
+  size_t end = begin;
+  size_t bytes = 0;
+  do {
+    bytes += values[end].size();
+    ++end;
+  } while (end < values.size() && end - begin < kPutsAtOnce &&
+           bytes + values[end].size() <= kPutBytesAtOnce);
+  return end;
 }
 
 absl::Status SameSizes(size_t keys, size_t values, size_t results) {
@@ -255,15 +273,19 @@ struct Store::Impl {
     return absl::OkStatus();
   }
 
+  absl::Status CheckPut(absl::string_view key, absl::string_view value,
+                        const PutOptions& options) const {
+    absl::Status sizes = table::Writer(table).CheckSizes(key, value);
+    if (!sizes.ok() || options.ttl >= absl::Nanoseconds(1)) return sizes;
+    return absl::InvalidArgumentError(absl::StrCat("a ttl of ", absl::FormatDuration(options.ttl),
+                                                   " is over before it begins: use 1ns or more"));
+  }
+
   absl::StatusOr<uint64_t> Put(absl::string_view key, absl::string_view value,
                                const PutOptions& options, table::Condition condition) {
+    absl::Status checked = CheckPut(key, value, options);
+    if (!checked.ok()) return checked;
     table::Writer writer(table);
-    absl::Status sizes = writer.CheckSizes(key, value);
-    if (!sizes.ok()) return sizes;
-    if (options.ttl < absl::Nanoseconds(1)) {
-      return absl::InvalidArgumentError(absl::StrCat("a ttl of ", absl::FormatDuration(options.ttl),
-                                                     " is over before it begins: use 1ns or more"));
-    }
     table::PutRequest request;
     request.key = key;
     request.value = value;
@@ -272,13 +294,13 @@ struct Store::Impl {
     writer.Prefetch(request.hash);
     const auto put = [&] {
       // Here, with the lock: waiting for it is not a part of the entry's life.
-      if (options.ttl != absl::InfiniteDuration()) request.expiry_ns = ExpiryOf(options.ttl);
+      request.expiry_ns = ExpiryOf(options.ttl);
       return writer.Put(request);
     };
     absl::StatusOr<uint64_t> revision = AsWriter(lock_timeout, put);
     // Expired entries hold their places, and their extents, until somebody sweeps. Whoever is
     // turned away does it now.
-    if (absl::IsResourceExhausted(revision.status()) &&
+    if (ABSL_PREDICT_FALSE(absl::IsResourceExhausted(revision.status())) &&
         table::MayHaveExpired(table, os::BootNanos())) {
       const os::Deadline deadline(lock_timeout);
       absl::Status swept = SweepExpired(deadline);
@@ -286,6 +308,51 @@ struct Store::Impl {
       revision = AsWriter(deadline.Left(), put);
     }
     return revision;
+  }
+
+  void MultiPut(absl::Span<const absl::string_view> keys,
+                absl::Span<const absl::string_view> values,
+                absl::Span<absl::StatusOr<uint64_t>> results, const PutOptions& options) {
+    table::Writer writer(table);
+    uint64_t hashes[kPutsAtOnce];
+    for (size_t at = 0; at < keys.size();) {
+      const size_t begin = at;
+      const size_t end = EndOfBatch(values, begin);
+      for (size_t i = begin; i < end; ++i) {
+        hashes[i - begin] = HashOf(keys[i]);
+        writer.PrefetchHome(hashes[i - begin]);
+      }
+      for (size_t i = begin; i < end; ++i) writer.Prefetch(hashes[i - begin]);
+      absl::Status written = AsWriter(lock_timeout, [&] {
+        table::PutRequest request;
+        request.expiry_ns = ExpiryOf(options.ttl);
+        for (; at < end; ++at) {
+          absl::Status checked = CheckPut(keys[at], values[at], options);
+          if (!checked.ok()) {
+            results[at] = std::move(checked);
+            continue;
+          }
+          request.key = keys[at];
+          request.value = values[at];
+          request.hash = hashes[at - begin];
+          results[at] = writer.Put(request);
+          if (absl::IsResourceExhausted(results[at].status())) break;
+        }
+        return absl::OkStatus();
+      });
+      if (!written.ok()) {
+        // What is wrong with the store, or its lock, will be with the next batch.
+        for (size_t i = begin; i < keys.size(); ++i) {
+          absl::Status checked = CheckPut(keys[i], values[i], options);
+          results[i] = checked.ok() ? written : std::move(checked);
+        }
+        return;
+      }
+      if (at < end) {
+        results[at] = Put(keys[at], values[at], options, table::Condition::kAlways);  // sweeps
+        ++at;
+      }
+    }
   }
 
   const std::string name;
@@ -384,6 +451,16 @@ absl::StatusOr<bool> Store::Contains(absl::string_view key) const {
 absl::StatusOr<uint64_t> Store::Put(absl::string_view key, absl::string_view value,
                                     const PutOptions& options) {
   return impl_->Put(key, value, options, table::Condition::kAlways);
+}
+
+absl::Status Store::MultiPut(absl::Span<const absl::string_view> keys,
+                             absl::Span<const absl::string_view> values,
+                             absl::Span<absl::StatusOr<uint64_t>> results,
+                             const PutOptions& options) {
+  absl::Status sizes = SameSizes(keys.size(), values.size(), results.size());
+  if (!sizes.ok()) return sizes;
+  impl_->MultiPut(keys, values, results, options);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<uint64_t> Store::Add(absl::string_view key, absl::string_view value,

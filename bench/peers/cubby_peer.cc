@@ -50,6 +50,20 @@ class CubbyPeer : public Peer {
     return store_->Put(key.view(), value).status();
   }
 
+  absl::Status PutMany(absl::Span<const Key> keys, absl::string_view values) override {
+    const size_t value_bytes = values.size() / keys.size();
+    views_.clear();
+    values_.clear();
+    for (size_t i = 0; i < keys.size(); ++i) {
+      views_.push_back(keys[i].view());
+      values_.push_back(values.substr(i * value_bytes, value_bytes));
+    }
+    revisions_.resize(keys.size(), absl::UnknownError(""));
+    absl::Status status = store_->MultiPut(views_, values_, absl::MakeSpan(revisions_));
+    for (const absl::StatusOr<uint64_t>& revision : revisions_) status.Update(revision.status());
+    return status;
+  }
+
   absl::StatusOr<bool> Delete(const Key& key) override {
     const absl::Status deleted = store_->Delete(key.view());
     if (deleted.ok()) return true;
@@ -59,8 +73,10 @@ class CubbyPeer : public Peer {
 
  private:
   const std::unique_ptr<Store> store_;
-  // Of GetMany.
+  // Of GetMany and PutMany.
   std::vector<absl::string_view> views_;
+  std::vector<absl::string_view> values_;
+  std::vector<absl::StatusOr<uint64_t>> revisions_;
   std::vector<absl::Span<char>> buffers_;
   std::vector<absl::StatusOr<Entry>> entries_;
 };
@@ -110,10 +126,10 @@ PeerKind CubbyKind() {
   return {
       "cubby",
       "cubbyd and cubby::Store, the release build; --slot-bytes that hold key and value, but for "
-      "values of 64 KiB, which lie in --extent-pool; by 32: MultiGet",
+      "values of 64 KiB, which lie in --extent-pool; by 32: MultiGet, MultiPut",
       /*shared=*/true,
       /*gets_together=*/true,
-      /*puts_together=*/false,
+      /*puts_together=*/true,
       Start,
       Open<Mode::kReadWrite>,
       Open<Mode::kReadOnly>};

@@ -106,6 +106,14 @@ void RunPass(Victim& victim, bool everything) {
 void Flush(Victim& victim) { RunPass(victim, /*everything=*/true); }
 void Sweep(Victim& victim) { RunPass(victim, /*everything=*/false); }
 
+// The key, and its company, in one call.
+void PutMany(Victim& victim) {
+  const absl::string_view keys[] = {"filler0", kKey, "filler1"};
+  const absl::string_view values[] = {"f", "new", "f"};
+  absl::StatusOr<uint64_t> results[3];
+  (void)victim.store.MultiPut(keys, values, results);
+}
+
 class EveryInstructionTest : public test::DaemonFixture,
                              public ::testing::WithParamInterface<Operation> {
  protected:
@@ -353,7 +361,7 @@ INSTANTIATE_TEST_SUITE_P(
     Operations, EveryInstructionTest,
     ::testing::Values(
         Operation{"PutNew", kAbsent, "new"}, Operation{"Overwrite", "old", "new"},
-        Operation{"Delete", "old", kAbsent},
+        Operation{"Delete", "old", kAbsent}, Operation{"OverwriteAmongMany", "old", "new", PutMany},
         Operation{"PutNewOverflowing", kAbsent, "new"}.FullHome(),
         Operation{"OverwriteOverflowed", "old", "new"}.FullHome(),
         Operation{"DeleteOverflowed", "old", kAbsent}.FullHome(),
