@@ -36,6 +36,8 @@ const sample = () =>
       row('get_hit/cubby/1024/10000', { real_time: 200, low_ns: 190, high_ns: 220, vs_cubby: 1 }),
       row('readers_1/cubby/64/10000', { real_time: 100, per_second: 1e7 }),
       row('readers_2/cubby/64/10000', { real_time: 50, per_second: 2e7 }),
+      row('reader_alone/cubby/64/10000', { real_time: 100, per_second: 1e7 }),
+      row('reader_writer/cubby/64/10000', { real_time: 125, per_second: 8e6, puts_per_second: 3e6 }),
       row('tail_writer/lmdb/64/10000', {
         real_time: 90, p50_ns: 90, p90_ns: 95, p99_ns: 100, p999_ns: 2000, p9999_ns: 3e4, max_ns: 4e6, gets: 1e6,
         puts_per_second: 3e5,
@@ -86,8 +88,9 @@ test('tables have who as rows and what was measured as columns', () => {
   const ratios = find('In times of');
   assert.equal(ratios.body[1][0], 'LMDB');
   assert.equal(ratios.body[1][ratios.head.indexOf('get, keys known')], '2.5 x');
-  assert.deepEqual(find('Gets per second').head, ['', '1 process', '2 processes']);
-  assert.deepEqual(find('Gets per second').body, [['cubby', '10', '20']]);
+  assert.deepEqual(find('Gets per second of several').head, ['', '1 process', '2 processes']);
+  assert.deepEqual(find('Gets per second of several').body, [['cubby', '10', '20']]);
+  assert.deepEqual(find('Gets per second of one').body, [['cubby', '10,000,000', '8,000,000', '80 %', '3,000,000']]);
   const tail = find('Latency of a get of one key, a writer');
   assert.deepEqual(tail.body, [['LMDB', '90 ns', '95 ns', '100 ns', '2 µs', '30 µs', '4 ms', '1,000,000', '300,000']]);
   assert.deepEqual(find('ns per operation, 1 M entries of 64 B').body[0].filter(Boolean), ['cubby', '300']);

@@ -29,7 +29,10 @@ export const works = {
   delete_insert: 'delete + put',
   mix_95_5: '95 get, 5 put',
   mix_50_50: '50 get, 50 put',
+  load: 'put of new keys, by 256',
 };
+
+const besides = { reader_alone: 'alone', reader_writer: 'beside a writer' };
 
 const percentiles = {
   p50_ns: 'p50',
@@ -172,6 +175,27 @@ export function tables(report) {
         (who, { key }) => {
           const row = readers.find((one) => one.who === who && one.work === key);
           return row && short(row.per_second / 1e6);
+        },
+      ),
+    );
+  }
+
+  const beside = rows.filter(({ work }) => work in besides);
+  if (beside.length > 0) {
+    result.push(
+      table(
+        `Gets per second of one process, and what is left beside a writer, ${storeName(shared)}`,
+        'Higher is better. Gets of random keys, puts of others, as fast as they go.',
+        beside,
+        [...keysAndLabels(besides), { key: 'left', label: 'left' }, { key: 'puts', label: 'puts/s beside' }],
+        (who, { key }) => {
+          const [alone, writer] = Object.keys(besides).map((work) =>
+            beside.find((row) => row.who === who && row.work === work),
+          );
+          if (key === 'left') return alone && writer && `${short((writer.per_second / alone.per_second) * 100)} %`;
+          if (key === 'puts') return writer && short(writer.puts_per_second);
+          const row = { reader_alone: alone, reader_writer: writer }[key];
+          return row && short(row.per_second);
         },
       ),
     );
@@ -338,6 +362,7 @@ export function notes(report) {
       'measured, each was checked to give the right bytes, to see puts and deletes, and to miss absent keys.',
     'In one process, all take turns of about half a millisecond in one run, so that what disturbs the machine ' +
       'disturbs them alike; figures are medians. Where several processes work at once, stores take turns in the same way.',
+    'Filling the stores, with new keys, is done once for each, one after the other: those figures are means.',
     'Floors read, or copy from, random places in as many bytes of shared memory as the store of cubby has: no table ' +
       'that is larger than the caches can be faster.',
     'Everything is in memory, nothing is made durable. Memory that libraries allocate is in huge pages ' +

@@ -11,8 +11,13 @@
 //                                   turns (round_robin.h). Time: ns per operation, the median turn;
 //                                   low_ns, high_ns: a tenth of the turns were faster, slower;
 //                                   vs_cubby: the median of the ratios to cubby's turn before
+//   load/WHO/VALUE_BYTES/ENTRIES    putting all entries into the empty store, by 256: Time is the
+//                                   mean for an entry, as this is done once; low_ns, high_ns: a
+//                                   tenth of the batches were faster, slower
 //   readers_N/PEER/...              N processes that get random entries at the same time: Time is
 //                                   one over the gets per second of all (`per_second`)
+//   reader_alone/PEER/...           the same of one process, but of the entries with even numbers,
+//   reader_writer/PEER/...          and that while another process puts the others
 //   latency/PEER/...                a process that gets random entries, each get timed by itself:
 //                                   percentiles p50_ns and so on, and max_ns. Time is the median
 //   tail_alone/PEER/...             the same with one key, got again and again,
@@ -30,6 +35,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -41,6 +47,7 @@
 #include "absl/strings/strip.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "absl/types/optional.h"
 #include "bench/peers/peers.h"
 #include "bench/peers/program.h"
 #include "bench/peers/stage.h"
@@ -174,49 +181,53 @@ class Session {
 
   // How long single gets of a process take: of random entries, or of one, which may be put again
   // and again by another process meanwhile.
-  absl::StatusOr<Rows> Latency(Work work, bool with_writer) {
-    ++series_;
+  absl::StatusOr<Rows> Latency(Work gets, absl::optional<Work> puts) {
+    const absl::StatusOr<std::map<std::string, Both>> measured = BesideWriter(gets, puts);
+    if (!measured.ok()) return measured.status();
     Rows rows;
-    std::map<std::string, std::vector<double>> put_rates;
-    const auto measure = [&](uint32_t peer) -> absl::Status {
-      Worker& writer = *workers_.back();
-      Task task = MakeTask(work, peer, effort_.task);
-      task.seed = ++seed_;
-      task.series = series_ * 100 + peer;
-      if (with_writer) {
-        Task puts = task;
-        puts.work = Work::kPutHot;
-        const absl::Status begun = writer.Begin(puts);
-        if (!begun.ok()) return begun;
-      }
-      absl::Status status = workers_.front()->Begin(task);
-      if (!status.ok()) return status;
-      const std::string& who = stage_->kinds()[peer].name;
-      const absl::StatusOr<Outcome> gets = workers_.front()->Finish();
-      status.Update(gets.status());
-      if (gets.ok()) {
-        rows[who] = {gets->p50,
-                     {{"p50_ns", gets->p50},
-                      {"p90_ns", gets->p90},
-                      {"p99_ns", gets->p99},
-                      {"p999_ns", gets->p999},
-                      {"p9999_ns", gets->p9999},
-                      {"max_ns", gets->max},
-                      {"gets", static_cast<double>(gets->timed)}}};
-      }
-      if (with_writer) {
-        const absl::StatusOr<Outcome> puts = writer.Finish();
-        status.Update(puts.status());
-        if (puts.ok()) {
-          put_rates[who].push_back(static_cast<double>(puts->operations) / puts->seconds);
-        }
-      }
-      return status;
+    for (const auto& [who, both] : *measured) {
+      const Outcome& all = both.gets.back();  // a series
+      rows[who] = {all.p50,
+                   {{"p50_ns", all.p50},
+                    {"p90_ns", all.p90},
+                    {"p99_ns", all.p99},
+                    {"p999_ns", all.p999},
+                    {"p9999_ns", all.p9999},
+                    {"max_ns", all.max},
+                    {"gets", static_cast<double>(all.timed)}}};
+      AddPuts(both, &rows[who]);
+    }
+    return rows;
+  }
+
+  // How many entries a process gets, maybe while another puts others.
+  absl::StatusOr<Rows> Reader(absl::optional<Work> puts) {
+    const absl::StatusOr<std::map<std::string, Both>> measured = BesideWriter(Work::kGetEven, puts);
+    if (!measured.ok()) return measured.status();
+    Rows rows;
+    for (const auto& [who, both] : *measured) {
+      const double rate = MedianRate(both.gets);
+      rows[who] = {1e9 / rate, {{"per_second", rate}}};
+      AddPuts(both, &rows[who]);
+    }
+    return rows;
+  }
+
+  // What it took to put new entries when the store was filled: once, so it is no median.
+  absl::StatusOr<Rows> Load(uint32_t value_bytes, uint32_t entries) {
+    const absl::Status entered = Enter(value_bytes, entries);
+    if (!entered.ok()) return entered;
+    const auto mean = [this](size_t peer) {
+      const std::vector<double>& batches = stage_->fill_ns(peer);
+      return std::accumulate(batches.begin(), batches.end(), 0.0) /
+             static_cast<double>(batches.size());
     };
-    const absl::Status done = ForSharedPeers(measure);
-    if (!done.ok()) return done;
-    for (const auto& [who, samples] : put_rates) {
-      rows[who].counters.emplace_back("puts_per_second", Quantile(samples, 0.5));
+    Rows rows;
+    for (size_t i = 0; i < stage_->kinds().size(); ++i) {
+      rows[stage_->kinds()[i].name] = {mean(i),
+                                       {{"low_ns", Quantile(stage_->fill_ns(i), 0.1)},
+                                        {"high_ns", Quantile(stage_->fill_ns(i), 0.9)},
+                                        {"vs_cubby", mean(i) / mean(0)}}};
     }
     return rows;
   }
@@ -312,6 +323,60 @@ class Session {
   }
 
  private:
+  // What tasks gave: one after the other.
+  struct Both {
+    std::vector<Outcome> gets;
+    std::vector<Outcome> puts;  // at the same time; none if nobody puts
+  };
+
+  static double RateOf(const Outcome& outcome) {
+    return static_cast<double>(outcome.operations) / outcome.seconds;
+  }
+  static double MedianRate(const std::vector<Outcome>& outcomes) {
+    std::vector<double> rates;
+    rates.reserve(outcomes.size());
+    for (const Outcome& outcome : outcomes) rates.push_back(RateOf(outcome));
+    return Quantile(std::move(rates), 0.5);
+  }
+  static void AddPuts(const Both& both, Row* row) {
+    if (both.puts.empty()) return;
+    row->counters.emplace_back("puts_per_second", MedianRate(both.puts));
+  }
+
+  // One process gets, and another, if it is told what, puts: with one shared peer after the other.
+  absl::StatusOr<std::map<std::string, Both>> BesideWriter(Work gets, absl::optional<Work> puts) {
+    ++series_;
+    std::map<std::string, Both> all;
+    const auto measure = [&](uint32_t peer) -> absl::Status {
+      Worker& reader = *workers_.front();
+      Worker& writer = *workers_.back();
+      Both& both = all[stage_->kinds()[peer].name];
+      Task task = MakeTask(gets, peer, effort_.task);
+      task.seed = ++seed_;
+      task.series = series_ * 100 + peer;
+      absl::Status status;
+      if (puts.has_value()) {
+        Task put = task;
+        put.work = *puts;
+        status = writer.Begin(put);
+        if (!status.ok()) return status;
+      }
+      status = reader.Begin(task);
+      if (!status.ok()) return status;
+      const auto finish = [&status](Worker& worker, std::vector<Outcome>* outcomes) {
+        const absl::StatusOr<Outcome> outcome = worker.Finish();
+        status.Update(outcome.status());
+        if (outcome.ok()) outcomes->push_back(*outcome);
+      };
+      finish(reader, &both.gets);
+      if (puts.has_value()) finish(writer, &both.puts);
+      return status;
+    };
+    const absl::Status done = ForSharedPeers(measure);
+    if (!done.ok()) return done;
+    return all;
+  }
+
   absl::Status Enter(uint32_t value_bytes, uint32_t entries) {
     if (stage_ != nullptr && stage_->cell().value_bytes == value_bytes &&
         stage_->cell().entries == entries) {
@@ -355,7 +420,7 @@ class Session {
     for (size_t i = 0; i < readers; ++i) {
       const absl::StatusOr<Outcome> outcome = workers_[i]->Finish();
       status.Update(outcome.status());
-      if (outcome.ok()) rate += static_cast<double>(outcome->operations) / outcome->seconds;
+      if (outcome.ok()) rate += RateOf(*outcome);
     }
     if (!status.ok()) return status;
     return rate;
@@ -412,8 +477,9 @@ void Register(Session* session, const std::string& work, const std::vector<std::
 
 void RegisterAll(const Effort& effort, Session* session) {
   const std::vector<PeerKind> kinds = AllPeers();
-  std::vector<std::string> shared, attached;
+  std::vector<std::string> all, shared, attached;
   for (const PeerKind& kind : kinds) {
+    all.push_back(kind.name);
     if (!kind.shared) continue;
     shared.push_back(kind.name);
     attached.push_back(kind.name);
@@ -424,6 +490,7 @@ void RegisterAll(const Effort& effort, Session* session) {
     for (const uint32_t entries : effort.entries) {
       if (!Fits(effort, value_bytes, entries)) continue;
       const std::string tail = absl::StrCat("/", value_bytes, "/", entries);
+      Register(session, "load", all, tail, [=] { return session->Load(value_bytes, entries); });
       for (const char* const work : kWorks) {
         Register(session, work, ContestantsOf(work, kinds), tail,
                  [=] { return session->Turns(work, value_bytes, entries); });
@@ -433,12 +500,16 @@ void RegisterAll(const Effort& effort, Session* session) {
         Register(session, absl::StrCat("readers_", readers), shared, tail,
                  [=] { return session->Readers(readers); });
       }
+      Register(session, "reader_alone", shared, tail,
+               [=] { return session->Reader(absl::nullopt); });
+      Register(session, "reader_writer", shared, tail,
+               [=] { return session->Reader(Work::kPutOdd); });
       Register(session, "latency", shared, tail,
-               [=] { return session->Latency(Work::kGetTimed, /*with_writer=*/false); });
+               [=] { return session->Latency(Work::kGetTimed, absl::nullopt); });
       Register(session, "tail_alone", shared, tail,
-               [=] { return session->Latency(Work::kGetHotTimed, /*with_writer=*/false); });
+               [=] { return session->Latency(Work::kGetHotTimed, absl::nullopt); });
       Register(session, "tail_writer", shared, tail,
-               [=] { return session->Latency(Work::kGetHotTimed, /*with_writer=*/true); });
+               [=] { return session->Latency(Work::kGetHotTimed, Work::kPutHot); });
       Register(session, "attach", attached, tail, [=] { return session->Attach(); });
     }
   }

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <system_error>
@@ -97,7 +98,8 @@ absl::StatusOr<std::unique_ptr<Stage>> Stage::Make(uint32_t value_bytes, uint32_
     absl::StatusOr<std::unique_ptr<Peer>> peer = kind.open(stage->cell());
     if (!peer.ok()) return Named(kind, peer.status());
     stage->peers_.push_back(*std::move(peer));
-    absl::Status status = stage->Fill(*stage->peers_.back());
+    stage->fill_ns_.emplace_back();
+    absl::Status status = stage->Fill(*stage->peers_.back(), &stage->fill_ns_.back());
     if (status.ok()) status = stage->Check(*stage->peers_.back());
     if (!status.ok()) return Named(kind, status);
   }
@@ -145,7 +147,7 @@ void Stage::MakeValue(uint32_t i, absl::Span<char> value) const {
   }
 }
 
-absl::Status Stage::Fill(Peer& peer) const {
+absl::Status Stage::Fill(Peer& peer, std::vector<double>* ns) const {
   const size_t value_bytes = cell().value_bytes;
   std::vector<char> values(kFillBatch * value_bytes);
   std::vector<Key> keys;
@@ -155,8 +157,11 @@ absl::Status Stage::Fill(Peer& peer) const {
       MakeValue(i, absl::MakeSpan(values).subspan(keys.size() * value_bytes, value_bytes));
       keys.emplace_back(TokenOf(i));
     }
+    const auto began = std::chrono::steady_clock::now();
     const absl::Status put = peer.PutMany(keys, {values.data(), keys.size() * value_bytes});
+    const std::chrono::duration<double, std::nano> took = std::chrono::steady_clock::now() - began;
     if (!put.ok()) return put;
+    ns->push_back(took.count() / static_cast<double>(keys.size()));
   }
   return absl::OkStatus();
 }

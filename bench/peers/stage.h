@@ -50,6 +50,8 @@ class Stage {
   // As AllPeers().
   const std::vector<PeerKind>& kinds() const { return kinds_; }
   Peer& peer(size_t i) { return *peers_[i]; }
+  // What peer i took to be filled, in ns per new entry: of each batch, one after the other.
+  const std::vector<double>& fill_ns(size_t i) const { return fill_ns_[i]; }
   // Closes peer i, whose store other processes keep, calls `meanwhile`, and opens it again. Some
   // libraries have one opening in a process at most.
   absl::Status WhileClosed(size_t i, absl::FunctionRef<absl::Status()> meanwhile);
@@ -62,7 +64,7 @@ class Stage {
 
  private:
   Stage() = default;
-  absl::Status Fill(Peer& peer) const;
+  absl::Status Fill(Peer& peer, std::vector<double>* ns) const;
   absl::Status Check(Peer& peer) const;
   // Gets every entry.
   absl::Status Read(Peer& peer) const;
@@ -74,6 +76,7 @@ class Stage {
   std::vector<PeerKind> kinds_;
   std::vector<std::unique_ptr<Host>> hosts_;
   std::vector<std::unique_ptr<Peer>> peers_;
+  std::vector<std::vector<double>> fill_ns_;
   std::unique_ptr<PointerChase> floor_;
 };
 

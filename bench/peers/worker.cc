@@ -140,8 +140,15 @@ absl::StatusOr<Outcome> Do(const Task& task, const Cell& cell, Peer& peer,
   constexpr int kOperations = 16;
   const Key hot(TokenOf(kHotEntry));
   const bool timed = task.work == Work::kGetTimed || task.work == Work::kGetHotTimed;
-  const bool random = task.work == Work::kGet || task.work == Work::kGetTimed;
-  Picker picker(cell.entries, task.seed);
+  const bool puts = task.work == Work::kPutHot || task.work == Work::kPutOdd;
+  const bool hot_only = task.work == Work::kPutHot || task.work == Work::kGetHotTimed;
+  const bool halved = task.work == Work::kGetEven || task.work == Work::kPutOdd;
+  Picker picker(halved ? cell.entries / 2 : cell.entries, task.seed);
+  const auto pick = [&] {
+    if (hot_only) return hot;
+    const uint64_t picked = picker.Next();
+    return Key(TokenOf(halved ? 2 * picked + (puts ? 1 : 0) : picked));
+  };
   std::vector<char> value(cell.value_bytes);
   absl::StatusOr<bool> got = peer.Get(hot, absl::MakeSpan(value));
   const std::string put(value.begin(), value.end());
@@ -152,13 +159,11 @@ absl::StatusOr<Outcome> Do(const Task& task, const Cell& cell, Peer& peer,
   uint64_t operations = 0;
   while (got.ok() && *got && Now() < task.end_ns) {
     for (int i = 0; i < kOperations && got.ok() && *got; ++i) {
-      if (task.work == Work::kPutHot) {
-        const absl::Status done = peer.Put(hot, put);
+      const Key key = pick();
+      if (puts) {
+        const absl::Status done = peer.Put(key, put);
         if (!done.ok()) return done;
-        continue;
-      }
-      const Key key = random ? Key(TokenOf(picker.Next())) : hot;
-      if (timed) {
+      } else if (timed) {
         const uint64_t before = os::Ticks();
         got = peer.Get(key, absl::MakeSpan(value));
         const uint64_t after = os::Ticks();

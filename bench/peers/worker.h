@@ -20,6 +20,8 @@ enum class Work {
   kGetTimed,     // the same, each timed by itself
   kGetHotTimed,  // one entry again and again, each timed by itself
   kPutHot,       // puts that entry again and again
+  kGetEven,      // random ones of the entries with even numbers
+  kPutOdd,       // puts random ones of the others
 };
 
 struct Task {
