@@ -291,7 +291,7 @@ struct Store::Impl {
     request.value = value;
     request.hash = HashOf(key);
     request.condition = condition;
-    writer.Prefetch(request.hash);
+    writer.Prefetch(request.hash, key.size() + value.size());
     const auto put = [&] {
       // Here, with the lock: waiting for it is not a part of the entry's life.
       request.expiry_ns = ExpiryOf(options.ttl);
@@ -322,7 +322,9 @@ struct Store::Impl {
         hashes[i - begin] = HashOf(keys[i]);
         writer.PrefetchHome(hashes[i - begin]);
       }
-      for (size_t i = begin; i < end; ++i) writer.Prefetch(hashes[i - begin]);
+      for (size_t i = begin; i < end; ++i) {
+        writer.Prefetch(hashes[i - begin], keys[i].size() + values[i].size());
+      }
       absl::Status written = AsWriter(lock_timeout, [&] {
         table::PutRequest request;
         request.expiry_ns = ExpiryOf(options.ttl);
@@ -476,7 +478,7 @@ absl::StatusOr<uint64_t> Store::Replace(absl::string_view key, absl::string_view
 absl::Status Store::Delete(absl::string_view key) {
   const uint64_t hash = impl_->HashOf(key);
   table::Writer writer(impl_->table);
-  writer.Prefetch(hash);
+  writer.Prefetch(hash, 0);
   return impl_->AsWriter(impl_->lock_timeout, [&] { return writer.Delete(key, hash); });
 }
 

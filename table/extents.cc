@@ -33,6 +33,8 @@ absl::StatusOr<Chain> FirstFree(const Table& table, uint32_t value_bytes) {
   chain.last = chain.first;
   for (uint32_t i = 1; i < chain.length; ++i) {
     if (chain.last >= geometry.extent_count) return Damaged();
+    // Where the next but seven is if they lie as they did in a new store: a guess.
+    __builtin_prefetch(&table.extent(chain.last + 8));
     chain.last = table.extent(chain.last).next.load(std::memory_order_relaxed);
   }
   if (chain.last >= geometry.extent_count) return Damaged();
@@ -45,7 +47,13 @@ void FillChain(const WritableTable& table, const Chain& chain, uint64_t sequence
   uint32_t index = chain.first;
   while (!value.empty() && index < geometry.extent_count) {
     ExtentHead& extent = table.mutable_extent(index);
+    index = extent.next.load(std::memory_order_relaxed);
     const size_t bytes = std::min<size_t>(value.size(), geometry.extent_payload);
+    // The processor sees what comes next within a page, but not from page to page. (Measured: 64
+    // KiB into a pool of 256 MB takes 13 us, with this 7.)
+    if (value.size() > bytes && index < geometry.extent_count) {
+      PrefetchForWriting(&table.extent(index), geometry.extent_bytes);
+    }
     // A reader still copying the value that was here before must see, with the first new byte, that
     // it is gone: odd, then a release fence, then bytes.
     extent.sequence.store(sequence | 1, std::memory_order_release);
@@ -54,7 +62,6 @@ void FillChain(const WritableTable& table, const Chain& chain, uint64_t sequence
     // Release: publishes the bytes to readers that load this sequence.
     extent.sequence.store(sequence, std::memory_order_release);
     value.remove_prefix(bytes);
-    index = extent.next.load(std::memory_order_relaxed);
   }
 }
 

@@ -25,14 +25,12 @@ inline uint32_t MatchTags(const std::atomic<uint8_t>* tags, uint8_t tag) {
 #endif
 }
 
-// Asks the memory for a slot's first lines. What follows these, the processor sees coming by
-// itself.
-template <int kForWriting>
+// Asks the memory for a slot's first lines, to be read. What follows these, the processor sees
+// coming by itself.
 inline void PrefetchSlot(const Geometry& geometry, const SlotHead& slot) {
-  constexpr uint32_t kLineBytes = 64;
   const auto* bytes = reinterpret_cast<const char*>(&slot);
-  __builtin_prefetch(bytes, kForWriting);
-  if (geometry.slot_bytes > kLineBytes) __builtin_prefetch(bytes + kLineBytes, kForWriting);
+  __builtin_prefetch(bytes);
+  if (geometry.slot_bytes > kLineBytes) __builtin_prefetch(bytes + kLineBytes);
 }
 
 // Asks the memory for the slots of a bucket that `tags` say `tag` may be in: its hints, or its
@@ -41,8 +39,7 @@ inline void PrefetchSlots(const Geometry& geometry, const Bucket& bucket,
                           const std::atomic<uint8_t>* tags, uint8_t tag) {
   uint32_t ways = MatchTags(tags, tag) & geometry.ways_mask;
   for (; ways != 0; ways &= ways - 1) {
-    PrefetchSlot</*kForWriting=*/0>(geometry,
-                                    bucket.slot(static_cast<uint32_t>(__builtin_ctz(ways))));
+    PrefetchSlot(geometry, bucket.slot(static_cast<uint32_t>(__builtin_ctz(ways))));
   }
 }
 

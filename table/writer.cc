@@ -34,17 +34,19 @@ absl::Status Writer::WrongSizes(absl::string_view key, absl::string_view value) 
       ": use a shorter value, or make the store with a larger --max-value"));
 }
 
-void Writer::Prefetch(uint64_t hash) const {
+void Writer::Prefetch(uint64_t hash, size_t bytes) const {
   const Geometry& geometry = table_.geometry();
   const uint64_t index = HomeBucket(hash, geometry.bucket_count);
   PrefetchLookup(table_, index, TagOf(hash));
+  if (bytes == 0) return;
   const Bucket bucket = table_.bucket(index);
   const uint32_t live = LiveWays(bucket.head().word0.load(kRelaxed)) & geometry.ways_mask;
   if (live == geometry.ways_mask) return;
   const uint32_t old = MatchTags(bucket.head().tags, TagOf(hash)) & live;
   const uint32_t dead =
       ChooseDeadWay(live, old != 0 ? static_cast<uint32_t>(__builtin_ctz(old)) : 0);
-  PrefetchSlot</*kForWriting=*/1>(geometry, bucket.slot(dead));
+  const size_t in_slot = bytes <= geometry.max_inline_bytes ? bytes : kLineBytes;
+  PrefetchForWriting(&bucket.slot(dead), kSlotHeadBytes + in_slot);
 }
 
 void Writer::PrefetchHome(uint64_t hash) const {

@@ -49,9 +49,10 @@ class Writer {
     return ABSL_PREDICT_TRUE(fit) ? absl::OkStatus() : WrongSizes(key, value);
   }
 
-  // Asks the memory for what a Put() or Delete() of a key with this hash will touch, so that it
-  // comes before there is a lock to be held. Needs no lock; a wrong guess costs time only.
-  void Prefetch(uint64_t hash) const;
+  // Asks the memory for what a Put() of so many bytes of key and value, or a Delete() (0 bytes), of
+  // a key with this hash will touch, so that it comes before there is a lock to be held. Needs no
+  // lock; a wrong guess costs time only.
+  void Prefetch(uint64_t hash, size_t bytes) const;
   // Asks for what Prefetch() itself has to wait for: to be called for many keys before that is.
   void PrefetchHome(uint64_t hash) const;
 
