@@ -73,6 +73,15 @@ TEST_F(AllocationFailureTest, LeavesTheStoreWholeAndUnlocked) {
          }
          return status;
        }},
+      {"put many",
+       [&](Store* store) {
+         const absl::string_view keys[] = {"k", kLongKey};
+         const absl::string_view values[] = {"v", long_value};
+         absl::StatusOr<uint64_t> results[2];
+         absl::Status status = store->MultiPut(keys, values, results);
+         for (const absl::StatusOr<uint64_t>& result : results) status.Update(result.status());
+         return status;
+       }},
       {"put too long a key",
        [&](Store* store) { return store->Put(std::string(1000, 'k'), "v").status(); }},
       {"add what is there", [](Store* store) { return store->Add("k", "v").status(); }},

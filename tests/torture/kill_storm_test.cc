@@ -24,7 +24,9 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "client/store.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -114,21 +116,48 @@ CUBBY_CHILD(Writer) {
                 test::CheckedValue(OwnKey(writer, i), number, kMaxValue)};
   };
   std::vector<Plan> plans;
+  const auto removes = [](const Plan& one) { return one.own >= 0 && (one.note & kDeleted) != 0; };
+  // Whether plans[next] may go in one call with those from `first` on: all puts of different keys.
+  const auto joins = [&](size_t first, size_t next) {
+    if (next == plans.size() || removes(plans[first]) || removes(plans[next])) return false;
+    return std::none_of(&plans[first], &plans[next],
+                        [&](const Plan& one) { return one.key == plans[next].key; });
+  };
   for (;;) {
     // Many at a time: between the operations then is little but operations to be killed in.
     plans.clear();
     for (int i = 0; i < 200; ++i) plans.push_back(plan());
-    for (const Plan& now : plans) {
-      const bool remove = now.own >= 0 && (now.note & kDeleted) != 0;
-      if (now.own >= 0) notes.begun[now.own].store(now.note);
-      absl::Status status =
-          remove ? (*store)->Delete(now.key) : (*store)->Put(now.key, now.value).status();
-      if (absl::IsNotFound(status) && remove) status = absl::OkStatus();
+    for (size_t at = 0; at < plans.size();) {
+      // Half of the writers put in company.
+      std::vector<absl::string_view> keys = {plans[at].key};
+      std::vector<absl::string_view> values = {plans[at].value};
+      while (writer % 2 == 1 && joins(at, at + keys.size())) {
+        values.push_back(plans[at + keys.size()].value);
+        keys.push_back(plans[at + keys.size()].key);
+      }
+      const auto now = absl::MakeSpan(plans).subspan(at, keys.size());
+      for (const Plan& one : now) {
+        if (one.own >= 0) notes.begun[one.own].store(one.note);
+      }
+      std::vector<absl::StatusOr<uint64_t>> results(keys.size());
+      absl::Status status;
+      if (removes(now[0])) {
+        status = (*store)->Delete(now[0].key);
+        if (absl::IsNotFound(status)) status = absl::OkStatus();
+      } else if (keys.size() == 1) {
+        status = (*store)->Put(now[0].key, now[0].value).status();
+      } else {
+        status = (*store)->MultiPut(keys, values, absl::MakeSpan(results));
+        for (const absl::StatusOr<uint64_t>& result : results) status.Update(result.status());
+      }
       if (!status.ok()) {
         std::fprintf(stderr, "%s\n", status.ToString().c_str());
         return 3;
       }
-      if (now.own >= 0) notes.done[now.own].store(now.note);
+      for (const Plan& one : now) {
+        if (one.own >= 0) notes.done[one.own].store(one.note);
+      }
+      at += now.size();
     }
   }
 }
