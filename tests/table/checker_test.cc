@@ -33,7 +33,7 @@ class CheckerTest : public ::testing::Test {
     int put = 0;
     for (int i = 0; put < 3; ++i) {
       const std::string key = absl::StrCat("c", i);
-      if (HomeBucket(buffer->Hash(key), buffer->geometry().bucket_count) != home) continue;
+      if (buffer->HomeOf(key) != home) continue;
       ASSERT_TRUE(buffer->Put(key, "v").ok());
       ++put;
     }

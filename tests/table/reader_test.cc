@@ -70,7 +70,7 @@ TEST(ReaderTest, AnEntryPutAgainBeforeItExpiredIsScanned) {
   TableBuffer buffer(TinyOptions());
   ASSERT_TRUE(buffer.Put("k", "old", Condition::kAlways, kExpiry, /*now_ns=*/1).ok());
   refreshed = &buffer;
-  const uint64_t bucket = HomeBucket(buffer.Hash("k"), buffer.geometry().bucket_count);
+  const uint64_t bucket = buffer.HomeOf("k");
   std::vector<ScannedEntry> entries;
   ASSERT_EQ(ScanBucket(buffer.table(), bucket, &entries, ClockOfASlowReader), Outcome::kFound);
   ASSERT_EQ(entries.size(), 1u);

@@ -30,7 +30,7 @@ class SweepTest : public ::testing::Test {
   std::string KeyBehindThePass() const {
     for (int i = 0;; ++i) {
       std::string key = absl::StrCat("key", i);
-      if (HomeBucket(buffer_.Hash(key), buffer_.geometry().bucket_count) < kBucketsPerStep / 2) {
+      if (buffer_.HomeOf(key) < kBucketsPerStep / 2) {
         return key;
       }
     }
@@ -105,7 +105,7 @@ TEST_F(SweepTest, ADamagedEntryKeepsNoOtherFromGoing) {
   // A second one in the same bucket, in a way behind it.
   for (int i = 0;; ++i) {
     const std::string key = absl::StrCat("b", i);
-    if (HomeBucket(buffer_.Hash(key), buffer_.geometry().bucket_count) != bucket) continue;
+    if (buffer_.HomeOf(key) != bucket) continue;
     PutExpiring(key, kNow);
     break;
   }

@@ -35,6 +35,9 @@ class TableBuffer {
   const WritableTable& table() const { return table_; }
 
   uint64_t Hash(absl::string_view key) const { return HashKey(key, geometry_.hash_seed); }
+  uint64_t HomeOf(absl::string_view key) const {
+    return HomeBucket(Hash(key), geometry_.bucket_count);
+  }
 
   absl::StatusOr<uint64_t> Put(absl::string_view key, absl::string_view value,
                                Condition condition = Condition::kAlways, uint64_t expiry_ns = 0,

@@ -98,7 +98,7 @@ TEST(WriterTest, CollidingKeysFillTheWholeTable) {
   std::vector<std::string> keys;
   for (int i = 0; keys.size() < 12; ++i) {
     const std::string key = absl::StrCat("c", i);
-    const uint64_t home = HomeBucket(buffer.Hash(key), buffer.geometry().bucket_count);
+    const uint64_t home = buffer.HomeOf(key);
     if (home == buffer.geometry().bucket_count - 2) keys.push_back(key);
   }
   for (const std::string& key : keys) ASSERT_TRUE(buffer.Put(key, key).ok());
@@ -298,7 +298,7 @@ TEST(WriterTest, AnOverflowCountAtItsLargestStays) {
   std::vector<std::string> keys;
   for (int i = 0; keys.size() < buffer.geometry().ways + 2; ++i) {
     const std::string key = absl::StrCat(i);
-    if (HomeBucket(buffer.Hash(key), buffer.geometry().bucket_count) == 1) keys.push_back(key);
+    if (buffer.HomeOf(key) == 1) keys.push_back(key);
   }
   for (const std::string& key : keys) ASSERT_TRUE(buffer.Put(key, "v").ok());
   for (const std::string& key : keys) ASSERT_TRUE(buffer.Delete(key).ok());
