@@ -177,8 +177,7 @@ struct Store::Impl {
   ABSL_ATTRIBUTE_ALWAYS_INLINE absl::StatusOr<Entry> Get(absl::string_view key,
                                                          const Sink& sink) const {
     const uint64_t hash = HashOf(key);
-    table::PrefetchLookup(table, table::HomeBucket(hash, table.geometry().bucket_count),
-                          table::TagOf(hash));
+    table::PrefetchLookup(table, hash);
     return GetHashed(key, hash, sink);
   }
 

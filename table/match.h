@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "table/bytes.h"
+#include "table/hash.h"
 #include "table/table.h"
 
 namespace cubby::table {
@@ -49,6 +50,10 @@ inline void PrefetchLookup(const Table& table, uint64_t index, uint8_t tag) {
   const Bucket bucket = table.bucket(index);
   __builtin_prefetch(&bucket.head());
   PrefetchSlots(table.geometry(), bucket, table.hints(index).tags, tag);
+}
+// The same for a key of which nothing is known but its hash.
+inline void PrefetchLookup(const Table& table, uint64_t hash) {
+  PrefetchLookup(table, HomeBucket(hash, table.geometry().bucket_count), TagOf(hash));
 }
 
 }  // namespace cubby::table

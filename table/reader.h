@@ -101,7 +101,7 @@ class Reader {
   template <typename Sink>
   Outcome Get(absl::string_view key, const Sink& sink, Found* found) const {
     const uint64_t hash = HashKey(key, table_.geometry().hash_seed);
-    PrefetchLookup(table_, HomeBucket(hash, table_.geometry().bucket_count), TagOf(hash));
+    PrefetchLookup(table_, hash);
     const Outcome outcome = TryHashed(key, hash, sink, found);
     return outcome == Outcome::kContended ? GetHashed(key, hash, sink, found) : outcome;
   }

@@ -35,11 +35,10 @@ absl::Status Writer::WrongSizes(absl::string_view key, absl::string_view value) 
 }
 
 void Writer::Prefetch(uint64_t hash, size_t bytes) const {
-  const Geometry& geometry = table_.geometry();
-  const uint64_t index = HomeBucket(hash, geometry.bucket_count);
-  PrefetchLookup(table_, index, TagOf(hash));
+  PrefetchLookup(table_, hash);
   if (bytes == 0) return;
-  const Bucket bucket = table_.bucket(index);
+  const Geometry& geometry = table_.geometry();
+  const Bucket bucket = table_.bucket(HomeBucket(hash, geometry.bucket_count));
   const uint32_t live = LiveWays(bucket.head().word0.load(kRelaxed)) & geometry.ways_mask;
   if (live == geometry.ways_mask) return;
   const uint32_t old = MatchTags(bucket.head().tags, TagOf(hash)) & live;
