@@ -392,8 +392,8 @@ TEST_F(StoreTest, ExpiredEntriesMakeRoomInAFullStore) {
     ASSERT_TRUE(ExpiresInTime(*store, absl::StrCat(round, "/99")));
   }
   // In the middle of many, and in their order.
-  std::vector<std::string> keys;
-  for (int i = 0; i < 50; ++i) keys.push_back(absl::StrCat("new", i % 49));
+  std::vector<std::string> keys(50);
+  for (int i = 0; i < 50; ++i) keys[i] = absl::StrCat("new", i % 49);
   const std::vector<absl::string_view> views(keys.begin(), keys.end());
   std::vector<absl::string_view> values(50, "first");
   values.back() = "last";

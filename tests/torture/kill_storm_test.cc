@@ -132,8 +132,8 @@ CUBBY_CHILD(Writer) {
       std::vector<absl::string_view> keys = {plans[at].key};
       std::vector<absl::string_view> values = {plans[at].value};
       while (writer % 2 == 1 && joins(at, at + keys.size())) {
-        values.push_back(plans[at + keys.size()].value);
-        keys.push_back(plans[at + keys.size()].key);
+        values.emplace_back(plans[at + keys.size()].value);
+        keys.emplace_back(plans[at + keys.size()].key);
       }
       const auto now = absl::MakeSpan(plans).subspan(at, keys.size());
       for (const Plan& one : now) {
