@@ -83,8 +83,8 @@ class Mapping {
   // What mode() is of a mapping that was created with `mode`.
   static uint32_t ModeThatHolds(uint32_t mode);
 
-  // True while its file, at the name that it was opened by, is smaller than what is mapped: somebody
-  // has truncated it. One system call. Never on Windows, where a section keeps its size.
+  // True while its file, at the name that it was opened by, is smaller than what is mapped:
+  // somebody has truncated it. One system call. Never on Windows, where a section keeps its size.
   bool Truncated() const;
 
   // The user who owns the memory, as the system writes it (a uid on Linux, a SID on Windows). A
