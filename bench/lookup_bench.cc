@@ -148,16 +148,14 @@ void MultiGet32(benchmark::State& state, WorkingSet<kValueBytes>& set) {
   std::vector<typename WorkingSet<kValueBytes>::Value> values(kAtOnce);
   const std::vector<absl::Span<char>> buffers(values.begin(), values.end());
   std::vector<absl::StatusOr<Entry>> results(kAtOnce);
-  std::vector<Key> keys(kAtOnce, Key(0));
-  std::vector<absl::string_view> views;
-  views.reserve(kAtOnce);
-  for (const Key& key : keys) views.push_back(key.view());
+  KeyBatch keys(kAtOnce);
   SideBySide(
       state,
       [&](size_t operations) {
         for (; operations != 0; operations -= kAtOnce) {
-          for (Key& key : keys) key = Key(TokenOf(cubby_picks.Next()));
-          if (!set.store().MultiGet(views, buffers, absl::MakeSpan(results)).ok()) return false;
+          keys.Pick(&cubby_picks);
+          if (!set.store().MultiGet(keys.views(), buffers, absl::MakeSpan(results)).ok())
+            return false;
           for (const absl::StatusOr<Entry>& result : results) {
             if (!result.ok()) return false;
           }

@@ -84,6 +84,27 @@ class Picker {
   uint64_t state_;
 };
 
+// Keys for one call.
+class KeyBatch {
+ public:
+  explicit KeyBatch(size_t keys) : keys_(keys, Key(0)) {
+    views_.reserve(keys);
+    for (const Key& key : keys_) views_.push_back(key.view());
+  }
+  KeyBatch(const KeyBatch&) = delete;
+  KeyBatch& operator=(const KeyBatch&) = delete;
+
+  void Pick(Picker* picks) {
+    for (Key& key : keys_) key = Key(TokenOf(picks->Next()));
+  }
+  // Of those picked last.
+  absl::Span<const absl::string_view> views() const { return views_; }
+
+ private:
+  std::vector<Key> keys_;
+  std::vector<absl::string_view> views_;
+};
+
 template <size_t kValueBytes>
 class WorkingSet {
  public:

@@ -86,16 +86,14 @@ void MultiPut32(benchmark::State& state, WorkingSet<kValueBytes>& set) {
   fresh.fill('p');
   const std::vector<absl::string_view> values(kAtOnce, {fresh.data(), fresh.size()});
   std::vector<absl::StatusOr<uint64_t>> results(kAtOnce);
-  std::vector<Key> keys(kAtOnce, Key(0));
-  std::vector<absl::string_view> views;
-  views.reserve(kAtOnce);
-  for (const Key& key : keys) views.push_back(key.view());
+  KeyBatch keys(kAtOnce);
   SideBySide(
       state,
       [&](size_t operations) {
         for (; operations != 0; operations -= kAtOnce) {
-          for (Key& key : keys) key = Key(TokenOf(cubby_picks.Next()));
-          if (!set.store().MultiPut(views, values, absl::MakeSpan(results)).ok()) return false;
+          keys.Pick(&cubby_picks);
+          if (!set.store().MultiPut(keys.views(), values, absl::MakeSpan(results)).ok())
+            return false;
           for (const absl::StatusOr<uint64_t>& result : results) {
             if (!result.ok()) return false;
           }
