@@ -76,8 +76,8 @@ class Writer {
 
  private:
   struct Place {
-    uint64_t bucket;
-    uint32_t way;
+    uint64_t bucket = 0;
+    uint32_t way = 0;
   };
 
   // What CheckSizes() finds wrong.
