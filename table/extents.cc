@@ -52,7 +52,7 @@ void FillChain(const WritableTable& table, const Chain& chain, uint64_t sequence
     // The processor sees what comes next within a page, but not from page to page. (Measured: 64
     // KiB into a pool of 256 MB takes 13 us, with this 7.)
     if (value.size() > bytes && index < geometry.extent_count) {
-      PrefetchForWriting(&table.extent(index), geometry.extent_bytes);
+      PrefetchExtent(table, index, value.size() - bytes);
     }
     // A reader still copying the value that was here before must see, with the first new byte, that
     // it is gone: odd, then a release fence, then bytes.

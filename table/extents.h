@@ -11,10 +11,13 @@
 #ifndef CUBBY_TABLE_EXTENTS_H_
 #define CUBBY_TABLE_EXTENTS_H_
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "table/bytes.h"
 #include "table/table.h"
 
 namespace cubby::table {
@@ -37,6 +40,13 @@ absl::StatusOr<Chain> FirstFree(const Table& table, uint32_t value_bytes);
 // before.
 void FillChain(const WritableTable& table, const Chain& chain, uint64_t sequence,
                absl::string_view value);
+
+// Asks the memory for an extent that a value's `left` last bytes will begin in. REQUIRES: there is
+// one of that index.
+inline void PrefetchExtent(const Table& table, uint32_t index, size_t left) {
+  const size_t bytes = std::min<size_t>(left, table.geometry().extent_payload);
+  PrefetchForWriting(&table.extent(index), kExtentHeadBytes + bytes);
+}
 
 // The chain that a live slot's value occupies; an empty one if it lies inline. DataLoss if the
 // lengths or the link are impossible.

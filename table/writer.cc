@@ -44,8 +44,13 @@ void Writer::Prefetch(uint64_t hash, size_t bytes) const {
   const uint32_t old = MatchTags(bucket.head().tags, TagOf(hash)) & live;
   const uint32_t dead =
       ChooseDeadWay(live, old != 0 ? static_cast<uint32_t>(__builtin_ctz(old)) : 0);
-  const size_t in_slot = bytes <= geometry.max_inline_bytes ? bytes : kLineBytes;
-  PrefetchForWriting(&bucket.slot(dead), kSlotHeadBytes + in_slot);
+  if (bytes <= geometry.max_inline_bytes) {
+    PrefetchForWriting(&bucket.slot(dead), kSlotHeadBytes + bytes);
+    return;
+  }
+  PrefetchForWriting(&bucket.slot(dead), kSlotHeadBytes + kLineBytes);
+  const uint32_t first = table_.fixed().extents.head.load(kRelaxed);
+  if (first < geometry.extent_count) PrefetchExtent(table_, first, bytes);
 }
 
 void Writer::PrefetchHome(uint64_t hash) const {
