@@ -25,6 +25,7 @@ struct Words {
   absl::optional<std::string> slot_bytes;
   absl::optional<std::string> max_value;
   absl::optional<std::string> extent_pool;
+  absl::optional<std::string> extent_bytes;
   absl::optional<std::string> full;
   absl::optional<std::string> mode;
   absl::optional<std::string> group;
@@ -51,6 +52,11 @@ void Describe(CLI::App* app, Words* words) {
       ->type_name("SIZE");
   app->add_option("--extent-pool", words->extent_pool,
                   "Memory for values too long for their slot [a quarter of the slots']")
+      ->type_name("SIZE");
+  app->add_option("--extent-bytes", words->extent_bytes,
+                  absl::StrCat("Bytes for a piece of a longer value and 16 more: smaller for less "
+                               "waste, larger for faster copies [",
+                               defaults.extent_bytes, "]"))
       ->type_name("SIZE");
   app->add_option("--full", words->full, "What a full store does with a new key: reject [reject]")
       ->type_name("POLICY");
@@ -146,6 +152,7 @@ absl::StatusOr<Options> Read(const Words& words) {
         ReadSize("--slot-bytes", words.slot_bytes, &options.slot_bytes),
         ReadSize("--max-value", words.max_value, &options.max_value_bytes),
         ReadSize("--extent-pool", words.extent_pool, &options.extent_pool_bytes),
+        ReadSize("--extent-bytes", words.extent_bytes, &options.extent_bytes),
         CheckFullPolicy(words.full), ReadMode(words.mode, &options.mode),
         ReadGroup(words.group, &options.group),
         ReadHugePages(words.huge_pages, &options.huge_pages)}) {

@@ -28,6 +28,7 @@ struct Options {
   absl::optional<uint64_t> slot_bytes;
   absl::optional<uint64_t> max_value_bytes;
   absl::optional<uint64_t> extent_pool_bytes;
+  absl::optional<uint64_t> extent_bytes;
   absl::optional<uint32_t> mode;  // POSIX permission bits of the store's mapping; else kDefaultMode
   // Whom the group's bits of the mode are for; else the group of who starts the daemon.
   absl::optional<uint32_t> group;

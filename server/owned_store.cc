@@ -114,6 +114,9 @@ absl::Status Conflict(absl::string_view option, const absl::AlphaNum& has,
                    " out to keep its entries, or add --fresh to discard them"));
 }
 
+// Whether a store made with `asked` bytes has `has`, a multiple of 8.
+bool RoundsUpTo(uint64_t asked, uint64_t has) { return asked <= has && has < asked + 8; }
+
 // InvalidArgument if an option that was given is not what the existing store has.
 absl::Status CheckShape(const Options& options, const os::Mapping& mapping,
                         const table::Geometry& geometry) {
@@ -121,11 +124,15 @@ absl::Status CheckShape(const Options& options, const os::Mapping& mapping,
     return Conflict("--capacity", geometry.capacity, *options.capacity);
   }
   const uint64_t slot_bytes = options.slot_bytes.value_or(geometry.slot_bytes);
-  if (slot_bytes > geometry.slot_bytes || slot_bytes + 8 <= geometry.slot_bytes) {
+  if (!RoundsUpTo(slot_bytes, geometry.slot_bytes)) {
     return Conflict("--slot-bytes", geometry.slot_bytes, slot_bytes);
   }
   if (options.max_value_bytes.value_or(geometry.max_value_bytes) != geometry.max_value_bytes) {
     return Conflict("--max-value", geometry.max_value_bytes, *options.max_value_bytes);
+  }
+  const uint64_t extent_bytes = options.extent_bytes.value_or(geometry.extent_bytes);
+  if (!RoundsUpTo(extent_bytes, geometry.extent_bytes)) {
+    return Conflict("--extent-bytes", geometry.extent_bytes, extent_bytes);
   }
   if (options.extent_pool_bytes.has_value() &&
       *options.extent_pool_bytes / geometry.extent_bytes != geometry.extent_count) {
@@ -153,6 +160,7 @@ table::GeometryOptions ShapeAskedFor(const Options& options) {
   shape.slot_bytes = options.slot_bytes.value_or(shape.slot_bytes);
   shape.max_value_bytes = options.max_value_bytes.value_or(shape.max_value_bytes);
   shape.extent_pool_bytes = options.extent_pool_bytes;
+  shape.extent_bytes = options.extent_bytes.value_or(shape.extent_bytes);
   return shape;
 }
 

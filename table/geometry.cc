@@ -63,9 +63,9 @@ absl::Status CheckLimits(const Geometry& geometry) {
   if (geometry.ways < 2 || geometry.ways > kMaxWays) {
     return OutOfLimits("ways", geometry.ways, 2, kMaxWays);
   }
-  if (geometry.extent_bytes < 64 || geometry.extent_bytes > (1u << 24) ||
+  if (geometry.extent_bytes < kMinExtentBytes || geometry.extent_bytes > kMaxExtentBytes ||
       geometry.extent_bytes % 8 != 0) {
-    return OutOfLimits("extent bytes", geometry.extent_bytes, 64, 1 << 24);
+    return OutOfLimits("extent bytes", geometry.extent_bytes, kMinExtentBytes, kMaxExtentBytes);
   }
   return absl::OkStatus();
 }
@@ -80,11 +80,14 @@ absl::StatusOr<Geometry> PlanGeometry(const GeometryOptions& options) {
   if (options.slot_bytes > kMaxSlotBytes) {
     return OutOfLimits("slot bytes", options.slot_bytes, kMinSlotBytes, kMaxSlotBytes);
   }
+  if (options.extent_bytes > kMaxExtentBytes) {
+    return OutOfLimits("extent bytes", options.extent_bytes, kMinExtentBytes, kMaxExtentBytes);
+  }
   Geometry geometry = {};
   geometry.capacity = options.capacity;
   geometry.max_value_bytes = options.max_value_bytes;
   geometry.slot_bytes = static_cast<uint32_t>(RoundUp8(options.slot_bytes));
-  geometry.extent_bytes = options.extent_bytes;
+  geometry.extent_bytes = static_cast<uint32_t>(RoundUp8(options.extent_bytes));
   geometry.ways = options.ways;
   absl::Status limits = CheckLimits(geometry);
   if (!limits.ok()) return limits;

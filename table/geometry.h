@@ -17,6 +17,8 @@ namespace cubby::table {
 inline constexpr uint64_t kMaxCapacity = uint64_t{1} << 32;
 inline constexpr uint64_t kMinSlotBytes = 48;
 inline constexpr uint64_t kMaxSlotBytes = 65536;
+inline constexpr uint64_t kMinExtentBytes = 64;
+inline constexpr uint64_t kMaxExtentBytes = 1 << 24;
 inline constexpr uint64_t kMaxMaxValueBytes = uint64_t{1} << 30;
 // 1 KiB of value in each: the common sizes waste little, and a 1 MiB value is 1024 hops of a
 // hardware-prefetched walk.
@@ -29,7 +31,7 @@ struct GeometryOptions {
   // Memory for values too long for a slot. Unset: a quarter of the buckets' memory, at least four
   // values of the largest size; none if every allowed value fits its slot.
   absl::optional<uint64_t> extent_pool_bytes;
-  uint32_t extent_bytes = kDefaultExtentBytes;
+  uint64_t extent_bytes = kDefaultExtentBytes;  // rounded up to a multiple of 8
   uint32_t ways = kMaxWays;
 };
 

@@ -91,12 +91,13 @@ std::vector<std::string> Arguments(const Cell& cell) {
     arguments.insert(arguments.end(), {"--slot-bytes", absl::StrCat(slot_bytes), "--max-value",
                                        absl::StrCat(cell.value_bytes)});
   } else {
-    // Extents of 1 KiB for all, a few for puts, which need the new value's before the old one's are
-    // free, and those of the last, incomplete one.
-    const uint64_t extents = (cell.value_bytes / 1024 + 1) * (uint64_t{cell.entries} + 16);
+    // An extent for each, and some for puts: they need the new value's before the old one's is
+    // free.
+    const uint64_t extent_bytes = cell.value_bytes + table::kExtentHeadBytes;
     arguments.insert(arguments.end(),
-                     {"--max-value", absl::StrCat(cell.value_bytes), "--extent-pool",
-                      absl::StrCat(extents * table::kDefaultExtentBytes)});
+                     {"--max-value", absl::StrCat(cell.value_bytes), "--extent-bytes",
+                      absl::StrCat(extent_bytes), "--extent-pool",
+                      absl::StrCat(extent_bytes * (uint64_t{cell.entries} + 16))});
   }
   return arguments;
 }
@@ -126,7 +127,7 @@ PeerKind CubbyKind() {
   return {
       "cubby",
       "cubbyd and cubby::Store, the release build; --slot-bytes that hold key and value, but for "
-      "values of 64 KiB, which lie in --extent-pool; by 32: MultiGet, MultiPut",
+      "values of 64 KiB, which lie in an extent each (--extent-bytes); by 32: MultiGet, MultiPut",
       /*shared=*/true,
       /*gets_together=*/true,
       /*puts_together=*/true,

@@ -63,6 +63,33 @@ TEST_F(ControlTest, InfoTellsWhatWasAskedFor) {
             absl::ToUnixSeconds(opened->geometry().created));
 }
 
+TEST_F(ControlTest, ExtentsMayBeAsLongAsValues) {
+  ASSERT_TRUE(StartDaemon({"--capacity", "1000", "--max-value", "200000", "--extent-bytes", "65552",
+                           "--extent-pool", "1MiB"}));
+  auto store = OpenStore();
+  ASSERT_TRUE(store);
+  EXPECT_EQ(store->geometry().extent_bytes, 65552u);
+  auto admin = Connect();
+  ASSERT_TRUE(admin);
+  // To and fro, so that each takes extents that another gave back. The sizes at which a piece more
+  // is needed, and those around which bytes are copied in another way.
+  const size_t sizes[] = {2047, 65536, 2048, 200000, 2049, 65537, 4103, 131072, 65535, 131073};
+  for (size_t round = 0; round < 3; ++round) {
+    for (const size_t size : sizes) {
+      std::string value(size, '\0');
+      for (size_t i = 0; i < size; ++i) value[i] = static_cast<char>(i * 31 + size + round);
+      ASSERT_TRUE(store->Put("k", value).ok()) << size;
+      std::string got;
+      ASSERT_TRUE(store->Get("k", &got).ok()) << size;
+      EXPECT_TRUE(got == value) << size;
+      const absl::StatusOr<CheckReport> check = admin->Check();
+      ASSERT_TRUE(check.ok()) << check.status();
+      EXPECT_THAT(check->problems, IsEmpty()) << size;
+      EXPECT_EQ(check->extents_in_use, (size + 65535) / 65536) << size;
+    }
+  }
+}
+
 TEST_F(ControlTest, InfoTellsHowMuchLiesInHugePages) {
   const auto huge_page_bytes = [this] {
     const auto admin = Connect();

@@ -123,6 +123,8 @@ TEST_F(DaemonTest, OtherShapeThanTheExistingStoresIsRefusedNamingBoth) {
       {"--slot-bytes", "64", "128", "64"},
       {"--max-value", "1MiB", "65536", "1048576"},
       {"--extent-pool", "2MiB", "1048320", "2097152"},
+      {"--extent-bytes", "4112", "1040", "4112"},
+      {"--extent-bytes", "1032", "1040", "1032"},
       {"--mode", "0644", "0600", "0644"},
   };
   for (const auto& test : cases) {
@@ -133,7 +135,7 @@ TEST_F(DaemonTest, OtherShapeThanTheExistingStoresIsRefusedNamingBoth) {
   }
   // What it has may be said again, also as it was said then.
   EXPECT_TRUE(StartDaemon({"--capacity", "1000", "--slot-bytes", "125", "--max-value", "64KiB",
-                           "--extent-pool", "1MiB", "--mode", "0600"}));
+                           "--extent-pool", "1MiB", "--extent-bytes", "1033", "--mode", "0600"}));
 }
 
 TEST_F(DaemonTest, DamagedHeaderIsRefused) {
@@ -180,6 +182,8 @@ TEST_F(DaemonTest, BadCommandLinesAreUsageErrorsOfOneLine) {
       {"--max-value", "1.5MiB"},
       {"--max-value", "2GiB"},
       {"--extent-pool", "1KiB"},
+      {"--extent-bytes", "56"},
+      {"--extent-bytes", "4GiB"},
       {"--full", "forget"},
       {"--mode", "0777"},
       {"--mode", "rw"},

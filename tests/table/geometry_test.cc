@@ -38,6 +38,9 @@ TEST(GeometryTest, RefusesWhatItCannotMakeNamingTheLimit) {
        "1073741824"},
       {"pool too small", [](GeometryOptions* o) { o->extent_pool_bytes = 5000; }, "allow at least"},
       {"pool too large", [](GeometryOptions* o) { o->extent_pool_bytes = ~0ull; }, "too large"},
+      {"extents too small", [](GeometryOptions* o) { o->extent_bytes = 56; }, "use 64 to 16777216"},
+      {"extents too large", [](GeometryOptions* o) { o->extent_bytes = ~uint64_t{0}; },
+       "use 64 to 16777216"},
       {"one way", [](GeometryOptions* o) { o->ways = 1; }, "ways 1"},
       {"17 ways", [](GeometryOptions* o) { o->ways = 17; }, "ways 17"},
   };
@@ -55,6 +58,15 @@ TEST(GeometryTest, MakesNoExtentsWhenEveryValueFitsItsSlot) {
   options.slot_bytes = 128;
   options.max_value_bytes = 8;
   EXPECT_EQ(PlanGeometry(options)->extent_count, 0u);
+}
+
+TEST(GeometryTest, RoundsSlotsAndExtentsUpToWords) {
+  GeometryOptions options;
+  options.slot_bytes = 129;
+  options.extent_bytes = 1001;
+  EXPECT_EQ(PlanGeometry(options)->slot_bytes, 136u);
+  EXPECT_EQ(PlanGeometry(options)->extent_bytes, 1008u);
+  EXPECT_EQ(PlanGeometry(options)->extent_payload, 992u);
 }
 
 TEST(GeometryTest, ReadsBackWhatWasFormatted) {

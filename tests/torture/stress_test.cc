@@ -85,7 +85,9 @@ class StressTest : public test::DaemonFixture {};
 
 TEST_F(StressTest, EightProcessesTearAndMissNothing) {
   const uint64_t seconds = test::Amount(30, 120);
-  ASSERT_TRUE(StartDaemon({"--capacity", "400", "--max-value", "4KiB", "--extent-pool", "4MiB"}));
+  // Pieces on both sides of the size from which they are copied in another way.
+  ASSERT_TRUE(StartDaemon({"--capacity", "400", "--max-value", "4KiB", "--extent-pool", "4MiB",
+                           "--extent-bytes", "2576"}));
   {
     absl::StatusOr<std::unique_ptr<Store>> store = Store::Open(this->store());
     ASSERT_TRUE(store.ok()) << store.status();
