@@ -17,9 +17,13 @@ constexpr uint64_t kSeatMask = 0x7fff;
 constexpr uint64_t kWaiters = 0x8000;
 constexpr uint64_t kReservedMask = 0xffff0000;
 
-// A put holds the lock for some 100 ns, so a lock that is not free after this many looks has a
-// sleeping or dead owner.
-constexpr int kSpins = 200;
+// A put holds the lock for some 100 ns, and many at once for some microseconds, so a lock that is
+// not free after this many looks, some 10 us, has a sleeping or dead owner.
+constexpr int kLooks = 25;
+// Each look takes the lock's line away from its owner, who needs it to let go. (Measured, two who
+// put without a pause, together: 2.6 million puts a second with one pause in 200 looks each, 3.0
+// with 8 in 25; four the same.)
+constexpr int kPausesPerLook = 8;
 // Long against a put, short against the promised takeover time (20 ms on Linux, 100 ms on Windows).
 constexpr absl::Duration kProbeAfter = absl::Milliseconds(2);
 
@@ -88,14 +92,14 @@ absl::Status WriterLock::Acquire(absl::Duration timeout) {
 }
 
 bool WriterLock::Spin(uint64_t mine) {
-  for (int i = 0; i < kSpins; ++i) {
+  for (int look = 0; look < kLooks; ++look) {
     uint64_t free = 0;
     if (words_->word.load(std::memory_order_relaxed) == 0 &&
         words_->word.compare_exchange_strong(free, mine, std::memory_order_acquire,
                                              std::memory_order_relaxed)) {
       return true;
     }
-    Pause();
+    for (int i = 0; i < kPausesPerLook; ++i) Pause();
   }
   return false;
 }
