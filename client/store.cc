@@ -407,6 +407,10 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(absl::string_view name,
     if (!lock.ok()) return lock.status();
     impl->lock = *std::move(lock);
   }
+  if (options.prefault) {
+    absl::Status prefaulted = impl->mapping.Prefault();
+    if (!prefaulted.ok()) return About(name, prefaulted);
+  }
   return std::unique_ptr<Store>(new Store(std::move(impl)));
 }
 

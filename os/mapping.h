@@ -66,6 +66,11 @@ class Mapping {
   // pieces for a single one. REQUIRES: open for read and write.
   absl::StatusOr<uint64_t> UseHugePages() const;
 
+  // Maps all pages of the memory, so that no access waits for the system to do that later (a page
+  // fault, some microseconds). Takes 2 ms for each GiB in huge pages, 50 ms in others.
+  // Unimplemented on Linux before 5.14.
+  absl::Status Prefault() const;
+
   Mapping() = default;
   Mapping(Mapping&& other) noexcept;
   Mapping& operator=(Mapping&& other) noexcept;

@@ -41,8 +41,10 @@ absl::Status Reserve(int fd, uint64_t bytes) {
   return ErrorFromCode(error, absl::StrCat("cannot reserve ", bytes, " bytes of shared memory"));
 }
 
-// MADV_COLLAPSE of Linux 6.1, which the C library's headers may not know yet.
+// MADV_COLLAPSE of Linux 6.1 and MADV_POPULATE_READ of 5.14, which the C library's headers may not
+// know yet.
 constexpr int kCollapse = 25;
+constexpr int kPopulateRead = 22;
 
 // Where memory is mapped, and the addresses reserved for that.
 struct View {
@@ -156,6 +158,17 @@ absl::StatusOr<uint64_t> Mapping::UseHugePages() const {
   }
   return absl::ResourceExhaustedError(
       absl::StrCat("no memory lies together for a page of ", kHugePageBytes >> 20, " MiB"));
+}
+
+absl::Status Mapping::Prefault() const {
+  // What is mapped to be read can be written without a fault too: there is no file to write back
+  // to, so the kernel does not keep account of who changes what.
+  if (size_ == 0 || madvise(data_, size_, kPopulateRead) == 0) return absl::OkStatus();
+  if (errno == EINVAL) {
+    return absl::UnimplementedError(
+        "this system cannot prefault shared memory, as Linux can from 5.14 on: open it without");
+  }
+  return LastError("cannot prefault");
 }
 
 absl::Status Mapping::Remove(absl::string_view store) {

@@ -13,6 +13,7 @@ namespace {
 
 constexpr DWORD kReadRights = FILE_MAP_READ | SECTION_QUERY | READ_CONTROL;
 constexpr DWORD kWriteRights = kReadRights | FILE_MAP_WRITE;
+constexpr size_t kPageBytes = 4096;  // the smallest there are
 
 absl::Status CreateError(const std::string& name, uint64_t bytes) {
   const DWORD error = GetLastError();
@@ -96,6 +97,14 @@ absl::StatusOr<Mapping> Mapping::Open(absl::string_view store, Access access) {
 // Only a program whose user may lock pages in memory, which few may, gets large ones there.
 absl::StatusOr<uint64_t> Mapping::UseHugePages() const {
   return absl::UnimplementedError("no huge pages for shared memory on Windows");
+}
+
+absl::Status Mapping::Prefault() const {
+  // PrefetchVirtualMemory() brings pages in from a file, but maps none.
+  for (size_t at = 0; at < size_; at += kPageBytes) {
+    static_cast<void>(*static_cast<const volatile char*>(data_ + at));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status Mapping::Remove(absl::string_view) { return absl::OkStatus(); }

@@ -74,6 +74,22 @@ TEST_F(StoreTest, GetIntoABufferTellsTheSizeItNeeds) {
   EXPECT_THAT(std::string(small.message()), HasSubstr("5 bytes"));
 }
 
+TEST_F(StoreTest, PrefaultedStoresWorkAsOthersDo) {
+  ASSERT_TRUE(StartDaemon());
+  OpenOptions options;
+  options.prefault = true;
+  const absl::StatusOr<std::unique_ptr<Store>> writer = Store::Open(store(), options);
+  options.mode = Mode::kReadOnly;
+  const absl::StatusOr<std::unique_ptr<Store>> reader = Store::Open(store(), options);
+  if (absl::IsUnimplemented(writer.status())) GTEST_SKIP() << writer.status();
+  ASSERT_TRUE(writer.ok()) << writer.status();
+  ASSERT_TRUE(reader.ok()) << reader.status();
+  ASSERT_TRUE((*writer)->Put("k", "value").ok());
+  std::string value;
+  ASSERT_TRUE((*reader)->Get("k", &value).ok());
+  EXPECT_EQ(value, "value");
+}
+
 TEST_F(StoreTest, MultiGetReturnsWhatGetsDo) {
   ASSERT_TRUE(StartDaemon({"--capacity", "1000", "--max-value", "64KiB", "--extent-pool", "4MiB"}));
   auto store = Open();

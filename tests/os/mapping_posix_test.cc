@@ -1,5 +1,6 @@
 // What only POSIX shared memory promises: see mapping_test.cc for the rest.
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/base/attributes.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
@@ -87,6 +89,42 @@ TEST_F(MappingPosixTest, HugePagesAreMappedAsSuch) {
   ASSERT_TRUE(opened.ok()) << opened.status();
   for (uint64_t at = 0; at < kBytes; at += 4096) ASSERT_EQ(opened->data()[at], '\0');
   EXPECT_EQ(HugeBytesAt(opened->data()), *huge);
+}
+
+// Page faults of reading or writing one byte of each page. (A sanitizer's own memory would count.)
+ABSL_ATTRIBUTE_NO_SANITIZE_ADDRESS ABSL_ATTRIBUTE_NO_SANITIZE_THREAD ABSL_ATTRIBUTE_NOINLINE int64_t
+FaultsOfTouching(char* data, size_t size, Access access) {
+  struct rusage before;
+  struct rusage after;
+  getrusage(RUSAGE_SELF, &before);
+  for (size_t at = 0; at < size; at += 4096) {
+    volatile char* byte = data + at;
+    if (access == Access::kReadWrite) {
+      *byte = 'x';
+    } else {
+      static_cast<void>(*byte);
+    }
+  }
+  getrusage(RUSAGE_SELF, &after);
+  return after.ru_minflt - before.ru_minflt;
+}
+
+TEST_F(MappingPosixTest, PrefaultedPagesDoNotFault) {
+  constexpr uint64_t kPages = 4096;
+  const absl::StatusOr<Mapping> mapping = Mapping::Create(store_, kPages * 4096, 0600);
+  ASSERT_TRUE(mapping.ok()) << mapping.status();
+  for (const Access access : {Access::kReadOnly, Access::kReadWrite}) {
+    const absl::StatusOr<Mapping> as_is = Mapping::Open(store_, access);
+    ASSERT_TRUE(as_is.ok()) << as_is.status();
+    // The system may map some neighbours with each.
+    EXPECT_GE(FaultsOfTouching(as_is->data(), as_is->size(), access), kPages / 64);
+    const absl::StatusOr<Mapping> prefaulted = Mapping::Open(store_, access);
+    ASSERT_TRUE(prefaulted.ok()) << prefaulted.status();
+    const absl::Status status = prefaulted->Prefault();
+    if (absl::IsUnimplemented(status)) GTEST_SKIP() << status;
+    ASSERT_TRUE(status.ok()) << status;
+    EXPECT_LE(FaultsOfTouching(prefaulted->data(), prefaulted->size(), access), 4);
+  }
 }
 
 TEST_F(MappingPosixTest, ClosingGivesAllAddressesBack) {
