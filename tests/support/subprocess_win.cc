@@ -208,10 +208,15 @@ absl::StatusOr<std::unique_ptr<OsProcess>> OsProcess::Start(
   PROCESS_INFORMATION started;
   // A process group of its own, because Ctrl-Break goes to a whole group.
   const DWORD group = WineControlRoutine() == nullptr ? CREATE_NEW_PROCESS_GROUP : 0;
-  if (!CreateProcessW(Wide(argv[0]).c_str(), wide_command_line.data(), nullptr, nullptr,
-                      /*bInheritHandles=*/TRUE,
-                      group | CREATE_UNICODE_ENVIRONMENT | EXTENDED_STARTUPINFO_PRESENT,
-                      variables.data(), nullptr, &startup.StartupInfo, &started)) {
+  const auto start = [&] {
+    return CreateProcessW(Wide(argv[0]).c_str(), wide_command_line.data(), nullptr, nullptr,
+                          /*bInheritHandles=*/TRUE,
+                          group | CREATE_UNICODE_ENVIRONMENT | EXTENDED_STARTUPINFO_PRESENT,
+                          variables.data(), nullptr, &startup.StartupInfo, &started) != FALSE;
+  };
+  // Once in many thousand starts, Wine's process ends before it has loaded the program. Wine then
+  // says this, which Windows never does, and nothing of the program has run.
+  if (!start() && (GetLastError() != ERROR_INTERNAL_ERROR || !start())) {
     return os::LastError(absl::StrCat("cannot start ", argv[0]));
   }
   CloseHandle(started.hThread);
