@@ -154,8 +154,9 @@ void MultiGet32(benchmark::State& state, WorkingSet<kValueBytes>& set) {
       [&](size_t operations) {
         for (; operations != 0; operations -= kAtOnce) {
           keys.Pick(&cubby_picks);
-          if (!set.store().MultiGet(keys.views(), buffers, absl::MakeSpan(results)).ok())
+          if (!set.store().MultiGet(keys.views(), buffers, absl::MakeSpan(results)).ok()) {
             return false;
+          }
           for (const absl::StatusOr<Entry>& result : results) {
             if (!result.ok()) return false;
           }

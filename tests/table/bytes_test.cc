@@ -12,7 +12,7 @@ namespace cubby::table {
 namespace {
 
 // Every way of copying, and the sizes around where one ends and the next begins.
-constexpr size_t kMostBytes = 1100;
+constexpr size_t kMostBytes = 2200;
 
 // Memory as the mapping's: 8-aligned, and with room up to the next multiple of 8 and no more.
 class SharedBytes {
