@@ -213,5 +213,19 @@ TEST(ReaderTest, AScanReportsDamageAsAGetDoes) {
   }
 }
 
+TEST(ReaderTest, LongerValueThanAnyMayBeIsDamageThoughItsSlotHasRoom) {
+  GeometryOptions options = TinyOptions();
+  options.max_value_bytes = 8;
+  TableBuffer buffer(options);
+  ASSERT_TRUE(buffer.Put("k", "12345678").ok());
+  EXPECT_EQ(buffer.Get("k"), "12345678");
+  uint64_t bucket = 0;
+  SlotHead* slot = buffer.SlotOf("k", &bucket);
+  slot->lengths.store(PackLengths({9, 1, false}));
+  EXPECT_EQ(buffer.Get("k"), "<damaged>");
+  std::vector<ScannedEntry> entries;
+  EXPECT_EQ(ScanBucket(buffer.table(), bucket, &entries), Outcome::kDamaged);
+}
+
 }  // namespace
 }  // namespace cubby::table
