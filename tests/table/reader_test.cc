@@ -56,14 +56,20 @@ uint64_t ClockOfASlowReader() {
 }
 
 TEST(ReaderTest, AnEntryPutAgainBeforeItExpiredIsNotMissed) {
-  TableBuffer buffer(TinyOptions());
-  ASSERT_TRUE(buffer.Put("k", "old", Condition::kAlways, kExpiry, /*now_ns=*/1).ok());
-  refreshed = &buffer;
-  Found found;
-  std::string value;
-  ASSERT_EQ(Reader(buffer.table(), ClockOfASlowReader).Get("k", StringSink(&value), &found),
-            Outcome::kFound);
-  EXPECT_EQ(value, "new");
+  // In the first look, and in the rounds behind it.
+  for (const bool in_rounds : {false, true}) {
+    TableBuffer buffer(TinyOptions());
+    ASSERT_TRUE(buffer.Put("k", "old", Condition::kAlways, kExpiry, /*now_ns=*/1).ok());
+    refreshed = &buffer;
+    const Reader reader(buffer.table(), ClockOfASlowReader);
+    Found found;
+    std::string value;
+    const StringSink sink(&value);
+    ASSERT_EQ(in_rounds ? reader.GetHashed("k", buffer.Hash("k"), sink, &found)
+                        : reader.Get("k", sink, &found),
+              Outcome::kFound);
+    EXPECT_EQ(value, "new");
+  }
 }
 
 TEST(ReaderTest, AnEntryPutAgainBeforeItExpiredIsScanned) {
