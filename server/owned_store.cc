@@ -8,6 +8,7 @@
 #include "os/clock.h"
 #include "os/seats.h"
 #include "server/log.h"
+#include "table/bytes.h"
 #include "table/layout.h"
 #include "table/stats.h"
 #include "table/sweep.h"
@@ -114,9 +115,6 @@ absl::Status Conflict(absl::string_view option, const absl::AlphaNum& has,
                    " out to keep its entries, or add --fresh to discard them"));
 }
 
-// Whether a store made with `asked` bytes has `has`, a multiple of 8.
-bool RoundsUpTo(uint64_t asked, uint64_t has) { return asked <= has && has < asked + 8; }
-
 // InvalidArgument if an option that was given is not what the existing store has.
 absl::Status CheckShape(const Options& options, const os::Mapping& mapping,
                         const table::Geometry& geometry) {
@@ -124,14 +122,14 @@ absl::Status CheckShape(const Options& options, const os::Mapping& mapping,
     return Conflict("--capacity", geometry.capacity, *options.capacity);
   }
   const uint64_t slot_bytes = options.slot_bytes.value_or(geometry.slot_bytes);
-  if (!RoundsUpTo(slot_bytes, geometry.slot_bytes)) {
+  if (table::RoundUp8(slot_bytes) != geometry.slot_bytes) {
     return Conflict("--slot-bytes", geometry.slot_bytes, slot_bytes);
   }
   if (options.max_value_bytes.value_or(geometry.max_value_bytes) != geometry.max_value_bytes) {
     return Conflict("--max-value", geometry.max_value_bytes, *options.max_value_bytes);
   }
   const uint64_t extent_bytes = options.extent_bytes.value_or(geometry.extent_bytes);
-  if (!RoundsUpTo(extent_bytes, geometry.extent_bytes)) {
+  if (table::RoundUp8(extent_bytes) != geometry.extent_bytes) {
     return Conflict("--extent-bytes", geometry.extent_bytes, extent_bytes);
   }
   if (options.extent_pool_bytes.has_value() &&
