@@ -18,6 +18,9 @@
 
 namespace cubby::test {
 
+// The bit of the lock's word that says that somebody waits, as docs/layout.md has it.
+inline constexpr uint64_t kLockHasWaiters = 0x8000;
+
 // A writer that has the store's lock and keeps it, as one in a debugger may.
 class StuckWriter {
  public:
@@ -37,10 +40,9 @@ class StuckWriter {
 
   // Waits until somebody else wants the lock.
   void AwaitAnother() const {
-    constexpr uint64_t kWaiters = 0x8000;  // as docs/layout.md has it
     const auto* const fixed = reinterpret_cast<const table::FixedPart*>(mapping_.data());
     const os::Deadline deadline(absl::Seconds(60));
-    while ((fixed->lock.lock.word.load() & kWaiters) == 0) {
+    while ((fixed->lock.lock.word.load() & kLockHasWaiters) == 0) {
       ASSERT_FALSE(deadline.Passed());
       absl::SleepFor(absl::Milliseconds(1));
     }

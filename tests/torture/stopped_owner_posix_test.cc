@@ -17,22 +17,22 @@
 #include "tests/support/checked_value.h"
 #include "tests/support/child.h"
 #include "tests/support/daemon.h"
+#include "tests/support/stuck_writer.h"
 #include "tests/support/torture.h"
 
 namespace cubby {
 namespace {
 
 constexpr absl::Duration kLong = absl::Seconds(60);
-constexpr uint64_t kWaiters = 0x8000;  // of the lock's word, as docs/layout.md has it
 constexpr size_t kMaxValue = 60'000;
 
-// args: store. Puts until it is killed.
+// args: store. Puts until it is killed; once before it reports that it is ready.
 CUBBY_CHILD(PutsForEver) {
   absl::StatusOr<std::unique_ptr<Store>> store = Store::Open(args[0]);
   if (!store.ok()) return 2;
-  test::ReportReady();
   for (uint64_t i = 0;; ++i) {
     if (!(*store)->Put("k", test::CheckedValue("k", i, kMaxValue)).ok()) return 3;
+    if (i == 0) test::ReportReady();
   }
 }
 
@@ -74,7 +74,7 @@ TEST_F(OwnerTest, WhoIsStoppedIsNotRobbed) {
     kill(pid, SIGCONT);
     absl::SleepFor(absl::Microseconds(100));
   }
-  const uint64_t owner = word & ~kWaiters;
+  const uint64_t owner = word & ~test::kLockHasWaiters;
 
   auto hasty = OpenStore(absl::Milliseconds(100));
   ASSERT_TRUE(hasty);
@@ -85,7 +85,7 @@ TEST_F(OwnerTest, WhoIsStoppedIsNotRobbed) {
     const absl::Status put = hasty->Put("other", "v").status();
     ASSERT_TRUE(absl::IsDeadlineExceeded(put)) << put;
     ++refused;
-    ASSERT_EQ(word & ~kWaiters, owner);
+    ASSERT_EQ(word & ~test::kLockHasWaiters, owner);
     // Whatever it was amid, readers are not in need of it.
     const absl::Status got = hasty->Get("k", &value).status();
     ASSERT_TRUE(got.ok()) << got;
@@ -131,7 +131,7 @@ TEST_F(OwnerTest, CancelledThreadLeavesNoLockTaken) {
     for (pthread_t& thread : threads) {
       ASSERT_EQ(pthread_create(&thread, nullptr, &PutUntilCancelled, used.get()), 0);
     }
-    while (!used->Contains("k").value()) absl::SleepFor(absl::Microseconds(10));
+    while (!used->Contains("k").value_or(false)) absl::SleepFor(absl::Microseconds(10));
     absl::SleepFor(absl::Microseconds(round % 50 * 10));
     for (const pthread_t thread : threads) ASSERT_EQ(pthread_cancel(thread), 0);
     for (const pthread_t thread : threads) {
