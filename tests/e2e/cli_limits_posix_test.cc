@@ -25,7 +25,10 @@ class CliLimitsTest : public DaemonFixture {
   // Runs the command with a limit on the memory that it may have addresses of.
   ExitResult CubbyWithin512MiB(const std::string& arguments) const {
     SubprocessOptions options;
-    options.environment = {{"CUBBY_STORE", store()}, {"CUBBY", ProgramPath("cubby")}};
+    // One arena: else glibc reserves 64 MiB for each thread that happens to allocate beside
+    // another.
+    options.environment = {
+        {"CUBBY_STORE", store()}, {"CUBBY", ProgramPath("cubby")}, {"MALLOC_ARENA_MAX", "1"}};
     return test::Run({"/bin/sh", "-c", absl::StrCat("ulimit -v 524288; $CUBBY ", arguments)},
                      options);
   }
