@@ -101,7 +101,8 @@ TEST_F(SweepTest, AnOvertakenPassLeavesTheBoundToTheNewerOne) {
 TEST_F(SweepTest, ADamagedEntryKeepsNoOtherFromGoing) {
   PutExpiring("a", kNow);
   uint64_t bucket = 0;
-  SlotBytes(*buffer_.SlotOf("a", &bucket))[0] ^= 0x40;
+  buffer_.SlotOf("a", &bucket);
+  buffer_.SpoilKey("a");
   // A second one in the same bucket, in a way behind it.
   for (int i = 0;; ++i) {
     const std::string key = absl::StrCat("b", i);

@@ -92,6 +92,17 @@ class TableBuffer {
     return nullptr;
   }
 
+  // Damages the first byte of a live key, so that its tag is no longer that of its way: one byte in
+  // 256 has the same.
+  void SpoilKey(absl::string_view key) {
+    char& first = SlotBytes(*SlotOf(key))[0];
+    std::string spoiled(key);
+    do {
+      ++spoiled[0];
+    } while (TagOf(Hash(spoiled)) == TagOf(Hash(key)));
+    first = spoiled[0];
+  }
+
  private:
   // A writer for whom it is `now_ns`.
   Writer WriterAt(uint64_t now_ns) {

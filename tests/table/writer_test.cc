@@ -309,12 +309,15 @@ TEST(WriterTest, AnOverflowCountAtItsLargestStays) {
 
 TEST(WriterTest, ABucketWithoutADeadWayIsNotWrittenTo) {
   TableBuffer buffer(TinyOptions());
-  ASSERT_TRUE(buffer.Put("k", "v").ok());
+  // Not with the tag of the ways that were never written, which are damage once they count as live.
+  std::string key = "k";
+  while (TagOf(buffer.Hash(key)) == 0) key += 'k';
+  ASSERT_TRUE(buffer.Put(key, "v").ok());
   uint64_t bucket = 0;
-  buffer.SlotOf("k", &bucket);
+  buffer.SlotOf(key, &bucket);
   buffer.table().mutable_head(bucket).word0.fetch_or(7);
-  EXPECT_EQ(buffer.Put("k", "w").status().code(), absl::StatusCode::kDataLoss);
-  EXPECT_EQ(buffer.Get("k"), "v");
+  EXPECT_EQ(buffer.Put(key, "w").status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(buffer.Get(key), "v");
 }
 
 TEST(WriterTest, AgreesWithAMapOverRandomOperations) {
