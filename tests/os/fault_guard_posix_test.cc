@@ -123,7 +123,7 @@ TEST(FaultGuardTest, ForeignFaultsGoWhereTheyWentBefore) {
   for (const auto& [name, exit_code] : cases) {
     auto child = test::StartChild(name, {});
     ASSERT_TRUE(child.ok()) << child.status();
-    EXPECT_EQ((*child)->Wait(absl::Seconds(20)).exit_code, exit_code) << name;
+    EXPECT_EQ((*child)->Wait(absl::Seconds(60)).exit_code, exit_code) << name;
   }
 }
 
