@@ -17,6 +17,14 @@
     return count;
   }
 
+  // Draws the view with these of its lines.
+  async function show(view, lines) {
+    view.lines = lines;
+    dark.dispatchEvent(new Event('change'));
+    await settle();
+  }
+
+  const few = 10;
   const seen = [];
   await settle();
   for (const chart of charts) {
@@ -28,8 +36,19 @@
         choice.dispatchEvent(new Event('change'));
         await settle();
       }
-      const canvas = figure.querySelector('canvas');
-      const marks = view.lines.map(({ who, label }) => [label, pixelsOf(canvas, colors[who][dark.matches ? 1 : 0])]);
+      const marks = [];
+      const { lines } = view;
+      for (const line of lines) {
+        const count = () => pixelsOf(figure.querySelector('canvas'), colors[line.who][dark.matches ? 1 : 0]);
+        let pixels = count();
+        if (pixels < few) {
+          // It may lie under another that took as long: alone, then.
+          await show(view, [line]);
+          pixels = count();
+          await show(view, lines);
+        }
+        marks.push([line.label, pixels]);
+      }
       seen.push({ chart: chart.id, view: view.label, marks });
     }
     if (choice) {
