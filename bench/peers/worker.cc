@@ -157,7 +157,8 @@ absl::StatusOr<Outcome> Do(const Task& task, const Cell& cell, Peer& peer,
   const int64_t began = Now();
   const uint64_t began_ticks = os::Ticks();
   uint64_t operations = 0;
-  while (got.ok() && *got && Now() < task.end_ns) {
+  // At least once, so that there is a rate even if the system did not let it begin in time.
+  do {
     for (int i = 0; i < kOperations && got.ok() && *got; ++i) {
       const Key key = pick();
       if (puts) {
@@ -174,7 +175,7 @@ absl::StatusOr<Outcome> Do(const Task& task, const Cell& cell, Peer& peer,
       }
     }
     operations += kOperations;
-  }
+  } while (got.ok() && *got && Now() < task.end_ns);
   const auto ns = static_cast<double>(Now() - began);
   const double ns_per_tick = ns / static_cast<double>(os::Ticks() - began_ticks);
   if (!got.ok()) return got.status();
