@@ -121,7 +121,7 @@ TEST_F(BadMappingTest, WhoMayNotReadIsToldSo) {
   auto child = test::StartChild(
       "AsUser", {"4242", test::ProgramPath("cubby"), "--store", store(), "get", "k"});
   ASSERT_TRUE(child.ok()) << child.status();
-  ExpectRefused((*child)->Wait(absl::Seconds(20)), 5, "Permission denied");
+  ExpectRefused((*child)->Wait(absl::Seconds(60)), 5, "Permission denied");
 }
 
 // args: a command line, to be run where /dev/shm has 1 MiB.
@@ -143,7 +143,7 @@ TEST_F(BadMappingTest, TooLittleSharedMemoryIsSaidBeforeItIsUsed) {
   auto child =
       test::StartChild("WithSmallSharedMemory", {test::ProgramPath("cubbyd"), "--store", store()});
   ASSERT_TRUE(child.ok()) << child.status();
-  const test::ExitResult result = (*child)->Wait(absl::Seconds(20));
+  const test::ExitResult result = (*child)->Wait(absl::Seconds(60));
   if (result.exit_code == 99) GTEST_SKIP() << "may not mount here";
   ExpectRefused(result, 4, "bytes of shared memory and /dev/shm has 1048576");
 }

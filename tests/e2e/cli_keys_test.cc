@@ -186,7 +186,8 @@ TEST_F(CliKeysTest, TtlIsKept) {
   const auto json = ParseJson(Cubby({"get", "k", "--json"}).out);
   ASSERT_TRUE(json.ok()) << json.status();
   EXPECT_GT((*json)["ttl_seconds"].number, 0);
-  EXPECT_LE((*json)["ttl_seconds"].number, 3600);
+  // The clock of Windows stands for 16 ms at a time, which are given on top.
+  EXPECT_LE((*json)["ttl_seconds"].number, 3600.032);
 }
 
 TEST_F(CliKeysTest, EntryIsGoneWhenItsTtlIsOver) {

@@ -380,8 +380,9 @@ TEST_F(CorruptorTest, NobodyCrashesHangsOrGrows) {
     wall_p999 = std::max<uint64_t>(wall_p999, f[5]);
     wall_max = std::max<uint64_t>(wall_max, f[6]);
   }
-  // A hang would not end; this is for what nearly is one.
-  EXPECT_LT(max, 1'000'000'000u) << "seed " << seed;
+  // A hang would not end; this is for what nearly is one. (A host that shares its processors may
+  // charge a pause of its own to whoever was running.)
+  EXPECT_LT(max, test::Amount(30'000'000'000, 1'000'000'000)) << "seed " << seed;
   EXPECT_EQ(Cubby({"ping"}).exit_code, 0);
   const auto us = [](uint64_t ns) { return absl::StrFormat("%.1f us", ns / 1e3); };
   test::Report("corruptor", {{"seconds", absl::StrCat(absl::ToInt64Seconds(duration))},

@@ -34,6 +34,7 @@ CUBBY_CHILD(SteadyUser) {
   const bool writes = args[1] == "write";
   OpenOptions options;
   options.mode = writes ? Mode::kReadWrite : Mode::kReadOnly;
+  options.lock_timeout = absl::Seconds(60);
   absl::StatusOr<std::unique_ptr<Store>> store = Store::Open(args[0], options);
   if (!store.ok()) return 2;
   const uint64_t parity = std::stoull(args[2]);

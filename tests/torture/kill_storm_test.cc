@@ -289,7 +289,7 @@ TEST_F(KillStormTest, NothingIsLostTornOrStuck) {
     ASSERT_TRUE(test::WaitUntilReady(*writers[victim]).ok());
     const uint64_t takeovers = (*heir)->Stats().lock_takeovers;
     writers[victim]->Kill();
-    const test::ExitResult ended = writers[victim]->Wait(absl::Seconds(10));
+    const test::ExitResult ended = writers[victim]->Wait(kStuck);
     ASSERT_EQ(ended.exit_code, 137) << ended.err;
 
     // As it left them: they are nobody else's, and to be read before anybody has mended anything.

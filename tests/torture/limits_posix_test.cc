@@ -190,12 +190,20 @@ class MemoryGroup {
 };
 
 // args: store, the group's list of processes, seed. Enters the group and puts, while another thread
-// takes more memory than the group may have. (The store's own pages are the daemon's group's, which
-// made them.)
+// takes more memory than the group may have; once before. (The store's own pages are the daemon's
+// group's, which made them.)
 CUBBY_CHILD(WriterInAGroup) {
   if (!(std::ofstream(args[1]) << getpid()).flush()) return 2;
-  absl::StatusOr<std::unique_ptr<Store>> store = Store::Open(args[0]);
+  OpenOptions options;
+  options.lock_timeout = kLong;
+  absl::StatusOr<std::unique_ptr<Store>> store = Store::Open(args[0], options);
   if (!store.ok()) return 3;
+  const auto put = [&store](uint64_t i) {
+    const std::string key = absl::StrCat("key", i % kKeys);
+    if (!(*store)->Put(key, test::CheckedValue(key, i, kMaxValue)).ok()) _exit(4);
+  };
+  const uint64_t first = std::stoull(args[2]);
+  put(first);
   const std::thread glutton([] {
     for (;;) {
       constexpr size_t kAtOnce = 64 << 10;
@@ -204,10 +212,7 @@ CUBBY_CHILD(WriterInAGroup) {
       if (memory == MAP_FAILED) _exit(5);
     }
   });
-  for (uint64_t i = std::stoull(args[2]);; ++i) {
-    const std::string key = absl::StrCat("key", i % kKeys);
-    if (!(*store)->Put(key, test::CheckedValue(key, i, kMaxValue)).ok()) _exit(4);
-  }
+  for (uint64_t i = first + 1;; ++i) put(i);
 }
 
 TEST_F(LimitsTest, WriterEndedForItsGroupsMemory) {

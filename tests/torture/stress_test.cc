@@ -33,7 +33,9 @@ bool IsPermanent(uint64_t i) { return i % 2 == 0; }
 
 // args: store, seconds, seed. Prints what it did; exits 0 if nothing was wrong.
 CUBBY_CHILD(RandomUser) {
-  absl::StatusOr<std::unique_ptr<Store>> opened = Store::Open(args[0]);
+  OpenOptions options;
+  options.lock_timeout = absl::Seconds(60);
+  absl::StatusOr<std::unique_ptr<Store>> opened = Store::Open(args[0], options);
   if (!opened.ok()) {
     std::fprintf(stderr, "%s\n", std::string(opened.status().message()).c_str());
     return 2;
