@@ -22,7 +22,7 @@ inline uint64_t HomeBucket(uint64_t hash, uint64_t bucket_count) {
   return static_cast<uint64_t>(static_cast<unsigned __int128>(hash) * bucket_count >> 64);
 }
 inline uint8_t TagOf(uint64_t hash) { return static_cast<uint8_t>(hash); }
-inline uint32_t OverflowClass(uint64_t hash) { return static_cast<uint32_t>(hash >> 32 & 7); }
+inline uint32_t OverflowClass(uint64_t hash) { return static_cast<uint32_t>(hash >> 32 & 15); }
 
 }  // namespace cubby::table
 

@@ -46,12 +46,12 @@ static_assert(std::atomic<uint64_t>::is_always_lock_free && sizeof(std::atomic<u
 static_assert(std::atomic<uint8_t>::is_always_lock_free && sizeof(std::atomic<uint8_t>) == 1);
 
 inline constexpr uint64_t kMagic = 0x0001'7962'6275'63ff;  // ff 'c' 'u' 'b' 'b' 'y' 01 00
-inline constexpr uint16_t kLayoutMajor = 3;                // another major cannot be read
+inline constexpr uint16_t kLayoutMajor = 4;                // another major cannot be read
 inline constexpr uint16_t kLayoutMinor = 0;
 
-inline constexpr uint32_t kMaxWays = 16;         // bits in word0
-inline constexpr uint32_t kOverflowClasses = 8;  // counters in a head
-inline constexpr uint8_t kOverflowFull = 0xff;   // that many or more
+inline constexpr uint32_t kMaxWays = 16;          // bits in word0
+inline constexpr uint32_t kOverflowClasses = 16;  // counters in a head
+inline constexpr uint32_t kOverflowFull = 15;     // that many or more
 inline constexpr uint32_t kNoExtent = 0xffff'ffff;
 
 struct Header {
@@ -169,10 +169,10 @@ struct HintRow {
 struct BucketHead {
   std::atomic<uint64_t> word0;
   std::atomic<uint8_t> tags[kMaxWays];  // right for every live way
-  // overflow[c]: how many entries of class c have their home at or before this bucket and live
-  // after it. A miss goes on to the next bucket only if its class's count is not 0. May be too high
-  // after a kill, never too low. At kOverflowFull it stays.
-  std::atomic<uint8_t> overflow[kOverflowClasses];
+  // [ count of class 15 : 4 | ... | of class 0 : 4 ]: how many entries of the class have their home
+  // at or before this bucket and live after it. A miss goes on to the next bucket only if its
+  // class's count is not 0. May be too high after a kill, never too low. At kOverflowFull it stays.
+  std::atomic<uint64_t> overflow;
 };
 
 struct SlotHead {

@@ -47,8 +47,8 @@ bool ReadIntent(const Table& table, Plan* plan) {
 // How many entries of `overflow_class` have their home at or before `bucket` and live after it:
 // what its count should be. Nothing if that takes reading more than *budget bytes, which is lowered
 // by those read.
-absl::optional<uint8_t> CountOverflow(const Table& table, uint64_t bucket, uint32_t overflow_class,
-                                      uint64_t* budget) {
+absl::optional<uint32_t> CountOverflow(const Table& table, uint64_t bucket, uint32_t overflow_class,
+                                       uint64_t* budget) {
   const Geometry& geometry = table.geometry();
   uint64_t count = 0;
   std::string key;
@@ -74,9 +74,9 @@ absl::optional<uint8_t> CountOverflow(const Table& table, uint64_t bucket, uint3
     }
     if (read > *budget) return absl::nullopt;
     *budget -= read;
-    if (head.overflow[overflow_class].load(kRelaxed) == 0) break;
+    if (OverflowCount(head.overflow.load(kRelaxed), overflow_class) == 0) break;
   }
-  return static_cast<uint8_t>(std::min<uint64_t>(count, kOverflowFull));
+  return static_cast<uint32_t>(std::min<uint64_t>(count, kOverflowFull));
 }
 
 }  // namespace
@@ -132,10 +132,12 @@ void MendIfNeeded(const WritableTable& table) {
     // A count that is not reached stays: whatever the dead owner did, it is not too low.
     uint64_t budget = kRecountBudget;
     for (uint64_t bucket = plan.home; bucket != plan.bucket; bucket = table.NextBucket(bucket)) {
-      const absl::optional<uint8_t> count =
+      const absl::optional<uint32_t> count =
           CountOverflow(table, bucket, plan.overflow_class, &budget);
       if (!count.has_value()) break;
-      table.mutable_head(bucket).overflow[plan.overflow_class].store(*count, kRelease);
+      std::atomic<uint64_t>& overflow = table.mutable_head(bucket).overflow;
+      overflow.store(WithOverflowCount(overflow.load(kRelaxed), plan.overflow_class, *count),
+                     kRelease);
     }
   }
   table.mutable_fixed().counters.mends.fetch_add(1, kRelaxed);

@@ -85,7 +85,7 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline Outcome Writer::Locate(absl::string_view key
         return Outcome::kFound;
       }
     }
-    if (head.overflow[OverflowClass(hash)].load(kRelaxed) == 0) break;
+    if (OverflowCount(head.overflow.load(kRelaxed), OverflowClass(hash)) == 0) break;
     place->bucket = table_.NextBucket(place->bucket);
   }
   return Outcome::kNotFound;
@@ -336,19 +336,25 @@ Writer::Cleared Writer::ClearBucket(uint64_t bucket, bool everything, uint64_t n
 
 void Writer::RaiseOverflow(uint64_t home, uint64_t bucket, uint32_t overflow_class) {
   for (; home != bucket; home = table_.NextBucket(home)) {
-    std::atomic<uint8_t>& count = table_.mutable_head(home).overflow[overflow_class];
-    const uint8_t raised = count.load(kRelaxed);
-    if (raised != kOverflowFull) count.store(raised + 1, std::memory_order_release);
+    std::atomic<uint64_t>& overflow = table_.mutable_head(home).overflow;
+    const uint64_t counts = overflow.load(kRelaxed);
+    const uint32_t count = OverflowCount(counts, overflow_class);
+    if (count != kOverflowFull) {
+      overflow.store(WithOverflowCount(counts, overflow_class, count + 1),
+                     std::memory_order_release);
+    }
   }
 }
 
 void Writer::LowerOverflow(uint64_t home, uint64_t bucket, uint32_t overflow_class) {
   for (; home != bucket; home = table_.NextBucket(home)) {
-    std::atomic<uint8_t>& count = table_.mutable_head(home).overflow[overflow_class];
-    const uint8_t lowered = count.load(kRelaxed);
+    std::atomic<uint64_t>& overflow = table_.mutable_head(home).overflow;
+    const uint64_t counts = overflow.load(kRelaxed);
+    const uint32_t count = OverflowCount(counts, overflow_class);
     // At its largest value a count stays: how many it stands for is not known any more.
-    if (lowered != kOverflowFull && lowered != 0) {
-      count.store(lowered - 1, std::memory_order_release);
+    if (count != kOverflowFull && count != 0) {
+      overflow.store(WithOverflowCount(counts, overflow_class, count - 1),
+                     std::memory_order_release);
     }
   }
 }

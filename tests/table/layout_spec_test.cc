@@ -55,7 +55,7 @@ std::optional<std::string> ReadBySpec(const char* m, const std::string& key) {
       }
       return whole;
     }
-    if (At<uint8_t>(m, head + 24 + (h >> 32 & 7)) == 0) break;
+    if ((At<uint64_t>(m, head + 24) >> 4 * (h >> 32 & 15) & 15) == 0) break;
     bucket = bucket + 1 == bucket_count ? 0 : bucket + 1;
   }
   return std::nullopt;
@@ -85,7 +85,7 @@ TEST(LayoutSpecTest, HeaderStandsWhereTheSpecificationSays) {
   EXPECT_EQ(std::string(m, 8), std::string("\xff"
                                            "cubby\x01\x00",
                                            8));
-  EXPECT_EQ(At<uint16_t>(m, 8), 3);
+  EXPECT_EQ(At<uint16_t>(m, 8), 4);
   EXPECT_EQ(At<uint32_t>(m, 12), 8192u);
   EXPECT_EQ(At<uint64_t>(m, 16), geometry.total_bytes);
   EXPECT_EQ(At<uint64_t>(m, 48), geometry.capacity);
