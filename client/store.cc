@@ -232,9 +232,16 @@ struct Store::Impl {
       }
       if (i - kBehind < keys.size()) {
         const uint64_t hash = hashes[(i - kBehind) % kHashes];
-        const table::Bucket bucket = table.bucket(table::HomeBucket(hash, bucket_count));
-        // The head is there by now and tells as much as the hints, so those are not asked for.
-        table::PrefetchSlots(table.geometry(), bucket, bucket.head().tags, table::TagOf(hash));
+        const uint64_t home = table::HomeBucket(hash, bucket_count);
+        const table::Bucket bucket = table.bucket(home);
+        const uint8_t tag = table::TagOf(hash);
+        // The head is there by now and tells as much as the hints, so those are not asked for; and
+        // whether the key may live in the next bucket.
+        if (!table::PrefetchSlots(table.geometry(), bucket, bucket.head().tags, tag) &&
+            table::OverflowCount(bucket.head().overflow.load(std::memory_order_relaxed),
+                                 table::OverflowClass(hash)) != 0) {
+          table::PrefetchLookup(table, table.NextBucket(home), tag);
+        }
       }
       if (i - 2 * kBehind < keys.size()) {
         const size_t at = i - 2 * kBehind;

@@ -35,13 +35,14 @@ inline void PrefetchSlot(const Geometry& geometry, const SlotHead& slot) {
 }
 
 // Asks the memory for the slots of a bucket that `tags` say `tag` may be in: its hints, or its
-// head's. A wrong one costs time only.
-inline void PrefetchSlots(const Geometry& geometry, const Bucket& bucket,
+// head's. A wrong one costs time only. False if there are none.
+inline bool PrefetchSlots(const Geometry& geometry, const Bucket& bucket,
                           const std::atomic<uint8_t>* tags, uint8_t tag) {
-  uint32_t ways = MatchTags(tags, tag) & geometry.ways_mask;
-  for (; ways != 0; ways &= ways - 1) {
+  const uint32_t matches = MatchTags(tags, tag) & geometry.ways_mask;
+  for (uint32_t ways = matches; ways != 0; ways &= ways - 1) {
     PrefetchSlot(geometry, bucket.slot(static_cast<uint32_t>(__builtin_ctz(ways))));
   }
+  return matches != 0;
 }
 
 // Asks the memory for a bucket's head and slots at once, for a key that is looked up next: they
