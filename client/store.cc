@@ -238,8 +238,7 @@ struct Store::Impl {
         // The head is there by now and tells as much as the hints, so those are not asked for; and
         // whether the key may live in the next bucket.
         if (!table::PrefetchSlots(table.geometry(), bucket, bucket.head().tags, tag) &&
-            table::OverflowCount(bucket.head().overflow.load(std::memory_order_relaxed),
-                                 table::OverflowClass(hash)) != 0) {
+            table::OverflowCount(bucket.head(), table::OverflowClass(hash)) != 0) {
           table::PrefetchLookup(table, table.NextBucket(home), tag);
         }
       }

@@ -184,8 +184,7 @@ class Checker {
   }
 
   void CheckOverflowCount(uint64_t bucket, uint32_t overflow_class, uint64_t passing) {
-    const uint32_t count =
-        OverflowCount(table_.head(bucket).overflow.load(kRelaxed), overflow_class);
+    const uint32_t count = OverflowCount(table_.head(bucket), overflow_class);
     if (count < std::min<uint64_t>(passing, kOverflowFull)) {
       Problem(absl::StrCat("bucket ", bucket, " counts ", count, " overflowed entries of class ",
                            overflow_class, " where there are ", passing, ": they cannot be found"));

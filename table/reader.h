@@ -223,10 +223,9 @@ inline Outcome Reader::TryHashed(absl::string_view key, uint64_t hash, const Sin
   const uint32_t candidates =
       MatchTags(head.tags, TagOf(hash)) & LiveWays(word0) & geometry.ways_mask;
   if (candidates == 0) {
-    const uint64_t overflow = head.overflow.load(std::memory_order_relaxed);
+    const uint32_t overflow = OverflowCount(head, OverflowClass(hash));
     std::atomic_thread_fence(std::memory_order_acquire);
-    return OverflowCount(overflow, OverflowClass(hash)) == 0 &&
-                   head.word0.load(std::memory_order_relaxed) == word0
+    return overflow == 0 && head.word0.load(std::memory_order_relaxed) == word0
                ? Outcome::kNotFound
                : Outcome::kContended;
   }
@@ -299,7 +298,7 @@ Outcome Reader::GetHashed(absl::string_view key, uint64_t hash, const Sink& sink
       case Look::kOtherKey:
         break;
     }
-    const uint64_t overflow = head.overflow.load(std::memory_order_relaxed);
+    const uint32_t overflow = OverflowCount(head, OverflowClass(hash));
     // Acquire fence: what was read above is not newer than the word0 loaded below, so all of it is
     // of one state.
     std::atomic_thread_fence(std::memory_order_acquire);
@@ -307,7 +306,7 @@ Outcome Reader::GetHashed(absl::string_view key, uint64_t hash, const Sink& sink
       ++disturbed;
       continue;
     }
-    if (OverflowCount(overflow, OverflowClass(hash)) == 0) return Outcome::kNotFound;
+    if (overflow == 0) return Outcome::kNotFound;
     index = table_.NextBucket(index);
     PrefetchLookup(table_, index, tag);
     ++probes;

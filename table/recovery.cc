@@ -74,7 +74,7 @@ absl::optional<uint32_t> CountOverflow(const Table& table, uint64_t bucket, uint
     }
     if (read > *budget) return absl::nullopt;
     *budget -= read;
-    if (OverflowCount(head.overflow.load(kRelaxed), overflow_class) == 0) break;
+    if (OverflowCount(head, overflow_class) == 0) break;
   }
   return static_cast<uint32_t>(std::min<uint64_t>(count, kOverflowFull));
 }
@@ -135,9 +135,7 @@ void MendIfNeeded(const WritableTable& table) {
       const absl::optional<uint32_t> count =
           CountOverflow(table, bucket, plan.overflow_class, &budget);
       if (!count.has_value()) break;
-      std::atomic<uint64_t>& overflow = table.mutable_head(bucket).overflow;
-      overflow.store(WithOverflowCount(overflow.load(kRelaxed), plan.overflow_class, *count),
-                     kRelease);
+      SetOverflowCount(table.mutable_head(bucket), plan.overflow_class, *count);
     }
   }
   table.mutable_fixed().counters.mends.fetch_add(1, kRelaxed);

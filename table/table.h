@@ -98,16 +98,20 @@ inline State StateOf(const Table& table) {
   return static_cast<State>(table.fixed().state.state.load(std::memory_order_acquire) & 0xff);
 }
 
-// word0, BucketHead::overflow and SlotHead::lengths, taken apart and put together.
+// word0 and SlotHead::lengths, taken apart and put together.
 inline uint64_t MakeWord0(uint64_t revision, uint32_t live) { return revision << 16 | live; }
 inline uint32_t LiveWays(uint64_t word0) { return static_cast<uint32_t>(word0 & 0xffff); }
 
-inline uint32_t OverflowCount(uint64_t overflow, uint32_t overflow_class) {
-  return static_cast<uint32_t>(overflow >> 4 * overflow_class & kOverflowFull);
+// A class's count in a head, loaded relaxed; and set, by the owner of the lock, with release.
+inline uint32_t OverflowCount(const BucketHead& head, uint32_t overflow_class) {
+  const uint64_t counts = head.overflow.load(std::memory_order_relaxed);
+  return static_cast<uint32_t>(counts >> 4 * overflow_class & kOverflowFull);
 }
-inline uint64_t WithOverflowCount(uint64_t overflow, uint32_t overflow_class, uint32_t count) {
+inline void SetOverflowCount(BucketHead& head, uint32_t overflow_class, uint32_t count) {
   const uint32_t shift = 4 * overflow_class;
-  return (overflow & ~(uint64_t{kOverflowFull} << shift)) | uint64_t{count} << shift;
+  const uint64_t others =
+      head.overflow.load(std::memory_order_relaxed) & ~(uint64_t{kOverflowFull} << shift);
+  head.overflow.store(others | uint64_t{count} << shift, std::memory_order_release);
 }
 
 struct SlotLengths {

@@ -85,7 +85,7 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline Outcome Writer::Locate(absl::string_view key
         return Outcome::kFound;
       }
     }
-    if (OverflowCount(head.overflow.load(kRelaxed), OverflowClass(hash)) == 0) break;
+    if (OverflowCount(head, OverflowClass(hash)) == 0) break;
     place->bucket = table_.NextBucket(place->bucket);
   }
   return Outcome::kNotFound;
@@ -336,26 +336,18 @@ Writer::Cleared Writer::ClearBucket(uint64_t bucket, bool everything, uint64_t n
 
 void Writer::RaiseOverflow(uint64_t home, uint64_t bucket, uint32_t overflow_class) {
   for (; home != bucket; home = table_.NextBucket(home)) {
-    std::atomic<uint64_t>& overflow = table_.mutable_head(home).overflow;
-    const uint64_t counts = overflow.load(kRelaxed);
-    const uint32_t count = OverflowCount(counts, overflow_class);
-    if (count != kOverflowFull) {
-      overflow.store(WithOverflowCount(counts, overflow_class, count + 1),
-                     std::memory_order_release);
-    }
+    BucketHead& head = table_.mutable_head(home);
+    const uint32_t count = OverflowCount(head, overflow_class);
+    if (count != kOverflowFull) SetOverflowCount(head, overflow_class, count + 1);
   }
 }
 
 void Writer::LowerOverflow(uint64_t home, uint64_t bucket, uint32_t overflow_class) {
   for (; home != bucket; home = table_.NextBucket(home)) {
-    std::atomic<uint64_t>& overflow = table_.mutable_head(home).overflow;
-    const uint64_t counts = overflow.load(kRelaxed);
-    const uint32_t count = OverflowCount(counts, overflow_class);
+    BucketHead& head = table_.mutable_head(home);
+    const uint32_t count = OverflowCount(head, overflow_class);
     // At its largest value a count stays: how many it stands for is not known any more.
-    if (count != kOverflowFull && count != 0) {
-      overflow.store(WithOverflowCount(counts, overflow_class, count - 1),
-                     std::memory_order_release);
-    }
+    if (count != kOverflowFull && count != 0) SetOverflowCount(head, overflow_class, count - 1);
   }
 }
 
