@@ -5,8 +5,8 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "bench/local_name.h"
+#include "lock/seats.h"
 #include "os/mapping.h"
-#include "os/seats.h"
 
 namespace cubby::bench {
 namespace {
@@ -20,12 +20,12 @@ absl::StatusOr<std::unique_ptr<Store>> MakeLocalStore(const table::GeometryOptio
   if (!geometry.ok()) return geometry.status();
   const std::string name = LocalName();
   bool created = false;
-  absl::StatusOr<std::unique_ptr<os::Seats>> seats =
-      os::Seats::OpenForDaemon(name, kMode, &created);
+  absl::StatusOr<std::unique_ptr<lock::Seats>> seats =
+      lock::Seats::OpenForDaemon(name, kMode, &created);
   if (!seats.ok()) return seats.status();
   // The names only lead others here, and nobody else is to come: what is open stays open. A name
   // that could not be taken away would be seen, and does no harm to what is measured.
-  absl::Cleanup remove_seats = [&name] { os::Seats::Remove(name).IgnoreError(); };
+  absl::Cleanup remove_seats = [&name] { lock::Seats::Remove(name).IgnoreError(); };
   absl::StatusOr<os::Mapping> mapping = os::Mapping::Create(name, geometry->total_bytes, kMode);
   if (!mapping.ok()) return mapping.status();
   absl::Cleanup remove_mapping = [&name] { os::Mapping::Remove(name).IgnoreError(); };

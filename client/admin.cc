@@ -3,10 +3,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/store_name.h"
 #include "os/deadline.h"
 #include "os/pipe.h"
 #include "os/process.h"
-#include "os/store_name.h"
 #include "proto/control.pb.h"
 #include "proto/frame.h"
 #include "proto/protocol.h"
@@ -64,7 +64,7 @@ Admin::~Admin() = default;
 
 absl::StatusOr<std::unique_ptr<Admin>> Admin::Connect(absl::string_view store,
                                                       absl::Duration timeout) {
-  absl::Status valid = os::ValidateStoreName(store);
+  absl::Status valid = base::ValidateStoreName(store);
   if (!valid.ok()) return valid;
   // So that a missing daemon is told here and now.
   absl::Status reachable = os::PipeClient::Connect(store, timeout).status();

@@ -7,13 +7,13 @@
 #include "absl/base/attributes.h"
 #include "absl/base/optimization.h"
 #include "absl/strings/str_cat.h"
+#include "base/store_name.h"
+#include "lock/seats.h"
+#include "lock/writer_lock.h"
 #include "os/clock.h"
 #include "os/deadline.h"
 #include "os/fault_guard.h"
 #include "os/mapping.h"
-#include "os/seats.h"
-#include "os/store_name.h"
-#include "os/writer_lock.h"
 #include "table/geometry.h"
 #include "table/hash.h"
 #include "table/reader.h"
@@ -258,7 +258,7 @@ struct Store::Impl {
     }
     absl::Status acquired = lock->Acquire(timeout);
     if (!acquired.ok()) return About(name, acquired);
-    os::WriterLockHolder holder(lock.get());
+    lock::WriterLockHolder holder(lock.get());
     if (!Readable()) return Unreadable();
     auto result = operation();
     if (ABSL_PREDICT_FALSE(!Readable())) return Unreadable();
@@ -369,12 +369,12 @@ struct Store::Impl {
   const table::WritableTable table;
   const Geometry geometry;
   absl::Duration lock_timeout;
-  std::unique_ptr<os::WriterLock> lock;  // null if read-only
+  std::unique_ptr<lock::WriterLock> lock;  // null if read-only
 };
 
 absl::StatusOr<std::unique_ptr<Store>> Store::Open(absl::string_view name,
                                                    const OpenOptions& options) {
-  absl::Status valid = os::ValidateStoreName(name);
+  absl::Status valid = base::ValidateStoreName(name);
   if (!valid.ok()) return valid;
   const bool writable = options.mode == Mode::kReadWrite;
   absl::StatusOr<os::Mapping> mapping =
@@ -396,7 +396,7 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(absl::string_view name,
   if (StateOf(impl->table) == table::State::kRetired) return NoStore(name);
   if (!impl->Readable()) return impl->Unreadable();
   if (writable) {
-    absl::StatusOr<std::unique_ptr<os::Seats>> seats = os::Seats::Open(name);
+    absl::StatusOr<std::unique_ptr<lock::Seats>> seats = lock::Seats::Open(name);
     if (absl::IsNotFound(seats.status())) {
       return absl::FailedPreconditionError(absl::StrCat(
           "store '", name, "' has lost its lock file, so nobody can write it: restart its cubbyd"));
@@ -408,8 +408,8 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(absl::string_view name,
           (*seats)->owner(), ": have the impostor's removed"));
     }
     table::FixedPart& fixed = impl->table.mutable_fixed();
-    absl::StatusOr<std::unique_ptr<os::WriterLock>> lock =
-        os::WriterLock::Open(name, *std::move(seats), &fixed.lock.lock, &fixed.incarnations);
+    absl::StatusOr<std::unique_ptr<lock::WriterLock>> lock =
+        lock::WriterLock::Open(name, *std::move(seats), &fixed.lock.lock, &fixed.incarnations);
     if (!lock.ok()) return lock.status();
     impl->lock = *std::move(lock);
   }

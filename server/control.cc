@@ -6,10 +6,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
+#include "base/version.h"
 #include "os/clock.h"
 #include "os/deadline.h"
 #include "os/process.h"
-#include "os/version.h"
 #include "proto/frame.h"
 #include "proto/protocol.h"
 #include "server/log.h"
@@ -132,7 +132,7 @@ control::Response Control::AnswerTo(const control::Request& request) {
       break;
     default:
       status = absl::UnimplementedError(
-          absl::StrCat("cubbyd ", os::kVersion,
+          absl::StrCat("cubbyd ", base::kVersion,
                        " does not know this request: use the same cubby version as its cubbyd"));
   }
   // After it was done: it may have been what found out.
@@ -162,7 +162,7 @@ void Control::Send(uint64_t connection, const control::Request& request,
 void Control::FillInfo(control::InfoResponse* info) const {
   const table::Geometry& geometry = store_.table().geometry();
   info->set_store(name_);
-  info->set_version(os::kVersion);
+  info->set_version(base::kVersion);
   info->set_pid(os::ProcessId());
   info->set_uptime_seconds(absl::ToDoubleSeconds(absl::Nanoseconds(os::BootNanos() - started_ns_)));
   info->set_capacity(geometry.capacity);
@@ -210,7 +210,7 @@ absl::Status Control::Flush(const control::Request& request, control::FlushRespo
                               " entries: ", acquired.message()));
       return acquired;
     }
-    os::WriterLockHolder holder(&store_.lock());
+    lock::WriterLockHolder holder(&store_.lock());
     damage.Update(sweep.Step(os::BootNanos()));
   }
   flush->set_removed(sweep.removed());
@@ -221,7 +221,7 @@ absl::Status Control::Flush(const control::Request& request, control::FlushRespo
 absl::Status Control::Check(const control::Request& request, control::CheckResponse* check) {
   absl::Status acquired = AcquireFor(request);
   if (!acquired.ok()) return acquired;
-  os::WriterLockHolder holder(&store_.lock());
+  lock::WriterLockHolder holder(&store_.lock());
   // Whoever owns the lock mends first; what is left half done is not damage.
   table::MendIfNeeded(store_.table());
   absl::StatusOr<table::CheckResult> result =

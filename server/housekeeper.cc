@@ -53,7 +53,7 @@ void Housekeeper::StepSweep() {
     return;
   }
   {
-    os::WriterLockHolder holder(&store_.lock());
+    lock::WriterLockHolder holder(&store_.lock());
     if (!sweep_->Step(os::BootNanos()).ok()) ++damaged_;
   }
   if (!sweep_->done()) return;

@@ -6,7 +6,7 @@
 
 namespace cubby::server {
 
-// Writes "cubbyd: store 'STORE': EVENT" as os::PrintMessage() does.
+// Writes "cubbyd: store 'STORE': EVENT" as program::PrintMessage() does.
 void Log(absl::string_view store, absl::string_view event);
 
 }  // namespace cubby::server

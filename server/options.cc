@@ -8,10 +8,10 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "base/store_name.h"
+#include "base/version.h"
 #include "os/group.h"
-#include "os/output.h"
-#include "os/store_name.h"
-#include "os/version.h"
+#include "program/output.h"
 #include "server/size_text.h"
 #include "table/geometry.h"
 
@@ -36,7 +36,7 @@ struct Words {
 void Describe(CLI::App* app, Words* words) {
   const table::GeometryOptions defaults;
   app->description("Makes a cubby store and serves it until it is told to stop.");
-  app->set_version_flag("--version", absl::StrCat("cubbyd ", os::kVersion));
+  app->set_version_flag("--version", absl::StrCat("cubbyd ", base::kVersion));
   app->add_option("-s,--store", words->store, "The store's name: a-z, 0-9, '-' and '_'")
       ->required()
       ->type_name("NAME");
@@ -147,7 +147,7 @@ absl::StatusOr<Options> Read(const Words& words) {
   options.store = words.store;
   options.fresh = words.fresh;
   for (const absl::Status& status :
-       {os::ValidateStoreName(words.store),
+       {base::ValidateStoreName(words.store),
         ReadSize("--capacity", words.capacity, &options.capacity),
         ReadSize("--slot-bytes", words.slot_bytes, &options.slot_bytes),
         ReadSize("--max-value", words.max_value, &options.max_value_bytes),
@@ -165,19 +165,19 @@ absl::StatusOr<Options> Read(const Words& words) {
   return options;
 }
 
-os::ExitCode UsageError(absl::string_view message) {
-  os::PrintMessage("cubbyd", absl::StrCat(message, "; see cubbyd --help"));
-  return os::ExitCode::kUsage;
+program::ExitCode UsageError(absl::string_view message) {
+  program::PrintMessage("cubbyd", absl::StrCat(message, "; see cubbyd --help"));
+  return program::ExitCode::kUsage;
 }
 
 }  // namespace
 
-std::variant<Options, os::ExitCode> ParseOptions(std::vector<std::string> arguments) {
+std::variant<Options, program::ExitCode> ParseOptions(std::vector<std::string> arguments) {
   Words words;
   CLI::App app("", "cubbyd");
   Describe(&app, &words);
   std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
-  os::Output out("cubbyd");
+  program::Output out("cubbyd");
   try {
     app.parse(std::move(arguments));
   } catch (const CLI::CallForHelp&) {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "absl/types/optional.h"
-#include "os/exit_code.h"
+#include "program/exit_code.h"
 
 namespace cubby::server {
 
@@ -38,7 +38,7 @@ struct Options {
 
 // Reads the words after the program's name. The exit code if there is nothing more to do: it has
 // printed help or the version, or, in a line, what is wrong, then.
-std::variant<Options, os::ExitCode> ParseOptions(std::vector<std::string> arguments);
+std::variant<Options, program::ExitCode> ParseOptions(std::vector<std::string> arguments);
 
 }  // namespace cubby::server
 

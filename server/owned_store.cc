@@ -5,8 +5,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/types/optional.h"
+#include "lock/seats.h"
 #include "os/clock.h"
-#include "os/seats.h"
 #include "server/log.h"
 #include "table/bytes.h"
 #include "table/layout.h"
@@ -25,18 +25,18 @@ void SetState(const table::WritableTable& table, table::State state) {
   table.mutable_fixed().state.state.store(static_cast<uint64_t>(state), std::memory_order_release);
 }
 
-absl::StatusOr<std::unique_ptr<os::WriterLock>> OpenLock(const std::string& store,
-                                                         std::unique_ptr<os::Seats> seats,
-                                                         const table::WritableTable& table) {
+absl::StatusOr<std::unique_ptr<lock::WriterLock>> OpenLock(const std::string& store,
+                                                           std::unique_ptr<lock::Seats> seats,
+                                                           const table::WritableTable& table) {
   table::FixedPart& fixed = table.mutable_fixed();
-  return os::WriterLock::Open(store, std::move(seats), &fixed.lock.lock, &fixed.incarnations);
+  return lock::WriterLock::Open(store, std::move(seats), &fixed.lock.lock, &fixed.incarnations);
 }
 
 // The lock on a store that is not to be served as it is: with a seat of its own, to be given back
 // afterwards.
-absl::StatusOr<std::unique_ptr<os::WriterLock>> OpenPassingLock(const std::string& store,
-                                                                const table::WritableTable& table) {
-  absl::StatusOr<std::unique_ptr<os::Seats>> seats = os::Seats::Open(store);
+absl::StatusOr<std::unique_ptr<lock::WriterLock>> OpenPassingLock(
+    const std::string& store, const table::WritableTable& table) {
+  absl::StatusOr<std::unique_ptr<lock::Seats>> seats = lock::Seats::Open(store);
   if (!seats.ok()) return seats.status();
   return OpenLock(store, *std::move(seats), table);
 }
@@ -47,11 +47,11 @@ absl::Status RetireLeftover(const std::string& store, os::Mapping* mapping,
   const table::WritableTable table(mapping->data(), geometry);
   Log(store, absl::StrCat("discarding its ", table::ReadStats(table).entries,
                           " entries, as --fresh says"));
-  absl::StatusOr<std::unique_ptr<os::WriterLock>> lock = OpenPassingLock(store, table);
+  absl::StatusOr<std::unique_ptr<lock::WriterLock>> lock = OpenPassingLock(store, table);
   if (!lock.ok()) return lock.status();
   absl::Status acquired = (*lock)->Acquire(kLockTimeout);
   if (!acquired.ok()) return acquired;
-  os::WriterLockHolder holder(lock->get());
+  lock::WriterLockHolder holder(lock->get());
   SetState(table, table::State::kRetired);
   return absl::OkStatus();
 }
@@ -60,12 +60,12 @@ absl::Status RetireLeftover(const std::string& store, os::Mapping* mapping,
 absl::Status EmptyLeftover(const std::string& store, os::Mapping* mapping,
                            const table::Geometry& geometry) {
   const table::WritableTable table(mapping->data(), geometry);
-  absl::StatusOr<std::unique_ptr<os::WriterLock>> lock = OpenPassingLock(store, table);
+  absl::StatusOr<std::unique_ptr<lock::WriterLock>> lock = OpenPassingLock(store, table);
   if (!lock.ok()) return lock.status();
   // In one go: nobody else uses a retired store.
   absl::Status acquired = (*lock)->Acquire(kLockTimeout);
   if (!acquired.ok()) return acquired;
-  os::WriterLockHolder holder(lock->get());
+  lock::WriterLockHolder holder(lock->get());
   table::Sweep sweep(table, /*everything=*/true);
   while (!sweep.done()) {
     absl::Status swept = sweep.Step(os::BootNanos());
@@ -164,8 +164,8 @@ table::GeometryOptions ShapeAskedFor(const Options& options) {
 
 }  // namespace
 
-OwnedStore::OwnedStore(const std::string& name, Memory memory, const os::Seats* seats,
-                       std::unique_ptr<os::WriterLock> lock)
+OwnedStore::OwnedStore(const std::string& name, Memory memory, const lock::Seats* seats,
+                       std::unique_ptr<lock::WriterLock> lock)
     : name_(name),
       mapping_(std::move(memory.mapping)),
       guard_(std::move(memory.guard)),
@@ -177,8 +177,8 @@ OwnedStore::OwnedStore(const std::string& name, Memory memory, const os::Seats* 
 
 absl::StatusOr<std::unique_ptr<OwnedStore>> OwnedStore::Open(const Options& options) {
   bool seats_made;
-  absl::StatusOr<std::unique_ptr<os::Seats>> seats =
-      os::Seats::OpenForDaemon(options.store, ModeAskedFor(options), &seats_made, options.group);
+  absl::StatusOr<std::unique_ptr<lock::Seats>> seats =
+      lock::Seats::OpenForDaemon(options.store, ModeAskedFor(options), &seats_made, options.group);
   if (!seats.ok()) return seats.status();
   // From here on no other daemon touches the store's names.
   absl::StatusOr<Memory> memory = FindOrMake(options);
@@ -197,8 +197,8 @@ absl::StatusOr<std::unique_ptr<OwnedStore>> OwnedStore::Open(const Options& opti
     return About(options.store, memory.status());
   }
   const table::WritableTable table(memory->mapping.data(), memory->geometry);
-  const os::Seats* const in_lock = seats->get();
-  absl::StatusOr<std::unique_ptr<os::WriterLock>> lock =
+  const lock::Seats* const in_lock = seats->get();
+  absl::StatusOr<std::unique_ptr<lock::WriterLock>> lock =
       OpenLock(options.store, *std::move(seats), table);
   if (!lock.ok()) return About(options.store, lock.status());
   return std::unique_ptr<OwnedStore>(

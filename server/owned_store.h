@@ -15,7 +15,7 @@
 // there still. Then it is emptied and served again, if it has the shape and mode that a new one
 // would have.
 //
-// One process has a store at a time: it holds os::kDaemonSeat. Used by one thread.
+// One process has a store at a time: it holds lock::kDaemonSeat. Used by one thread.
 #ifndef CUBBY_SERVER_OWNED_STORE_H_
 #define CUBBY_SERVER_OWNED_STORE_H_
 
@@ -25,10 +25,10 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "lock/seats.h"
+#include "lock/writer_lock.h"
 #include "os/fault_guard.h"
 #include "os/mapping.h"
-#include "os/seats.h"
-#include "os/writer_lock.h"
 #include "server/options.h"
 #include "table/geometry.h"
 #include "table/table.h"
@@ -56,7 +56,7 @@ class OwnedStore {
 
   const std::string& name() const { return name_; }
   const table::WritableTable& table() const { return table_; }
-  os::WriterLock& lock() { return *lock_; }
+  lock::WriterLock& lock() { return *lock_; }
   // False if its entries are an earlier daemon's.
   bool made() const { return made_; }
   // How much of the memory was in huge pages when it was opened.
@@ -77,8 +77,8 @@ class OwnedStore {
     uint64_t huge_page_bytes;
     bool made;
   };
-  OwnedStore(const std::string& name, Memory memory, const os::Seats* seats,
-             std::unique_ptr<os::WriterLock> lock);
+  OwnedStore(const std::string& name, Memory memory, const lock::Seats* seats,
+             std::unique_ptr<lock::WriterLock> lock);
 
   static absl::StatusOr<Memory> FindOrMake(const Options& options);
   static absl::StatusOr<Memory> Make(const Options& options);
@@ -91,8 +91,8 @@ class OwnedStore {
   const table::WritableTable table_;
   const uint64_t huge_page_bytes_;
   const bool made_;
-  const std::unique_ptr<os::WriterLock> lock_;
-  const os::Seats& seats_;  // lock_'s
+  const std::unique_ptr<lock::WriterLock> lock_;
+  const lock::Seats& seats_;  // lock_'s
 };
 
 // How long the daemon waits for the lock when it cannot go on without. Writers hold it for

@@ -37,7 +37,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "os/writer_lock.h"
+#include "lock/lock_words.h"
 
 namespace cubby::table {
 
@@ -103,7 +103,7 @@ struct StateLine {
 };
 
 struct LockLine {
-  os::LockWords lock;
+  lock::LockWords lock;
   uint64_t reserved[6];
 };
 
@@ -204,7 +204,7 @@ struct FixedPart {
   Intent intent;
   SweepLine sweep;
   uint8_t pad1[4096 - 640];
-  os::IncarnationTable incarnations;
+  lock::IncarnationTable incarnations;
 };
 inline constexpr uint32_t kHeaderBytes = 8192;
 

@@ -14,7 +14,7 @@ def cubby_test(name, srcs, deps = [], programs = False, defines = [], data = [])
     native.cc_test(
         name = name,
         srcs = srcs,
-        data = data + (["//client:cubby", "//server:cubbyd"] if programs else []),
+        data = data + (["//cli:cubby", "//server:cubbyd"] if programs else []),
         env = {"CUBBY_PROGRAM_DIRS": "client:server"} if programs else {},
         local_defines = defines,
         deps = deps + [":support", "@debian//:absl", "@debian//:gtest"],

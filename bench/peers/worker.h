@@ -11,7 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "bench/peers/peer.h"
-#include "client/cli/histogram.h"
+#include "cli/histogram.h"
 
 namespace cubby::bench {
 

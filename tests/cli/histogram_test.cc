@@ -1,4 +1,4 @@
-#include "client/cli/histogram.h"
+#include "cli/histogram.h"
 
 #include <cstdint>
 

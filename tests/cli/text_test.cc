@@ -1,4 +1,4 @@
-#include "client/cli/text.h"
+#include "cli/text.h"
 
 #include <string>
 

@@ -4,9 +4,9 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "base/version.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "os/version.h"
 #include "tests/support/daemon.h"
 #include "tests/support/json.h"
 
@@ -39,7 +39,7 @@ TEST_F(CliAdminTest, PingAnswers) {
 TEST_F(CliAdminTest, InfoTellsTheStoreAndItsDaemon) {
   const Json info = JsonOf("info");
   EXPECT_EQ(info["store"].text, store());
-  EXPECT_EQ(info["version"].text, os::kVersion);
+  EXPECT_EQ(info["version"].text, base::kVersion);
   EXPECT_EQ(info["capacity"].number, 1000);
   EXPECT_EQ(info["max_value_bytes"].number, 1 << 20);
   EXPECT_EQ(info["full_policy"].text, "reject");
@@ -129,9 +129,9 @@ TEST_F(CliAdminTest, PingOfADeadDaemonSaysSo) {
 }
 
 TEST_F(CliAdminTest, VersionNeedsNoStore) {
-  EXPECT_EQ(Cubby({"version"}).out, absl::StrCat("cubby ", os::kVersion, "\n"));
-  EXPECT_EQ(Cubby({"--version"}).out, absl::StrCat("cubby ", os::kVersion, "\n"));
-  EXPECT_EQ(JsonOf("version")["version"].text, os::kVersion);
+  EXPECT_EQ(Cubby({"version"}).out, absl::StrCat("cubby ", base::kVersion, "\n"));
+  EXPECT_EQ(Cubby({"--version"}).out, absl::StrCat("cubby ", base::kVersion, "\n"));
+  EXPECT_EQ(JsonOf("version")["version"].text, base::kVersion);
 }
 
 }  // namespace

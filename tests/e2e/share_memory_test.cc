@@ -10,8 +10,8 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "os/exit_code.h"
 #include "os/mapping.h"
+#include "program/exit_code.h"
 #include "tests/support/child.h"
 #include "tests/support/daemon.h"
 #include "tests/support/subprocess.h"
@@ -42,7 +42,7 @@ CUBBY_CHILD(ShareMemoryB) {
   const auto mapping = os::Mapping::Open(args[0], os::Access::kReadOnly);
   if (!mapping.ok()) {
     std::fprintf(stderr, "%s\n", mapping.status().ToString().c_str());
-    return absl::IsNotFound(mapping.status()) ? static_cast<int>(os::ExitCode::kNoStore) : 1;
+    return absl::IsNotFound(mapping.status()) ? static_cast<int>(program::ExitCode::kNoStore) : 1;
   }
   std::fputs(mapping->data(), stdout);
   return 0;

@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "client/cli/cli.h"
+#include "base/store_name.h"
+#include "cli/cli.h"
 #include "os/mapping.h"
-#include "os/store_name.h"
 #include "tests/fuzz/harness.h"
 #include "tests/fuzz/words.h"
 
@@ -14,7 +14,7 @@ namespace cubby::fuzz {
 namespace {
 
 bool IsStore(absl::string_view name) {
-  return os::ValidateStoreName(name).ok() &&
+  return base::ValidateStoreName(name).ok() &&
          !absl::IsNotFound(os::Mapping::Open(name, os::Access::kReadOnly).status());
 }
 
@@ -40,7 +40,7 @@ void Command(absl::string_view input) {
   for (const std::string& word : words) {
     if (NamesAStore(word)) return;
   }
-  const os::ExitCode code = cli::Run(words);
+  const program::ExitCode code = cli::Run(words);
   // Help and version; else a usage error, no such store, or no daemon.
   Require(static_cast<int>(code) >= 0 && static_cast<int>(code) <= 10,
           "an exit code is one of ours");

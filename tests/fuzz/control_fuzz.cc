@@ -5,10 +5,10 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "lock/seats.h"
 #include "os/mapping.h"
 #include "os/pipe.h"
 #include "os/process.h"
-#include "os/seats.h"
 #include "proto/control.pb.h"
 #include "proto/frame.h"
 #include "proto/protocol.h"
@@ -44,7 +44,7 @@ const Daemon& TheDaemon() {
     // However this process ends, it leaves nothing.
     made->pipe->Withdraw();
     os::Mapping::Remove(options.store).IgnoreError();
-    os::Seats::Remove(options.store).IgnoreError();
+    lock::Seats::Remove(options.store).IgnoreError();
     return made;
   }();
   return *daemon;

@@ -9,8 +9,8 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_split.h"
-#include "client/cli/input.h"
-#include "client/cli/text.h"
+#include "cli/input.h"
+#include "cli/text.h"
 #include "tests/fuzz/harness.h"
 
 namespace cubby::fuzz {

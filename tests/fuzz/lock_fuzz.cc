@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
-#include "os/seats.h"
-#include "os/writer_lock.h"
+#include "lock/seats.h"
+#include "lock/writer_lock.h"
 #include "tests/fuzz/harness.h"
 #include "tests/fuzz/input.h"
 
@@ -17,7 +17,7 @@ constexpr uint64_t kSeatMask = 0x7fff;
 constexpr uint64_t kReservedMask = 0xffff0000;
 
 // Seats of which the input says who is taken.
-class ForgedSeats : public os::Seats {
+class ForgedSeats : public lock::Seats {
  public:
   ForgedSeats(uint32_t own, uint32_t held) : own_(own), held_(held) {}
   absl::StatusOr<bool> Claim(uint32_t seat) override { return seat == own_; }
@@ -42,10 +42,10 @@ struct Self {
 };
 
 // What os/writer_lock.h says of a word.
-bool NamesALivingWriter(uint64_t word, const Self& self, const os::IncarnationTable& incarnations,
-                        const os::Seats& seats) {
+bool NamesALivingWriter(uint64_t word, const Self& self, const lock::IncarnationTable& incarnations,
+                        const lock::Seats& seats) {
   const uint64_t seat = (word & kSeatMask) - 1;
-  if (seat >= os::kMaxWriters || (word & kReservedMask) != 0) return false;
+  if (seat >= lock::kMaxWriters || (word & kReservedMask) != 0) return false;
   if (seat == self.seat) return word >> 32 == self.incarnation;
   return incarnations.of_seat[seat].load() == word >> 32 &&
          seats.IsHeld(static_cast<uint32_t>(seat));
@@ -55,16 +55,16 @@ bool NamesALivingWriter(uint64_t word, const Self& self, const os::IncarnationTa
 
 void Lock(absl::string_view bytes) {
   Input input(bytes);
-  const uint32_t own = input.Number16() % os::kMaxWriters;
+  const uint32_t own = input.Number16() % lock::kMaxWriters;
   const auto held = static_cast<uint32_t>(input.Number64());
-  const auto words = std::make_unique<os::LockWords>();
-  const auto incarnations = std::make_unique<os::IncarnationTable>();
+  const auto words = std::make_unique<lock::LockWords>();
+  const auto incarnations = std::make_unique<lock::IncarnationTable>();
   for (auto& incarnation : incarnations->of_seat) incarnation.store(5);
   incarnations->of_seat[own].store(static_cast<uint32_t>(input.Number64()));
 
   auto seats = std::make_unique<ForgedSeats>(own, held);
   const ForgedSeats& asked = *seats;
-  auto lock = os::WriterLock::Open("fuzz", std::move(seats), words.get(), incarnations.get());
+  auto lock = lock::WriterLock::Open("fuzz", std::move(seats), words.get(), incarnations.get());
   Require(lock.ok() && (*lock)->seat() == own, "a free seat is taken");
   const Self self = {own, incarnations->of_seat[own].load()};
   while (!input.empty()) {

@@ -3,7 +3,7 @@
 #include <variant>
 
 #include "absl/status/statusor.h"
-#include "os/store_name.h"
+#include "base/store_name.h"
 #include "server/options.h"
 #include "server/size_text.h"
 #include "tests/fuzz/harness.h"
@@ -13,12 +13,12 @@ namespace cubby::fuzz {
 
 void Options(absl::string_view input) {
   const auto parsed = server::ParseOptions(Words(input));
-  if (const auto* code = std::get_if<os::ExitCode>(&parsed)) {
-    Require(*code == os::ExitCode::kOk || *code == os::ExitCode::kUsage,
+  if (const auto* code = std::get_if<program::ExitCode>(&parsed)) {
+    Require(*code == program::ExitCode::kOk || *code == program::ExitCode::kUsage,
             "an exit code is that of help, or of wrong usage");
   } else {
     const auto& options = std::get<server::Options>(parsed);
-    Require(os::ValidateStoreName(options.store).ok(), "a store's name is valid");
+    Require(base::ValidateStoreName(options.store).ok(), "a store's name is valid");
     const uint32_t mode = options.mode.value_or(server::kDefaultMode);
     Require((mode & ~0666u) == 0 && (mode & 0600) == 0600, "a mode is possible");
   }

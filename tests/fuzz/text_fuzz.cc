@@ -4,8 +4,8 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/ascii.h"
-#include "client/cli/output.h"
-#include "client/cli/text.h"
+#include "cli/output.h"
+#include "cli/text.h"
 #include "tests/fuzz/harness.h"
 
 namespace cubby::fuzz {

@@ -8,12 +8,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "base/version.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "os/clock.h"
 #include "os/mapping.h"
 #include "os/pipe.h"
-#include "os/version.h"
 #include "proto/control.pb.h"
 #include "proto/frame.h"
 #include "proto/protocol.h"
@@ -44,7 +44,7 @@ TEST_F(ControlTest, InfoTellsWhatWasAskedFor) {
   const absl::StatusOr<DaemonInfo> info = admin->Info();
   ASSERT_TRUE(info.ok()) << info.status();
   EXPECT_EQ(info->store, store());
-  EXPECT_EQ(info->version, os::kVersion);
+  EXPECT_EQ(info->version, base::kVersion);
   EXPECT_GE(info->uptime, absl::ZeroDuration());
   EXPECT_EQ(info->full_policy, "reject");
   EXPECT_EQ(info->geometry.capacity, 1000u);

@@ -5,11 +5,11 @@
 
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "base/version.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "os/deadline.h"
 #include "os/mapping.h"
-#include "os/version.h"
 #include "table/layout.h"
 #include "tests/server/server_fixture.h"
 
@@ -227,7 +227,7 @@ TEST_F(DaemonTest, NameOfAnyBytesIsRefusedInOneLine) {
 TEST_F(DaemonTest, VersionIsTold) {
   const test::ExitResult result = RunDaemon({"--version"});
   EXPECT_EQ(result.exit_code, 0);
-  EXPECT_THAT(result.out, HasSubstr(os::kVersion));
+  EXPECT_THAT(result.out, HasSubstr(base::kVersion));
 }
 
 }  // namespace

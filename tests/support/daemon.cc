@@ -4,8 +4,8 @@
 
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "lock/seats.h"
 #include "os/mapping.h"
-#include "os/seats.h"
 
 namespace cubby::test {
 namespace {
@@ -16,11 +16,11 @@ constexpr absl::Duration kDeadline = absl::Seconds(60);
 // Takes away the names that a killed daemon left.
 void RemoveStore(const std::string& store) {
   bool created = false;
-  auto seats = os::Seats::OpenForDaemon(store, 0600, &created);
+  auto seats = lock::Seats::OpenForDaemon(store, 0600, &created);
   EXPECT_TRUE(seats.ok()) << seats.status();
   if (!seats.ok()) return;
   EXPECT_TRUE(os::Mapping::Remove(store).ok());
-  EXPECT_TRUE(os::Seats::Remove(store).ok());
+  EXPECT_TRUE(lock::Seats::Remove(store).ok());
 }
 
 }  // namespace

@@ -8,7 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "client/cli/text.h"
+#include "cli/text.h"
 
 namespace cubby::test {
 namespace {

@@ -10,10 +10,10 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "gtest/gtest.h"
+#include "lock/seats.h"
+#include "lock/writer_lock.h"
 #include "os/deadline.h"
 #include "os/mapping.h"
-#include "os/seats.h"
-#include "os/writer_lock.h"
 #include "table/layout.h"
 
 namespace cubby::test {
@@ -26,12 +26,12 @@ class StuckWriter {
  public:
   static std::unique_ptr<StuckWriter> Of(const std::string& store) {
     auto mapping = os::Mapping::Open(store, os::Access::kReadWrite);
-    auto seats = os::Seats::Open(store);
+    auto seats = lock::Seats::Open(store);
     EXPECT_TRUE(mapping.ok() && seats.ok()) << mapping.status() << seats.status();
     if (!mapping.ok() || !seats.ok()) return nullptr;
     auto* const fixed = reinterpret_cast<table::FixedPart*>(mapping->data());
     auto lock =
-        os::WriterLock::Open(store, *std::move(seats), &fixed->lock.lock, &fixed->incarnations);
+        lock::WriterLock::Open(store, *std::move(seats), &fixed->lock.lock, &fixed->incarnations);
     EXPECT_TRUE(lock.ok() && (*lock)->Acquire(absl::Seconds(60)).ok()) << lock.status();
     if (!lock.ok()) return nullptr;
     return std::unique_ptr<StuckWriter>(new StuckWriter(*std::move(mapping), *std::move(lock)));
@@ -52,11 +52,11 @@ class StuckWriter {
   }
 
  private:
-  StuckWriter(os::Mapping mapping, std::unique_ptr<os::WriterLock> lock)
+  StuckWriter(os::Mapping mapping, std::unique_ptr<lock::WriterLock> lock)
       : mapping_(std::move(mapping)), lock_(std::move(lock)) {}
 
   const os::Mapping mapping_;
-  const std::unique_ptr<os::WriterLock> lock_;
+  const std::unique_ptr<lock::WriterLock> lock_;
   bool has_it_ = true;
 };
 

@@ -170,10 +170,10 @@ std::string ProgramPath(absl::string_view program) {
       folders.emplace_back(std::string(folder));
     }
   }
-  // A build tree has the tests in tests/ or a folder in it, the programs in client/ and server/.
+  // A build tree has the tests in tests/ or a folder in it, the programs in cli/ and server/.
   fs::path above = fs::path(SelfPath()).parent_path();
   for (int levels = 0; levels < 3; ++levels, above = above.parent_path()) {
-    folders.push_back(above / "client");
+    folders.push_back(above / "cli");
     folders.push_back(above / "server");
   }
   const std::string file = absl::StrCat(program, ProgramSuffix());

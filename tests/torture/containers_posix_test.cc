@@ -19,9 +19,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "gtest/gtest.h"
+#include "lock/seats.h"
+#include "lock/writer_lock.h"
 #include "os/mapping.h"
-#include "os/seats.h"
-#include "os/writer_lock.h"
 #include "table/layout.h"
 #include "tests/support/child.h"
 #include "tests/support/daemon.h"
@@ -41,16 +41,16 @@ struct Inside {
 
 struct Lock {
   os::Mapping mapping;
-  std::unique_ptr<os::WriterLock> lock;
+  std::unique_ptr<lock::WriterLock> lock;
 };
 absl::StatusOr<Lock> OpenLock(const std::string& store) {
   absl::StatusOr<os::Mapping> mapping = os::Mapping::Open(store, os::Access::kReadWrite);
   if (!mapping.ok()) return mapping.status();
-  absl::StatusOr<std::unique_ptr<os::Seats>> seats = os::Seats::Open(store);
+  absl::StatusOr<std::unique_ptr<lock::Seats>> seats = lock::Seats::Open(store);
   if (!seats.ok()) return seats.status();
   auto& fixed = *reinterpret_cast<table::FixedPart*>(mapping->data());
-  absl::StatusOr<std::unique_ptr<os::WriterLock>> lock =
-      os::WriterLock::Open(store, *std::move(seats), &fixed.lock.lock, &fixed.incarnations);
+  absl::StatusOr<std::unique_ptr<lock::WriterLock>> lock =
+      lock::WriterLock::Open(store, *std::move(seats), &fixed.lock.lock, &fixed.incarnations);
   if (!lock.ok()) return lock.status();
   return Lock{*std::move(mapping), *std::move(lock)};
 }

@@ -24,14 +24,14 @@
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
-#include "client/cli/histogram.h"
+#include "cli/histogram.h"
 #include "client/store.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "os/clock.h"
 #include "os/deadline.h"
-#include "os/exit_code.h"
 #include "os/mapping.h"
+#include "program/exit_code.h"
 #include "table/layout.h"
 #include "tests/support/child.h"
 #include "tests/support/daemon.h"
@@ -337,8 +337,8 @@ TEST_F(CorruptorTest, NobodyCrashesHangsOrGrows) {
     const char* const request = kRequests[i % 4];
     const test::ExitResult result = Cubby({request});
     const bool told = result.exit_code == 0 ||
-                      result.exit_code == static_cast<int>(os::ExitCode::kTimeout) ||
-                      result.exit_code == static_cast<int>(os::ExitCode::kCorrupt);
+                      result.exit_code == static_cast<int>(program::ExitCode::kTimeout) ||
+                      result.exit_code == static_cast<int>(program::ExitCode::kCorrupt);
     ASSERT_TRUE(told) << request << " gave " << result.exit_code << ": " << result.err << ", seed "
                       << seed;
     // What they need for their work, they have by then.

@@ -28,10 +28,10 @@
 #include "client/store.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "lock/seats.h"
+#include "lock/writer_lock.h"
 #include "os/clock.h"
 #include "os/mapping.h"
-#include "os/seats.h"
-#include "os/writer_lock.h"
 #include "table/checker.h"
 #include "table/geometry.h"
 #include "table/hash.h"
@@ -54,7 +54,7 @@ constexpr char kAbsent[] = "<absent>";
 struct Victim {
   Store& store;
   const table::WritableTable& table;
-  os::WriterLock& lock;
+  lock::WriterLock& lock;
 };
 using Act = void (*)(Victim& victim);
 
@@ -99,7 +99,7 @@ void RunPass(Victim& victim, bool everything) {
   table::Sweep sweep(victim.table, everything);
   while (!sweep.done()) {
     if (!victim.lock.Acquire(absl::Seconds(5)).ok()) _exit(3);
-    os::WriterLockHolder holder(&victim.lock);
+    lock::WriterLockHolder holder(&victim.lock);
     (void)sweep.Step(os::BootNanos());
   }
 }
@@ -149,13 +149,13 @@ class EveryInstructionTest : public test::DaemonFixture,
     // What the parent opened is of no use here: this is a writer of its own.
     absl::StatusOr<std::unique_ptr<Store>> opened = Store::Open(store());
     absl::StatusOr<os::Mapping> mapping = os::Mapping::Open(store(), os::Access::kReadWrite);
-    absl::StatusOr<std::unique_ptr<os::Seats>> seats = os::Seats::Open(store());
+    absl::StatusOr<std::unique_ptr<lock::Seats>> seats = lock::Seats::Open(store());
     if (!opened.ok() || !mapping.ok() || !seats.ok()) _exit(2);
     const table::WritableTable table(mapping->data(),
                                      table::ReadGeometry(mapping->data(), mapping->size()).value());
     table::FixedPart& fixed = table.mutable_fixed();
-    absl::StatusOr<std::unique_ptr<os::WriterLock>> lock =
-        os::WriterLock::Open(store(), *std::move(seats), &fixed.lock.lock, &fixed.incarnations);
+    absl::StatusOr<std::unique_ptr<lock::WriterLock>> lock =
+        lock::WriterLock::Open(store(), *std::move(seats), &fixed.lock.lock, &fixed.incarnations);
     if (!lock.ok()) _exit(2);
     if (ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) {
       std::perror("victim: ptrace");

@@ -20,7 +20,7 @@
 #include "client/store.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "os/exit_code.h"
+#include "program/exit_code.h"
 #include "tests/support/checked_value.h"
 #include "tests/support/child.h"
 #include "tests/support/daemon.h"
@@ -70,7 +70,8 @@ class LimitsTest : public test::DaemonFixture {
     // The loader's or the shell's words, before a line of ours was run.
     if (result.exit_code == kNotStarted) return false;
     EXPECT_GT(result.exit_code, 0) << about << ": " << result.err;
-    EXPECT_LE(result.exit_code, static_cast<int>(os::ExitCode::kSystem)) << about << result.err;
+    EXPECT_LE(result.exit_code, static_cast<int>(program::ExitCode::kSystem))
+        << about << result.err;
     EXPECT_THAT(result.err, MatchesRegex(absl::StrCat(program, ": [^\n]+\n"))) << about;
     return false;
   }

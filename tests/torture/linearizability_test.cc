@@ -28,9 +28,9 @@
 #include "client/store.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "lock/parking.h"
 #include "os/deadline.h"
 #include "os/mapping.h"
-#include "os/parking.h"
 #include "tests/linearizability/checker.h"
 #include "tests/linearizability/faults.h"
 #include "tests/support/checked_value.h"
@@ -127,8 +127,8 @@ class Worker {
     if (!store.ok()) return store.status();
     absl::StatusOr<os::Mapping> board = os::Mapping::Open(board_name, os::Access::kReadWrite);
     if (!board.ok()) return board.status();
-    absl::StatusOr<os::Parking> bell = os::Parking::Open(BellName(board_name));
-    absl::StatusOr<os::Parking> order = os::Parking::Open(OrderName(board_name, process));
+    absl::StatusOr<lock::Parking> bell = lock::Parking::Open(BellName(board_name));
+    absl::StatusOr<lock::Parking> order = lock::Parking::Open(OrderName(board_name, process));
     if (!bell.ok()) return bell.status();
     if (!order.ok()) return order.status();
     auto worker = std::unique_ptr<Worker>(
@@ -162,7 +162,7 @@ class Worker {
   }
 
  private:
-  Worker(std::unique_ptr<Store> store, os::Mapping board, os::Parking bell, os::Parking order)
+  Worker(std::unique_ptr<Store> store, os::Mapping board, lock::Parking bell, lock::Parking order)
       : store_(std::move(store)),
         board_(std::move(board)),
         bell_(std::move(bell)),
@@ -312,8 +312,8 @@ class Worker {
 
   const std::unique_ptr<Store> store_;
   const os::Mapping board_;
-  const os::Parking bell_;
-  const os::Parking order_;
+  const lock::Parking bell_;
+  const lock::Parking order_;
   uint32_t process_ = 0;
   std::vector<os::Mapping> logs_;
   uint64_t next_meeting_ = 0;
@@ -379,16 +379,16 @@ class LinearizabilityTest : public test::DaemonFixture {
     absl::StatusOr<std::unique_ptr<Store>> opened = Store::Open(store());
     ASSERT_TRUE(opened.ok()) << opened.status();
     store_ = *std::move(opened);
-    absl::StatusOr<os::Parking> bell = os::Parking::Open(BellName(board_memory_.name()));
+    absl::StatusOr<lock::Parking> bell = lock::Parking::Open(BellName(board_memory_.name()));
     ASSERT_TRUE(bell.ok()) << bell.status();
-    bell_ = std::make_unique<os::Parking>(*std::move(bell));
+    bell_ = std::make_unique<lock::Parking>(*std::move(bell));
     board().keys = keys;
     board().seed = random_();
     for (uint32_t process = 0; process < kProcesses; ++process) {
-      absl::StatusOr<os::Parking> order =
-          os::Parking::Open(OrderName(board_memory_.name(), process));
+      absl::StatusOr<lock::Parking> order =
+          lock::Parking::Open(OrderName(board_memory_.name(), process));
       ASSERT_TRUE(order.ok()) << order.status();
-      orders_.push_back(std::make_unique<os::Parking>(*std::move(order)));
+      orders_.push_back(std::make_unique<lock::Parking>(*std::move(order)));
       processes_.emplace_back();
       ASSERT_NO_FATAL_FAILURE(Start(process));
     }
@@ -572,8 +572,8 @@ class LinearizabilityTest : public test::DaemonFixture {
   const Shared board_memory_;
   std::vector<std::unique_ptr<Shared>> log_memory_;
   std::unique_ptr<Store> store_;
-  std::unique_ptr<os::Parking> bell_;
-  std::vector<std::unique_ptr<os::Parking>> orders_;  // by process
+  std::unique_ptr<lock::Parking> bell_;
+  std::vector<std::unique_ptr<lock::Parking>> orders_;  // by process
   std::vector<std::unique_ptr<test::Subprocess>> processes_;
   std::vector<uint32_t> player_;  // by role: the process that has it
   std::vector<uint32_t> spares_;

@@ -1,0 +1,20 @@
+#include "base/store_name.h"
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+
+namespace cubby::base {
+
+absl::Status ValidateStoreName(absl::string_view name) {
+  bool valid = !name.empty() && name.size() <= kMaxStoreNameBytes;
+  for (char c : name) {
+    valid = valid && (absl::ascii_islower(c) || absl::ascii_isdigit(c) || c == '-' || c == '_');
+  }
+  if (valid) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("bad store name '", absl::CHexEscape(name.substr(0, kMaxStoreNameBytes)),
+                   "': use 1 to ", kMaxStoreNameBytes, " of a-z, 0-9, '-' and '_'"));
+}
+
+}  // namespace cubby::base

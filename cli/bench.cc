@@ -1,0 +1,313 @@
+// bench: how fast this very store answers, on this machine, now.
+//
+// Keys are looked up in a random order that is the same in every round. They are copied in that
+// order beforehand, so that fetching the next key is sequential and what is measured is the store
+// and not the list of keys.
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdint>
+#include <exception>
+#include <future>
+#include <memory>
+#include <random>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "cli/cli.h"
+#include "cli/histogram.h"
+#include "cli/output.h"
+#include "cli/status.h"
+#include "cli/text.h"
+#include "os/tick_clock.h"
+
+namespace cubby::cli {
+namespace {
+
+using program::ExitCode;
+using SteadyClock = std::chrono::steady_clock;
+
+constexpr int kMaxThreads = 1024;
+
+struct BenchOptions {
+  absl::Duration seconds = absl::Seconds(1);
+  int threads = 1;
+  bool json = false;
+};
+
+class ShuffledKeys {
+ public:
+  static absl::StatusOr<ShuffledKeys> Of(const Store& store) {
+    ShuffledKeys shuffled;
+    std::vector<std::string> keys;
+    const absl::Status status =
+        store.ForEach([&](absl::string_view key, absl::string_view, const Entry& entry) {
+          keys.emplace_back(key);
+          shuffled.longest_value_ = std::max(shuffled.longest_value_, entry.value_bytes);
+          return true;
+        });
+    if (!status.ok()) return status;
+    std::mt19937_64 random;
+    std::shuffle(keys.begin(), keys.end(), random);
+    for (const std::string& key : keys) {
+      shuffled.bytes_ += key;
+      shuffled.ends_.push_back(shuffled.bytes_.size());
+    }
+    return shuffled;
+  }
+
+  size_t size() const { return ends_.size(); }
+  absl::string_view operator[](size_t i) const {
+    const size_t begin = i == 0 ? 0 : ends_[i - 1];
+    return absl::string_view(bytes_).substr(begin, ends_[i] - begin);
+  }
+  // Of the values when the keys were listed.
+  size_t longest_value() const { return longest_value_; }
+
+ private:
+  std::string bytes_;
+  std::vector<size_t> ends_;
+  size_t longest_value_ = 0;
+};
+
+// What one thread saw, or all of them.
+struct Tally {
+  uint64_t gets = 0;
+  uint64_t missing = 0;    // the key went away since it was listed
+  uint64_t contended = 0;  // writers rewrote the entry under every try
+  Histogram ticks;
+  absl::Status status;  // what ended it early
+
+  void Merge(const Tally& other) {
+    gets += other.gets;
+    missing += other.missing;
+    contended += other.contended;
+    ticks.Merge(other.ticks);
+    status.Update(other.status);
+  }
+};
+
+// One thread's look-ups, beginning with key `next`. Aligned, so that readers side by side write no
+// cache line together.
+class alignas(64) Reader {
+ public:
+  Reader(const Store& store, const ShuffledKeys& keys, size_t next)
+      : store_(store), keys_(keys), next_(next), value_(keys.longest_value(), '\0') {}
+
+  // Looks up until `duration` after `start`; `timed` says whether each get is timed by itself.
+  Tally Run(SteadyClock::time_point start, std::chrono::duration<double> duration, bool timed) {
+    // The system's clock is asked once a batch: rarely enough not to show in the figures.
+    constexpr int kBatch = 256;
+    Tally tally;
+    do {
+      for (int i = 0; i < kBatch; ++i) {
+        timed ? GetTimed(&tally) : Get(&tally);
+      }
+      tally.gets += kBatch;
+    } while (SteadyClock::now() - start < duration && tally.status.ok());
+    return tally;
+  }
+
+ private:
+  void GetTimed(Tally* tally) {
+    const absl::string_view key = NextKey();
+    const uint64_t before = os::Ticks();
+    const absl::StatusOr<Entry> entry = store_.Get(key, absl::MakeSpan(value_));
+    const uint64_t after = os::Ticks();
+    // Processors' clocks may be some ticks apart when the thread moves between them.
+    tally->ticks.Add(after > before ? after - before : 0);
+    Judge(entry.status(), key, tally);
+  }
+
+  void Get(Tally* tally) {
+    const absl::string_view key = NextKey();
+    Judge(store_.Get(key, absl::MakeSpan(value_)).status(), key, tally);
+  }
+
+  void Judge(absl::Status status, absl::string_view key, Tally* tally) {
+    if (absl::IsOutOfRange(status)) {
+      // Somebody put a longer value than there was.
+      std::string longer;
+      status = store_.Get(key, &longer).status();
+      if (longer.size() > value_.size()) value_ = std::move(longer);
+    }
+    if (status.ok()) return;
+    if (absl::IsNotFound(status)) {
+      ++tally->missing;
+    } else if (absl::IsUnavailable(status)) {
+      ++tally->contended;
+    } else {
+      tally->status = status;
+    }
+  }
+
+  absl::string_view NextKey() {
+    const absl::string_view key = keys_[next_];
+    if (++next_ == keys_.size()) next_ = 0;
+    return key;
+  }
+
+  const Store& store_;
+  const ShuffledKeys& keys_;
+  size_t next_;
+  std::string value_;
+};
+
+struct Measured {
+  Tally tally;
+  double gets_per_second = 0;
+};
+
+// Runs `threads` readers at once, each beginning elsewhere in the order, all until the same moment.
+// Internal, and none has begun, if the system does not grant so many.
+absl::StatusOr<Measured> RunThreads(const Store& store, const ShuffledKeys& keys, int threads,
+                                    std::chrono::duration<double> duration, bool timed) {
+  std::vector<Tally> tallies(threads);
+  std::vector<Reader> readers;
+  std::vector<std::thread> running;
+  readers.reserve(threads);
+  running.reserve(threads);
+  std::promise<bool> started;
+  const std::shared_future<bool> all_started = started.get_future().share();
+  SteadyClock::time_point start;
+  absl::Status status;
+  try {
+    for (int i = 0; i < threads; ++i) {
+      readers.emplace_back(store, keys, keys.size() * i / threads);
+      running.emplace_back([&, i, all_started] {
+        if (all_started.get()) tallies[i] = readers[i].Run(start, duration, timed);
+      });
+    }
+  } catch (const std::exception& error) {  // of std::thread, or of a buffer for the longest value
+    status = absl::InternalError(absl::StrCat("cannot start thread ", running.size() + 1, " of ",
+                                              threads, ": ", error.what(),
+                                              "; give a smaller --threads"));
+  }
+  start = SteadyClock::now();
+  started.set_value(status.ok());
+  for (std::thread& thread : running) thread.join();
+  const std::chrono::duration<double> elapsed = SteadyClock::now() - start;
+  if (!status.ok()) return status;
+  Measured all;
+  for (const Tally& tally : tallies) all.tally.Merge(tally);
+  if (!all.tally.status.ok()) return all.tally.status;
+  all.gets_per_second = static_cast<double>(all.tally.gets) / elapsed.count();
+  return all;
+}
+
+// What two readings of the clock with nothing between them are apart, usually.
+uint64_t ClockTicks() {
+  Histogram ticks;
+  for (int i = 0; i < 10'000; ++i) {
+    const uint64_t before = os::Ticks();
+    const uint64_t after = os::Ticks();
+    ticks.Add(after > before ? after - before : 0);
+  }
+  return ticks.Percentile(0.5);
+}
+
+struct Latency {
+  const char* name;
+  const char* json_name;
+  uint64_t ns;
+};
+
+ExitCode Print(const BenchOptions& options, uint64_t keys, const Tally& timed,
+               const Measured& untimed, double ns_per_tick) {
+  const auto ns = [ns_per_tick](uint64_t ticks) {
+    return static_cast<uint64_t>(std::llround(static_cast<double>(ticks) * ns_per_tick));
+  };
+  const Latency latencies[] = {
+      {"p50", "p50_ns", ns(timed.ticks.Percentile(0.5))},
+      {"p99", "p99_ns", ns(timed.ticks.Percentile(0.99))},
+      {"p99.9", "p999_ns", ns(timed.ticks.Percentile(0.999))},
+      {"max", "max_ns", ns(timed.ticks.max())},
+  };
+  const uint64_t clock_ns = ns(ClockTicks());
+  const uint64_t missing = timed.missing + untimed.tally.missing;
+  const uint64_t contended = timed.contended + untimed.tally.contended;
+  const auto ops_per_second = static_cast<uint64_t>(untimed.gets_per_second);
+  Output out;
+  if (options.json) {
+    Record record;
+    record.AddNumber("keys", keys).AddNumber("threads", options.threads);
+    for (const Latency& latency : latencies) {
+      record.AddNumber(latency.json_name, latency.ns);
+    }
+    record.AddNumber("clock_ns", clock_ns)
+        .AddNumber("timed_gets", timed.gets)
+        .AddNumber("untimed_gets", untimed.tally.gets)
+        .AddNumber("ops_per_second", ops_per_second)
+        .AddNumber("missing", missing)
+        .AddNumber("contended", contended);
+    out.Write(absl::StrCat(record.ToJson(), "\n"));
+    return out.Finish();
+  }
+  out.Write(absl::StrFormat("%d keys in random order, %d thread%s\n", keys, options.threads,
+                            options.threads == 1 ? "" : "s"));
+  out.Write(absl::StrFormat("latency of a get (%d gets, each timed by itself):\n", timed.gets));
+  for (const Latency& latency : latencies) {
+    out.Write(absl::StrFormat("  %-6s %10d ns\n", latency.name, latency.ns));
+  }
+  out.Write(absl::StrFormat("  of which reading the clock takes about %d ns\n", clock_ns));
+  out.Write(absl::StrFormat("throughput (%d gets, none timed): %d ops/s\n", untimed.tally.gets,
+                            ops_per_second));
+  if (missing > 0) out.Write(absl::StrFormat("%d gets found their key gone\n", missing));
+  if (contended > 0) out.Write(absl::StrFormat("%d gets were contended\n", contended));
+  return out.Finish();
+}
+
+ExitCode Bench(const Store& store, const BenchOptions& options) {
+  const std::chrono::duration<double> duration(absl::ToDoubleSeconds(options.seconds));
+  const absl::StatusOr<ShuffledKeys> keys = ShuffledKeys::Of(store);
+  if (!keys.ok()) return Fail(keys.status(), Subject::kEntry);
+  if (keys->size() == 0) {
+    return Fail(ExitCode::kNotFound, absl::StrCat("store ", store.name(),
+                                                  " is empty: nothing to look up; fill it with "
+                                                  "`cubby load` or `cubby put`"));
+  }
+  const SteadyClock::time_point start = SteadyClock::now();
+  const uint64_t start_ticks = os::Ticks();
+  const auto timed = RunThreads(store, *keys, options.threads, duration, /*timed=*/true);
+  const std::chrono::duration<double, std::nano> ns = SteadyClock::now() - start;
+  const double ns_per_tick = ns.count() / static_cast<double>(os::Ticks() - start_ticks);
+  if (!timed.ok()) return Fail(timed.status(), Subject::kEntry);
+  const auto untimed = RunThreads(store, *keys, options.threads, duration, /*timed=*/false);
+  if (!untimed.ok()) return Fail(untimed.status(), Subject::kEntry);
+  return Print(options, keys->size(), timed->tally, *untimed, ns_per_tick);
+}
+
+void DefineBench(Subcommand* bench) {
+  const auto options = std::make_shared<BenchOptions>();
+  bench->Notes(
+      "Looks keys up in random order in two runs: once timing each get by itself (p50, "
+      "p99, p99.9,\n"
+      "max; percentiles are rounded up by at most 1.6 %), once with no clock between them "
+      "(ops/s).\n"
+      "Examples:\n"
+      "  cubby bench -s words\n"
+      "  cubby bench -s words --seconds 10 --threads 4 --json");
+  bench->AddDuration("--seconds", &options->seconds, "How long each of the two runs takes [1]");
+  bench->AddNumber("--threads", 1, kMaxThreads, &options->threads,
+                   absl::StrCat("How many threads read at once, 1 to ", kMaxThreads, " [1]"));
+  bench->AddFlag("--json", &options->json, kJsonHelp);
+  bench->DoWithStore(Mode::kReadOnly,
+                     [options](const Store& store) { return Bench(store, *options); });
+}
+
+constexpr Command kCommands[] = {
+    {"bench", "Measure look-ups of the store's own keys: latency and throughput", &DefineBench},
+};
+
+}  // namespace
+
+absl::Span<const Command> BenchCommands() { return kCommands; }
+
+}  // namespace cubby::cli

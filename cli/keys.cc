@@ -1,0 +1,157 @@
+// get put add replace del exists: one key at a time.
+#include <cerrno>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <system_error>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/substitute.h"
+#include "cli/cli.h"
+#include "cli/input.h"
+#include "cli/output.h"
+#include "cli/status.h"
+#include "cli/text.h"
+#include "program/standard_streams.h"
+
+namespace cubby::cli {
+namespace {
+
+using program::ExitCode;
+
+constexpr char kKeyHelp[] = "The key; after -- even one that begins with a dash";
+
+ExitCode Get(const Store& store, const std::string& key, bool json) {
+  std::string value;
+  const absl::StatusOr<Entry> entry = store.Get(key, &value);
+  if (!entry.ok()) return Fail(EntryError(entry.status(), key), Subject::kEntry);
+  Output out;
+  if (json) {
+    out.Write(EntryRecord(key, value, *entry).ToJson());
+    out.Write("\n");
+  } else {
+    out.Write(value);
+    if (program::OutputIsTerminal()) out.Write("\n");
+  }
+  return out.Finish();
+}
+
+void DefineGet(Subcommand* get) {
+  struct Options {
+    std::string key;
+    bool json = false;
+  };
+  const auto options = std::make_shared<Options>();
+  get->Notes(
+      "Prints the value's exact bytes, and a line end after them only on a terminal.\n"
+      "Examples:\n"
+      "  cubby get -s sessions user:7\n"
+      "  cubby get -s sessions user:7 --json");
+  get->AddWord("KEY", &options->key, kKeyHelp);
+  get->AddFlag("--json", &options->json, kEntryJsonHelp);
+  get->DoWithStore(Mode::kReadOnly, [options](const Store& store) {
+    return Get(store, options->key, options->json);
+  });
+}
+
+struct WriteOptions {
+  std::string key;
+  std::string value;
+  PutOptions put;
+  bool literal = false;
+};
+
+// put, add and replace differ in nothing else.
+using WriteFunction = absl::StatusOr<uint64_t> (Store::*)(absl::string_view, absl::string_view,
+                                                          const PutOptions&);
+
+// The bytes that VALUE stands for: itself, or what a file or standard input holds.
+absl::StatusOr<std::string> ReadValue(const WriteOptions& options, uint64_t max_bytes) {
+  if (options.literal) return options.value;
+  if (options.value == "-") return ReadAll(stdin, "standard input", max_bytes);
+  if (options.value.empty() || options.value.front() != '@') return options.value;
+  const std::string path = options.value.substr(1);
+  std::FILE* const file = program::OpenFile(path);
+  if (file == nullptr) {
+    return absl::InternalError(
+        absl::StrCat("cannot open ", Quoted(path), ": ",
+                     std::error_code(errno, std::generic_category()).message(),
+                     "; give --literal for a value that begins with @"));
+  }
+  const absl::Cleanup close_file = [file] { std::fclose(file); };
+  return ReadAll(file, Quoted(path), max_bytes);
+}
+
+ExitCode Write(Store& store, const WriteOptions& options, WriteFunction write) {
+  const absl::StatusOr<std::string> value = ReadValue(options, store.geometry().max_value_bytes);
+  if (!value.ok()) return Fail(value.status(), Subject::kEntry);
+  const absl::Status status = (store.*write)(options.key, *value, options.put).status();
+  if (!status.ok()) return Fail(EntryError(status, options.key), Subject::kEntry);
+  return ExitCode::kOk;
+}
+
+void DefineWrite(Subcommand* subcommand, const char* name, WriteFunction write) {
+  const auto options = std::make_shared<WriteOptions>();
+  subcommand->Notes(
+      absl::Substitute("Examples:\n"
+                       "  cubby $0 -s sessions user:7 ada\n"
+                       "  cubby $0 -s sessions user:7 ada --ttl 30m\n"
+                       "  cubby $0 -s sessions photo @photo.jpg\n"
+                       "  date | cubby $0 -s sessions now -\n"
+                       "  cubby $0 -s sessions handle @ada --literal",
+                       name));
+  subcommand->AddWord("KEY", &options->key, kKeyHelp);
+  subcommand->AddWord("VALUE", &options->value,
+                      "The value; - for all of standard input, @FILE for a file's bytes");
+  subcommand->AddFlag("--literal", &options->literal, "Take VALUE as it is, even - or @FILE");
+  subcommand->AddDuration("--ttl", &options->put.ttl, kTtlHelp);
+  subcommand->DoWithStore(Mode::kReadWrite,
+                          [options, write](Store& store) { return Write(store, *options, write); });
+}
+
+ExitCode Delete(Store& store, const std::string& key) {
+  const absl::Status status = store.Delete(key);
+  if (!status.ok()) return Fail(EntryError(status, key), Subject::kEntry);
+  return ExitCode::kOk;
+}
+
+ExitCode Exists(Store& store, const std::string& key) {
+  const absl::StatusOr<bool> there = store.Contains(key);
+  if (!there.ok()) return Fail(there.status(), Subject::kEntry);
+  return *there ? ExitCode::kOk : ExitCode::kNotFound;
+}
+
+void DefineKeyOnly(Subcommand* subcommand, Mode mode, const std::string& notes,
+                   ExitCode (*run)(Store&, const std::string& key)) {
+  const auto key = std::make_shared<std::string>();
+  subcommand->Notes(notes);
+  subcommand->AddWord("KEY", key.get(), kKeyHelp);
+  subcommand->DoWithStore(mode, [key, run](Store& store) { return run(store, *key); });
+}
+
+constexpr Command kCommands[] = {
+    {"get", "Print the value of a key", &DefineGet},
+    {"put", "Set the value of a key, there or not",
+     [](Subcommand* put) { DefineWrite(put, "put", &Store::Put); }},
+    {"add", "Set the value of a key that is not there; exit code 1 if it is",
+     [](Subcommand* add) { DefineWrite(add, "add", &Store::Add); }},
+    {"replace", "Set the value of a key that is there; exit code 1 if it is not",
+     [](Subcommand* replace) { DefineWrite(replace, "replace", &Store::Replace); }},
+    {"del", "Remove a key; exit code 1 if it is not there",
+     [](Subcommand* del) {
+       DefineKeyOnly(del, Mode::kReadWrite, "Example:\n  cubby del -s sessions user:7", &Delete);
+     }},
+    {"exists", "Tell by the exit code alone whether a key is there: 0 yes, 1 no",
+     [](Subcommand* exists) {
+       DefineKeyOnly(exists, Mode::kReadOnly,
+                     "Example:\n  if cubby exists -s sessions user:7; then echo welcome back; fi",
+                     &Exists);
+     }},
+};
+
+}  // namespace
+
+absl::Span<const Command> KeyCommands() { return kCommands; }
+
+}  // namespace cubby::cli

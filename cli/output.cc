@@ -1,0 +1,74 @@
+#include "cli/output.h"
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "cli/text.h"
+
+namespace cubby::cli {
+
+Record& Record::AddNumber(absl::string_view name, uint64_t value) {
+  const std::string text = absl::StrCat(value);
+  Add(name, text, text);
+  return *this;
+}
+
+Record& Record::AddText(absl::string_view name, absl::string_view bytes) {
+  if (IsUtf8(bytes)) {
+    AddMember(name, JsonString(bytes));
+  } else {
+    AddMember(absl::StrCat(name, "_base64"), JsonString(absl::Base64Escape(bytes)));
+  }
+  absl::StrAppend(&lines_, name, ": ");
+  AppendField(bytes, &lines_);
+  lines_.push_back('\n');
+  return *this;
+}
+
+Record& Record::AddSeconds(absl::string_view name, absl::Duration value) {
+  if (value == absl::InfiniteDuration()) {
+    Add(name, "null", "never");
+  } else {
+    // Whole microseconds in decimal: a double printed short would lose digits, or take an exponent.
+    const int64_t us = absl::ToInt64Microseconds(value);
+    const std::string text =
+        absl::StrCat(us / 1'000'000, ".", absl::Dec(us % 1'000'000, absl::kZeroPad6));
+    Add(name, text, text);
+  }
+  return *this;
+}
+
+Record& Record::AddList(absl::string_view name, const std::vector<std::string>& elements) {
+  std::vector<std::string> json;
+  for (const std::string& element : elements) {
+    std::string field;
+    AppendField(element, &field);
+    json.push_back(JsonString(IsUtf8(element) ? element : field));
+    absl::StrAppend(&lines_, field, "\n");
+  }
+  AddMember(name, absl::StrCat("[", absl::StrJoin(json, ", "), "]"));
+  return *this;
+}
+
+std::string Record::ToJson() const { return absl::StrCat("{", json_, "}"); }
+
+std::string Record::ToLines() const { return lines_; }
+
+void Record::Add(absl::string_view name, absl::string_view json, absl::string_view text) {
+  AddMember(name, json);
+  absl::StrAppend(&lines_, name, ": ", text, "\n");
+}
+
+void Record::AddMember(absl::string_view name, absl::string_view json) {
+  absl::StrAppend(&json_, json_.empty() ? "" : ", ", "\"", name, "\": ", json);
+}
+
+Record EntryRecord(absl::string_view key, absl::string_view value, const Entry& entry) {
+  return Record()
+      .AddText("key", key)
+      .AddText("value", value)
+      .AddNumber("revision", entry.revision)
+      .AddSeconds("ttl_seconds", entry.ttl);
+}
+
+}  // namespace cubby::cli

@@ -1,0 +1,52 @@
+// What the command writes to standard output, and the shapes of it: bytes as they are, and records.
+#ifndef CUBBY_CLI_OUTPUT_H_
+#define CUBBY_CLI_OUTPUT_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "client/store.h"
+#include "program/output.h"
+
+namespace cubby::cli {
+
+// The command's standard output.
+class Output : public program::Output {
+ public:
+  Output() : program::Output("cubby") {}
+};
+
+// Named values in order, shown as lines or as a JSON object.
+class Record {
+ public:
+  Record& AddNumber(absl::string_view name, uint64_t value);
+  // Any bytes. In JSON, those that are not UTF-8 are a member NAME_base64 in place of NAME.
+  Record& AddText(absl::string_view name, absl::string_view bytes);
+  // In seconds with a fraction; null ("never" in a line) if infinite.
+  Record& AddSeconds(absl::string_view name, absl::Duration value);
+  // An array of strings; as lines, one each without the name. Bytes that are not UTF-8 are escaped
+  // (text.h).
+  Record& AddList(absl::string_view name, const std::vector<std::string>& elements);
+
+  // {"name": value, ...}, without a line end.
+  std::string ToJson() const;
+  // "name: value" each, with line ends.
+  std::string ToLines() const;
+
+ private:
+  std::string json_;
+  std::string lines_;
+
+  void Add(absl::string_view name, absl::string_view json, absl::string_view text);
+  void AddMember(absl::string_view name, absl::string_view json);
+};
+
+// What is told of an entry in JSON: key, value, revision, ttl_seconds.
+Record EntryRecord(absl::string_view key, absl::string_view value, const Entry& entry);
+
+}  // namespace cubby::cli
+
+#endif  // CUBBY_CLI_OUTPUT_H_

@@ -1,0 +1,37 @@
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+
+#include "program/standard_streams.h"
+
+namespace cubby::program {
+
+void PrepareStandardStreams() {
+  // open() takes the lowest free number, so going upwards fills exactly the gaps; each gap with the
+  // access that makes its use fail.
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
+    if (fcntl(fd, F_GETFD) != -1) continue;
+    if (open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd) _exit(1);
+  }
+  std::signal(SIGPIPE, SIG_IGN);
+}
+
+bool OutputIsTerminal() { return isatty(STDOUT_FILENO) == 1; }
+
+std::vector<std::string> Arguments(int argc, char** argv) {
+  return argc > 1 ? std::vector<std::string>(argv + 1, argv + argc) : std::vector<std::string>();
+}
+
+std::FILE* OpenFile(const std::string& path) { return std::fopen(path.c_str(), "rbe"); }
+
+int64_t ReadSome(std::FILE* file, char* buffer, size_t size) {
+  ssize_t got;
+  do {
+    got = read(fileno(file), buffer, size);
+  } while (got < 0 && errno == EINTR);
+  return got;
+}
+
+}  // namespace cubby::program

@@ -1,0 +1,53 @@
+#include <windows.h>
+#include <fcntl.h>
+#include <io.h>
+#include <shellapi.h>
+
+#include <algorithm>
+#include <climits>
+#include <cstdio>
+#include <filesystem>
+
+#include "program/standard_streams.h"
+
+namespace cubby::program {
+namespace {
+
+std::string Utf8FromWide(const wchar_t* wide) {
+  // The sizes include the terminating zero. Half a surrogate pair becomes U+FFFD.
+  const int bytes = WideCharToMultiByte(CP_UTF8, 0, wide, -1, nullptr, 0, nullptr, nullptr);
+  if (bytes <= 1) return "";
+  std::string utf8(static_cast<size_t>(bytes), '\0');
+  WideCharToMultiByte(CP_UTF8, 0, wide, -1, utf8.data(), bytes, nullptr, nullptr);
+  utf8.pop_back();
+  return utf8;
+}
+
+}  // namespace
+
+void PrepareStandardStreams() {
+  for (std::FILE* stream : {stdin, stdout, stderr}) _setmode(_fileno(stream), _O_BINARY);
+}
+
+bool OutputIsTerminal() { return _isatty(_fileno(stdout)) != 0; }
+
+std::vector<std::string> Arguments(int /*argc*/, char** /*argv*/) {
+  // argv is in the ANSI code page, which cannot say every key.
+  std::vector<std::string> arguments;
+  int count = 0;
+  wchar_t** const wide = CommandLineToArgvW(GetCommandLineW(), &count);
+  for (int i = 1; wide != nullptr && i < count; ++i) arguments.push_back(Utf8FromWide(wide[i]));
+  LocalFree(wide);
+  return arguments;
+}
+
+std::FILE* OpenFile(const std::string& path) {
+  return _wfopen(std::filesystem::u8path(path).c_str(), L"rbN");
+}
+
+int64_t ReadSome(std::FILE* file, char* buffer, size_t size) {
+  const auto at_most = static_cast<unsigned>(std::min<size_t>(size, INT_MAX));
+  return _read(_fileno(file), buffer, at_most);
+}
+
+}  // namespace cubby::program

@@ -1,0 +1,38 @@
+#include "base/store_name.h"
+
+#include <string>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace cubby::base {
+namespace {
+
+TEST(StoreNameTest, TakesLowerCaseDigitsDashAndUnderscore) {
+  for (const std::string name : {"a", "0", "-", "_", "jobs-2_x", "nul"}) {
+    EXPECT_TRUE(ValidateStoreName(name).ok()) << name;
+  }
+  EXPECT_TRUE(ValidateStoreName(std::string(kMaxStoreNameBytes, 'a')).ok());
+}
+
+TEST(StoreNameTest, RefusesWhatIsNotANameEverywhere) {
+  for (const std::string name :
+       {"", "Jobs", "a.b", "a/b", "a\\b", "..", "a b", "\xc3\xa4", "a\n"}) {
+    EXPECT_TRUE(absl::IsInvalidArgument(ValidateStoreName(name))) << name;
+  }
+  EXPECT_TRUE(absl::IsInvalidArgument(ValidateStoreName(std::string("a\0b", 3))));
+}
+
+TEST(StoreNameTest, TooLongNamesTheLimit) {
+  const absl::Status status = ValidateStoreName(std::string(kMaxStoreNameBytes + 1, 'a'));
+  EXPECT_TRUE(absl::IsInvalidArgument(status));
+  EXPECT_THAT(std::string(status.message()), testing::HasSubstr("1 to 64"));
+}
+
+TEST(StoreNameTest, MessageIsOneLineWhateverTheName) {
+  EXPECT_THAT(std::string(ValidateStoreName("a\nb").message()),
+              testing::Not(testing::HasSubstr("\n")));
+}
+
+}  // namespace
+}  // namespace cubby::base
