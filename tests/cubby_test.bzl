@@ -15,7 +15,7 @@ def cubby_test(name, srcs, deps = [], programs = False, defines = [], data = [])
         name = name,
         srcs = srcs,
         data = data + (["//cli:cubby", "//server:cubbyd"] if programs else []),
-        env = {"CUBBY_PROGRAM_DIRS": "client:server"} if programs else {},
+        env = {"CUBBY_PROGRAM_DIRS": "cli:server"} if programs else {},
         local_defines = defines,
         deps = deps + [":support", "@debian//:absl", "@debian//:gtest"],
     )
