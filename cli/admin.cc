@@ -81,7 +81,7 @@ ExitCode Stats(const StoreOptions& store_options, bool json) {
                    .AddNumber("deletes", store.deletes)
                    .AddNumber("expired", store.expired)
                    .AddNumber("lock_takeovers", store.lock_takeovers)
-                   .AddNumber("mends", store.mends)
+                   .AddNumber("repairs", store.repairs)
                    .AddNumber("extents_in_use", store.extents_in_use)
                    .AddNumber("requests", stats->requests)
                    .AddNumber("rejected_frames", stats->rejected_frames),

@@ -125,7 +125,7 @@ absl::StatusOr<DaemonStats> Admin::Stats() {
   stats.store.deletes = answer.deletes();
   stats.store.expired = answer.expired();
   stats.store.lock_takeovers = answer.lock_takeovers();
-  stats.store.mends = answer.mends();
+  stats.store.repairs = answer.repairs();
   stats.store.extents_in_use = answer.extents_in_use();
   stats.requests = answer.requests();
   stats.rejected_frames = answer.rejected_frames();

@@ -103,7 +103,7 @@ struct StoreStats {
   uint64_t deletes = 0;
   uint64_t expired = 0;
   uint64_t lock_takeovers = 0;  // dead lock owners replaced
-  uint64_t mends = 0;           // half-done operations of killed writers put right
+  uint64_t repairs = 0;         // unfinished commits of killed writers that were repaired
   uint64_t extents_in_use = 0;
 };
 

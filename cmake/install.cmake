@@ -16,7 +16,7 @@ endforeach()
 install(DIRECTORY ${PROJECT_BINARY_DIR}/include/cubby DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 
 set_target_properties(cubby_admin PROPERTIES EXPORT_NAME admin)
-install(TARGETS cubby cubby_table cubby_lock cubby_os cubby_base EXPORT cubby-targets
+install(TARGETS cubby cubby_attach cubby_table cubby_lock cubby_os cubby_base EXPORT cubby-targets
         INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(TARGETS cubby_admin cubby_proto EXPORT cubby-admin-targets
         INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})

@@ -1,6 +1,16 @@
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
 #include <ctime>
 
+#include "absl/strings/string_view.h"
 #include "os/clock.h"
+#include "os/descriptor_posix.h"
 
 namespace cubby::os {
 namespace {
@@ -11,7 +21,63 @@ uint64_t Nanos(clockid_t clock) {
   return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
 }
 
+// The text that a symbolic link of /proc holds; empty if it cannot be read.
+absl::string_view ReadLink(const char* path, char (&text)[64]) {
+  const ssize_t bytes = readlink(path, text, sizeof(text));
+  return bytes < 0 ? absl::string_view() : absl::string_view(text, static_cast<size_t>(bytes));
+}
+
+int64_t ReadBootOffset() {
+  char own[64];
+  char childrens[64];
+  const absl::string_view name = ReadLink("/proc/self/ns/time", own);
+  // The machine's own time namespace, by the number that Linux gives it always
+  // (PROC_TIME_INIT_INO).
+  if (name.empty() || name == "time:[4026531834]") return 0;
+  // What the kernel tells is the offset of the namespace that children will be in.
+  if (name != ReadLink("/proc/self/ns/time_for_children", childrens)) return kUnknownBootOffset;
+  const Descriptor offsets(open("/proc/self/timens_offsets", O_RDONLY | O_CLOEXEC));
+  char text[256] = {};
+  if (!offsets.valid() || read(offsets.get(), text, sizeof(text) - 1) <= 0) {
+    return kUnknownBootOffset;
+  }
+  const char* const boot = std::strstr(text, "boottime");
+  long long seconds = 0;
+  long long nanos = 0;
+  if (boot == nullptr || std::sscanf(boot, "boottime %lld %lld", &seconds, &nanos) != 2) {
+    return kUnknownBootOffset;
+  }
+  return seconds * 1'000'000'000 + nanos;
+}
+
+// Memory that is zeros again in a fork's child, which may be in another namespace.
+struct CachedOffset {
+  std::atomic<int64_t> nanos;
+  std::atomic<bool> known;
+};
+CachedOffset* MapCachedOffset() {
+  void* const page = mmap(nullptr, sizeof(CachedOffset), PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (page == MAP_FAILED) return nullptr;
+  if (madvise(page, sizeof(CachedOffset), MADV_WIPEONFORK) != 0) {
+    munmap(page, sizeof(CachedOffset));
+    return nullptr;
+  }
+  return static_cast<CachedOffset*>(page);
+}
+
 }  // namespace
+
+int64_t BootOffsetNanos() {
+  static CachedOffset* const cached = MapCachedOffset();
+  if (cached == nullptr) return ReadBootOffset();
+  if (!cached->known.load(std::memory_order_acquire)) {
+    cached->nanos.store(ReadBootOffset(), std::memory_order_relaxed);
+    // Release: publishes the offset to the process's other threads.
+    cached->known.store(true, std::memory_order_release);
+  }
+  return cached->nanos.load(std::memory_order_relaxed);
+}
 
 uint64_t BootNanos() { return Nanos(CLOCK_BOOTTIME); }
 uint64_t BootStepNanos() { return 0; }

@@ -12,6 +12,8 @@ uint64_t BootNanos() {
 
 uint64_t BootStepNanos() { return 16'000'000; }
 
+int64_t BootOffsetNanos() { return 0; }
+
 uint64_t UnixNanos() {
   constexpr uint64_t kTicksFrom1601To1970 = 116'444'736'000'000'000;  // of 100 ns
   FILETIME now;

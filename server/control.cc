@@ -14,7 +14,7 @@
 #include "proto/protocol.h"
 #include "server/log.h"
 #include "table/checker.h"
-#include "table/recovery.h"
+#include "table/repair.h"
 #include "table/stats.h"
 #include "table/sweep.h"
 
@@ -193,7 +193,7 @@ void Control::FillStats(control::StatsResponse* stats) const {
   stats->set_deletes(from.deletes);
   stats->set_expired(from.expired);
   stats->set_lock_takeovers(from.lock_takeovers);
-  stats->set_mends(from.mends);
+  stats->set_repairs(from.repairs);
   stats->set_extents_in_use(from.extents_in_use);
   stats->set_requests(requests_);
   stats->set_rejected_frames(rejected_);
@@ -223,7 +223,7 @@ absl::Status Control::Check(const control::Request& request, control::CheckRespo
   if (!acquired.ok()) return acquired;
   lock::WriterLockHolder holder(&store_.lock());
   // Whoever owns the lock mends first; what is left half done is not damage.
-  table::MendIfNeeded(store_.table());
+  table::RepairIfNeeded(store_.table());
   absl::StatusOr<table::CheckResult> result =
       table::Check(store_.table(), [&] { return StillWanted(request); });
   if (!result.ok()) return result.status();

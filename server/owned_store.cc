@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/types/optional.h"
+#include "base/status_macros.h"
 #include "lock/seats.h"
 #include "os/clock.h"
 #include "server/log.h"
@@ -16,67 +17,39 @@
 namespace cubby::server {
 namespace {
 
-absl::Status About(const std::string& store, const absl::Status& status) {
-  return absl::Status(status.code(), absl::StrCat("store '", store, "': ", status.message()));
-}
+using attach::MappedTable;
 
-// Release: whoever sees the state sees all that was done to the table before.
-void SetState(const table::WritableTable& table, table::State state) {
-  table.mutable_fixed().state.state.store(static_cast<uint64_t>(state), std::memory_order_release);
-}
+// The daemon outlives the truncation of its store, to tell of it.
+constexpr attach::Guard kGuard = attach::Guard::kTruncated;
 
-absl::StatusOr<std::unique_ptr<lock::WriterLock>> OpenLock(const std::string& store,
-                                                           std::unique_ptr<lock::Seats> seats,
-                                                           const table::WritableTable& table) {
-  table::FixedPart& fixed = table.mutable_fixed();
-  return lock::WriterLock::Open(store, std::move(seats), &fixed.lock.lock, &fixed.incarnations);
-}
-
-// The lock on a store that is not to be served as it is: with a seat of its own, to be given back
-// afterwards.
+// A lock on a leftover table, with a seat of its own that is given back with the lock.
 absl::StatusOr<std::unique_ptr<lock::WriterLock>> OpenPassingLock(
     const std::string& store, const table::WritableTable& table) {
-  absl::StatusOr<std::unique_ptr<lock::Seats>> seats = lock::Seats::Open(store);
-  if (!seats.ok()) return seats.status();
-  return OpenLock(store, *std::move(seats), table);
+  ASSIGN_OR_RETURN(std::unique_ptr<lock::Seats> seats, lock::Seats::Open(store));
+  return attach::OpenLock(store, std::move(seats), table);
 }
 
-// Retires, under its lock, a sound store whose entries are not wanted.
-absl::Status RetireLeftover(const std::string& store, os::Mapping* mapping,
-                            const table::Geometry& geometry) {
-  const table::WritableTable table(mapping->data(), geometry);
+// Retires, under its lock, a sound store whose entries are to be discarded.
+absl::Status RetireLeftover(const std::string& store, const table::WritableTable& table) {
   Log(store, absl::StrCat("discarding its ", table::ReadStats(table).entries,
                           " entries, as --fresh says"));
-  absl::StatusOr<std::unique_ptr<lock::WriterLock>> lock = OpenPassingLock(store, table);
-  if (!lock.ok()) return lock.status();
-  absl::Status acquired = (*lock)->Acquire(kLockTimeout);
-  if (!acquired.ok()) return acquired;
-  lock::WriterLockHolder holder(lock->get());
+  ASSIGN_OR_RETURN(std::unique_ptr<lock::WriterLock> lock, OpenPassingLock(store, table));
+  RETURN_IF_ERROR(lock->Acquire(kLockTimeout));
+  lock::WriterLockHolder holder(lock.get());
   SetState(table, table::State::kRetired);
   return absl::OkStatus();
 }
 
-// Empties a retired store that other processes keep open, and opens it for service again.
-absl::Status EmptyLeftover(const std::string& store, os::Mapping* mapping,
-                           const table::Geometry& geometry) {
-  const table::WritableTable table(mapping->data(), geometry);
-  absl::StatusOr<std::unique_ptr<lock::WriterLock>> lock = OpenPassingLock(store, table);
-  if (!lock.ok()) return lock.status();
-  // In one go: nobody else uses a retired store.
-  absl::Status acquired = (*lock)->Acquire(kLockTimeout);
-  if (!acquired.ok()) return acquired;
-  lock::WriterLockHolder holder(lock->get());
+// Empties a retired store that other processes keep open, and returns it to service.
+absl::Status EmptyLeftover(const std::string& store, const table::WritableTable& table) {
+  ASSIGN_OR_RETURN(std::unique_ptr<lock::WriterLock> lock, OpenPassingLock(store, table));
+  // In one go: no other process uses a retired store.
+  RETURN_IF_ERROR(lock->Acquire(kLockTimeout));
+  lock::WriterLockHolder holder(lock.get());
   table::Sweep sweep(table, /*everything=*/true);
-  while (!sweep.done()) {
-    absl::Status swept = sweep.Step(os::BootNanos());
-    if (!swept.ok()) return swept;
-  }
+  while (!sweep.done()) RETURN_IF_ERROR(sweep.Step(os::BootNanos()));
   SetState(table, table::State::kServing);
   return absl::OkStatus();
-}
-
-std::unique_ptr<os::FaultGuard> GuardOver(const os::Mapping& mapping) {
-  return std::make_unique<os::FaultGuard>(mapping.data(), mapping.size());
 }
 
 absl::Status CheckOwner(const std::string& store, const os::Mapping& mapping) {
@@ -92,7 +65,7 @@ bool HasModeAskedFor(const os::Mapping& mapping, const Options& options) {
   return mapping.mode() == os::Mapping::ModeThatHolds(ModeAskedFor(options));
 }
 
-// Puts the memory into huge pages as the option says. Returns how many bytes lie in such.
+// Moves the memory to huge pages as the option says. Returns how many bytes are in huge pages.
 absl::StatusOr<uint64_t> UseHugePages(const os::Mapping& mapping, HugePages when) {
   if (when == HugePages::kOff) return 0;
   const absl::StatusOr<uint64_t> huge = mapping.UseHugePages();
@@ -166,142 +139,134 @@ table::GeometryOptions ShapeAskedFor(const Options& options) {
 
 OwnedStore::OwnedStore(const std::string& name, Memory memory, const lock::Seats* seats,
                        std::unique_ptr<lock::WriterLock> lock)
-    : name_(name),
-      mapping_(std::move(memory.mapping)),
-      guard_(std::move(memory.guard)),
-      table_(mapping_.data(), memory.geometry),
+    : attachment_(name, std::move(memory.mapped), std::move(lock)),
       huge_page_bytes_(memory.huge_page_bytes),
       made_(memory.made),
-      lock_(std::move(lock)),
       seats_(*seats) {}
 
 absl::StatusOr<std::unique_ptr<OwnedStore>> OwnedStore::Open(const Options& options) {
   bool seats_made;
-  absl::StatusOr<std::unique_ptr<lock::Seats>> seats =
-      lock::Seats::OpenForDaemon(options.store, ModeAskedFor(options), &seats_made, options.group);
-  if (!seats.ok()) return seats.status();
+  ASSIGN_OR_RETURN(
+      std::unique_ptr<lock::Seats> seats,
+      lock::Seats::OpenForDaemon(options.store, ModeAskedFor(options), &seats_made, options.group));
   // From here on no other daemon touches the store's names.
   absl::StatusOr<Memory> memory = FindOrMake(options);
   if (memory.ok() && !memory->made && seats_made) {
-    // Writers of old may still believe in the seats they had: two could own the lock at once.
+    // Writers of before may still rely on the seats that they had: two could own the lock at once.
     memory = absl::DataLossError(
         "its entries are there but its lock file was taken away: discard them with --fresh");
   }
   if (memory.ok() && memory->made && !seats_made) {
-    // An earlier store's, with that one's mode and group.
-    absl::Status set = (*seats)->LetInWritersOf(ModeAskedFor(options), memory->mapping.group());
+    // The seats are an earlier store's, with its mode and group.
+    absl::Status set =
+        seats->LetInWritersOf(ModeAskedFor(options), memory->mapped.mapping().group());
     if (!set.ok()) memory = set;
   }
   if (!memory.ok()) {
-    if (seats_made) (*seats)->Remove().IgnoreError();
-    return About(options.store, memory.status());
+    if (seats_made) seats->Remove().IgnoreError();
+    return attach::About(options.store, memory.status());
   }
-  const table::WritableTable table(memory->mapping.data(), memory->geometry);
-  const lock::Seats* const in_lock = seats->get();
-  absl::StatusOr<std::unique_ptr<lock::WriterLock>> lock =
-      OpenLock(options.store, *std::move(seats), table);
-  if (!lock.ok()) return About(options.store, lock.status());
+  const lock::Seats* const in_lock = seats.get();
+  ASSIGN_OR_RETURN_AS(std::unique_ptr<lock::WriterLock> lock,
+                      attach::OpenLock(options.store, std::move(seats), memory->mapped.table()),
+                      attach::About(options.store, status));
   return std::unique_ptr<OwnedStore>(
-      new OwnedStore(options.store, *std::move(memory), in_lock, *std::move(lock)));
+      new OwnedStore(options.store, *std::move(memory), in_lock, std::move(lock)));
 }
 
 absl::StatusOr<OwnedStore::Memory> OwnedStore::FindOrMake(const Options& options) {
   const std::string& store = options.store;
   absl::StatusOr<os::Mapping> found = os::Mapping::Open(store, os::Access::kReadWrite);
   if (absl::IsNotFound(found.status())) return Make(options);
-  if (!found.ok()) return found.status();
-  absl::Status owned = CheckOwner(store, *found);
-  if (!owned.ok()) return owned;
+  RETURN_IF_ERROR(found.status());
+  RETURN_IF_ERROR(CheckOwner(store, *found));
+  const bool empty = found->size() == 0;
 
-  std::unique_ptr<os::FaultGuard> guard = GuardOver(*found);
-  absl::StatusOr<table::Geometry> geometry = table::ReadGeometry(found->data(), found->size());
-  const absl::StatusCode code = geometry.status().code();
-  if (found->size() == 0 || code == absl::StatusCode::kUnavailable) {
-    Log(store, "discarding what a daemon left that died while it made the store");
-  } else if (geometry.ok()) {
-    const table::State state = StateOf(table::Table(found->data(), *geometry));
-    if (state == table::State::kServing && !options.fresh) {
-      absl::Status shape = CheckShape(options, *found, *geometry);
-      if (!shape.ok()) return shape;
-      const absl::StatusOr<uint64_t> huge = UseHugePages(*found, options.huge_pages);
-      if (!huge.ok()) return huge.status();
-      return Memory{*std::move(found), std::move(guard), *geometry, *huge, /*made=*/false};
-    }
-    if (state == table::State::kServing) {
-      absl::Status retired = RetireLeftover(store, &*found, *geometry);
-      if (!retired.ok()) return retired;
-    } else if (state == table::State::kRetired) {
-      Log(store, "discarding what is left of a store that was shut down");
-    } else if (!options.fresh) {
-      return absl::DataLossError(
-          absl::StrCat("it is in state ", static_cast<int>(state),
-                       ", which no daemon leaves: discard its entries with --fresh"));
-    } else {
-      Log(store, "discarding a damaged store, as --fresh says");
+  absl::StatusOr<MappedTable> mapped = MappedTable::Adopt(*std::move(found), kGuard);
+  const absl::StatusCode code = mapped.status().code();
+  if (empty || code == absl::StatusCode::kUnavailable) {
+    Log(store, "discarding what a daemon left that was killed while it made the store");
+  } else if (mapped.ok()) {
+    ASSIGN_OR_RETURN(const bool keep, MayKeep(options, *mapped));
+    if (keep) {
+      ASSIGN_OR_RETURN(const uint64_t huge, UseHugePages(mapped->mapping(), options.huge_pages));
+      return Memory{*std::move(mapped), huge, /*made=*/false};
     }
   } else if (!options.fresh || code == absl::StatusCode::kFailedPrecondition) {
-    return geometry.status();
+    return mapped.status();
   } else {
-    Log(store, absl::StrCat("discarding a store, as --fresh says; ", geometry.status().message()));
+    Log(store, absl::StrCat("discarding a store, as --fresh says; ", mapped.status().message()));
   }
-  absl::Status removed = found->Remove();
-  if (!removed.ok()) return removed;
-  guard.reset();
-  found = os::Mapping();
+  RETURN_IF_ERROR(mapped.ok() ? mapped->mapping().Remove() : os::Mapping::Remove(store));
+  mapped = absl::UnknownError("closed");
   return Make(options);
 }
 
+absl::StatusOr<bool> OwnedStore::MayKeep(const Options& options, const MappedTable& mapped) {
+  const table::State state = StateOf(mapped.table());
+  if (state == table::State::kServing && !options.fresh) {
+    RETURN_IF_ERROR(CheckShape(options, mapped.mapping(), mapped.table().geometry()));
+    return true;
+  }
+  if (state == table::State::kServing) {
+    RETURN_IF_ERROR(RetireLeftover(options.store, mapped.table()));
+  } else if (state == table::State::kRetired) {
+    Log(options.store, "discarding what is left of a store that was shut down");
+  } else if (!options.fresh) {
+    return absl::DataLossError(
+        absl::StrCat("it is in state ", static_cast<int>(state),
+                     ", which no daemon leaves: discard its entries with --fresh"));
+  } else {
+    Log(options.store, "discarding a damaged store, as --fresh says");
+  }
+  return false;
+}
+
 absl::StatusOr<OwnedStore::Memory> OwnedStore::Make(const Options& options) {
-  absl::StatusOr<table::Geometry> geometry = table::PlanGeometry(ShapeAskedFor(options));
-  if (!geometry.ok()) return geometry.status();
-  absl::StatusOr<os::Mapping> mapping = os::Mapping::Create(options.store, geometry->total_bytes,
+  ASSIGN_OR_RETURN(const table::Geometry geometry, table::PlanGeometry(ShapeAskedFor(options)));
+  absl::StatusOr<os::Mapping> mapping = os::Mapping::Create(options.store, geometry.total_bytes,
                                                             ModeAskedFor(options), options.group);
-  if (absl::IsAlreadyExists(mapping.status())) return MakeOfLeftover(options, *geometry);
-  if (!mapping.ok()) return mapping.status();
-  std::unique_ptr<os::FaultGuard> guard = GuardOver(*mapping);
-  // Before it can be opened: it takes a while, and others would have to wait.
+  if (absl::IsAlreadyExists(mapping.status())) return MakeOfLeftover(options, geometry);
+  RETURN_IF_ERROR(mapping.status());
+  // Before it can be opened: it takes a while, and clients would have to wait.
   const absl::StatusOr<uint64_t> huge = UseHugePages(*mapping, options.huge_pages);
   if (!huge.ok()) {
     mapping->Remove().IgnoreError();
     return huge.status();
   }
-  table::Format(mapping->data(), *geometry);
-  return Memory{*std::move(mapping), std::move(guard), *geometry, *huge, /*made=*/true};
+  return Memory{MappedTable::Format(*std::move(mapping), kGuard, geometry), *huge, /*made=*/true};
 }
 
 absl::StatusOr<OwnedStore::Memory> OwnedStore::MakeOfLeftover(const Options& options,
                                                               const table::Geometry& wanted) {
-  absl::StatusOr<os::Mapping> mapping = os::Mapping::Open(options.store, os::Access::kReadWrite);
-  if (!mapping.ok()) return mapping.status();
-  absl::Status owned = CheckOwner(options.store, *mapping);
-  if (!owned.ok()) return owned;
-  std::unique_ptr<os::FaultGuard> guard = GuardOver(*mapping);
-  absl::StatusOr<table::Geometry> geometry = table::ReadGeometry(mapping->data(), mapping->size());
-  if (!geometry.ok() || !SameShape(*geometry, wanted) || !HasModeAskedFor(*mapping, options) ||
-      StateOf(table::Table(mapping->data(), *geometry)) != table::State::kRetired) {
+  ASSIGN_OR_RETURN(os::Mapping mapping, os::Mapping::Open(options.store, os::Access::kReadWrite));
+  RETURN_IF_ERROR(CheckOwner(options.store, mapping));
+  absl::StatusOr<MappedTable> mapped = MappedTable::Adopt(std::move(mapping), kGuard);
+  if (!mapped.ok() || !SameShape(mapped->table().geometry(), wanted) ||
+      !HasModeAskedFor(mapped->mapping(), options) ||
+      StateOf(mapped->table()) != table::State::kRetired) {
     return absl::FailedPreconditionError(
         "other processes still have the old store open, and the new one has another shape or "
         "mode: end them, or choose another name");
   }
-  const absl::StatusOr<uint64_t> huge = UseHugePages(*mapping, options.huge_pages);
-  if (!huge.ok()) return huge.status();
+  ASSIGN_OR_RETURN(const uint64_t huge, UseHugePages(mapped->mapping(), options.huge_pages));
   Log(options.store, "emptying the old store, which other processes still have open");
-  absl::Status emptied = EmptyLeftover(options.store, &*mapping, *geometry);
-  if (!emptied.ok()) return emptied;
-  return Memory{*std::move(mapping), std::move(guard), *geometry, *huge, /*made=*/true};
+  RETURN_IF_ERROR(EmptyLeftover(options.store, mapped->table()));
+  return Memory{*std::move(mapped), huge, /*made=*/true};
 }
 
-void OwnedStore::Poison() { SetState(table_, table::State::kPoisoned); }
+void OwnedStore::Poison() { SetState(table(), table::State::kPoisoned); }
 
 void OwnedStore::Retire() {
-  const absl::Status acquired = lock_->Acquire(kLockTimeout);
+  const absl::Status acquired = lock().Acquire(kLockTimeout);
   if (!acquired.ok()) {
-    Log(name_, absl::StrCat("retiring it without its lock: ", acquired.message()));
+    Log(name(), absl::StrCat("retiring it without its lock: ", acquired.message()));
   }
-  SetState(table_, table::State::kRetired);
-  if (acquired.ok()) lock_->Release();
-  for (const absl::Status& removed : {mapping_.Remove(), seats_.Remove()}) {
-    if (!removed.ok()) Log(name_, removed.message());
+  SetState(table(), table::State::kRetired);
+  if (acquired.ok()) lock().Release();
+  for (const absl::Status& removed :
+       {attachment_.current().mapped().mapping().Remove(), seats_.Remove()}) {
+    if (!removed.ok()) Log(name(), removed.message());
   }
 }
 

@@ -1,7 +1,7 @@
-// The store that this daemon has made, or found, and will take away again: its names, its memory,
-// and a writer's lock on it.
+// The store that this daemon made or found, and removes at its end: its names, its memory, and a
+// writer's lock on it.
 //
-//   what is there when it starts               becomes                  with --fresh
+//   what exists when it starts                 becomes                  with --fresh
 //   ------------------------------------------------------------------------------------
 //   nothing                                    made
 //   half made                                  discarded, made
@@ -11,11 +11,11 @@
 //   damaged, or of another version             refused                  discarded, made
 //   another user's, or no store                refused                  refused
 //
-// On Windows a mapping stays as long as any process has it open, so what is to be discarded may be
-// there still. Then it is emptied and served again, if it has the shape and mode that a new one
-// would have.
+// On Windows a mapping exists as long as any process has it open, so a store that is to be
+// discarded may still exist. Then the daemon empties it and serves it again, if it has the shape
+// and mode that a new one would have.
 //
-// One process has a store at a time: it holds lock::kDaemonSeat. Used by one thread.
+// One process owns a store at a time: it holds lock::kDaemonSeat. Used by one thread.
 #ifndef CUBBY_SERVER_OWNED_STORE_H_
 #define CUBBY_SERVER_OWNED_STORE_H_
 
@@ -25,10 +25,10 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "attach/attachment.h"
+#include "attach/mapped_table.h"
 #include "lock/seats.h"
 #include "lock/writer_lock.h"
-#include "os/fault_guard.h"
-#include "os/mapping.h"
 #include "server/options.h"
 #include "table/geometry.h"
 #include "table/table.h"
@@ -37,43 +37,39 @@ namespace cubby::server {
 
 class OwnedStore {
  public:
-  // AlreadyExists: it has a daemon. InvalidArgument: an option that cannot be, or that is not the
-  // existing store's. ResourceExhausted: not enough memory. PermissionDenied: another user's.
-  // Unimplemented: another layout version. DataLoss: damaged. FailedPrecondition: something else
-  // has the name, or no huge pages where they must be. DeadlineExceeded: a living writer does not
-  // let go.
+  // Returns AlreadyExists if the store has a daemon; InvalidArgument for an option that is out of
+  // range or not the existing store's; ResourceExhausted if memory is short; PermissionDenied if
+  // the store is another user's; Unimplemented for another layout version; DataLoss for damage;
+  // FailedPrecondition if something else has the name, or if huge pages are required and not to be
+  // had; DeadlineExceeded if a living writer keeps the lock.
   static absl::StatusOr<std::unique_ptr<OwnedStore>> Open(const Options& options);
 
-  // Leaves the store as it is, for the next daemon to find.
+  // Leaves the store as it is, for the next daemon.
   ~OwnedStore() = default;
   OwnedStore(const OwnedStore&) = delete;
   OwnedStore& operator=(const OwnedStore&) = delete;
 
-  // Tells all who have the store open that it is gone, and takes its names away, unless others have
-  // removed them and put something else in their place. The names are free for another daemon, on
-  // Windows too, once this object is destroyed.
+  // Marks the store as shut down for all processes that have it open, and removes its names, unless
+  // they lead to something else by now. The names are free for another daemon, on Windows too, once
+  // this object is destroyed.
   void Retire();
 
-  const std::string& name() const { return name_; }
-  const table::WritableTable& table() const { return table_; }
-  lock::WriterLock& lock() { return *lock_; }
+  const std::string& name() const { return attachment_.name(); }
+  const table::WritableTable& table() const { return attachment_.current().table(); }
+  lock::WriterLock& lock() { return *attachment_.current().lock(); }
   // False if its entries are an earlier daemon's.
   bool made() const { return made_; }
-  // How much of the memory was in huge pages when it was opened.
+  // How many bytes of the memory were in huge pages when it was opened.
   uint64_t huge_page_bytes() const { return huge_page_bytes_; }
 
-  // True if somebody has truncated the mapping's file: what is read from the table then is worth
-  // nothing. The file itself is asked too, since not every missing page faults: of a huge page that
-  // the new end lies in, the kernel may leave the rest as zeros.
-  bool Truncated() const { return guard_->tripped() || mapping_.Truncated(); }
-  // Ends its use by those who look at its state, as they do with every call.
+  // See attach::MappedTable.
+  bool Truncated() const { return attachment_.current().mapped().Truncated(); }
+  // Makes processes that check the state, as they do with every call, stop using the store.
   void Poison();
 
  private:
   struct Memory {
-    os::Mapping mapping;
-    std::unique_ptr<os::FaultGuard> guard;
-    table::Geometry geometry;
+    attach::MappedTable mapped;
     uint64_t huge_page_bytes;
     bool made;
   };
@@ -81,21 +77,20 @@ class OwnedStore {
              std::unique_ptr<lock::WriterLock> lock);
 
   static absl::StatusOr<Memory> FindOrMake(const Options& options);
+  // True if an existing store may be served as it is. Retires it if it is sound and to be
+  // discarded.
+  static absl::StatusOr<bool> MayKeep(const Options& options, const attach::MappedTable& mapped);
   static absl::StatusOr<Memory> Make(const Options& options);
   static absl::StatusOr<Memory> MakeOfLeftover(const Options& options,
                                                const table::Geometry& wanted);
 
-  const std::string name_;
-  const os::Mapping mapping_;
-  const std::unique_ptr<os::FaultGuard> guard_;
-  const table::WritableTable table_;
+  attach::Attachment attachment_;
   const uint64_t huge_page_bytes_;
   const bool made_;
-  const std::unique_ptr<lock::WriterLock> lock_;
-  const lock::Seats& seats_;  // lock_'s
+  const lock::Seats& seats_;  // the lock's
 };
 
-// How long the daemon waits for the lock when it cannot go on without. Writers hold it for
+// How long the daemon waits for the lock when it cannot continue without it. Writers hold it for
 // microseconds; one that is stopped in a debugger holds it for longer.
 inline constexpr absl::Duration kLockTimeout = absl::Seconds(5);
 

@@ -137,7 +137,7 @@ class Checker {
       ends_.push_back(bucket * kOverflowClasses + OverflowClass(hash));
       if (bucket < home) ++past_end_[OverflowClass(hash)];
     }
-    if (lengths.in_extents) CheckChain(slot, sequence, lengths.value_bytes, problem);
+    if (lengths.in_extents()) CheckChain(slot, sequence, lengths.value_bytes, problem);
   }
 
   template <typename Report>
@@ -282,7 +282,7 @@ class Checker {
     };
     expect("entry", counters.entries.load(kRelaxed), result_.entries);
     expect("expiring entry", counters.expiring.load(kRelaxed), expiring_);
-    if (table_.fixed().sweep.next_expiry.load(kRelaxed) > earliest_expiry_) {
+    if (table_.fixed().expiry.next_expiry.load(kRelaxed) > earliest_expiry_) {
       Problem("an entry expires before the time noted as the earliest");
     }
     if (counters.revision.load(kRelaxed) < newest_revision_) {

@@ -1,9 +1,14 @@
 #include "table/geometry.h"
 
 #include <algorithm>
-#include <cstring>
+#include <iterator>
+#include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/types/span.h"
+#include "base/status_macros.h"
 #include "os/clock.h"
 #include "os/process.h"
 #include "table/bytes.h"
@@ -12,37 +17,107 @@
 namespace cubby::table {
 namespace {
 
-// Of the ways that may be live (all but one), how many are filled when the store is full. Lower
-// wastes memory, higher sends more keys to their neighbour buckets, and more gets that miss to look
-// there: at 85 % and 16 ways 6 % of the keys and 7 % of the misses, at 90 % 8 and 14 %. (Measured:
-// at 90 % a miss takes a fifth longer, a key of a batch a twelfth, a hit as long, and memory is
-// 1.59 times a payload of 16 and 64 bytes instead of 1.68.)
+// How many of the ways that may be live (all but one of a bucket) a full store fills. A lower share
+// wastes memory; a higher one displaces more keys, and more misses look in a second bucket: at 85 %
+// and 16 ways 6 % of the keys and 7 % of the misses, at 90 % 8 % and 14 %. (Measured: at 90 % a
+// miss takes a fifth longer, a key of a batch a twelfth, a hit as long, and memory is 1.59 times a
+// payload of 16 and 64 bytes instead of 1.68.)
 constexpr uint64_t kLoadPercent = 90;
 
 constexpr uint64_t kChecksumSeed = kMagic;
 constexpr size_t kChecksumFrom = offsetof(Header, layout_major);
 constexpr size_t kChecksumTo = offsetof(Header, checksum);
+constexpr uint64_t kRegionsFrom = offsetof(FixedPart, incarnations);
 
 uint64_t DivideUp(uint64_t a, uint64_t b) { return a / b + (a % b != 0); }
 uint64_t RoundUp64(uint64_t bytes) { return (bytes + 63) & ~uint64_t{63}; }
 
-// Fills in all that follows from the numbers the header holds. REQUIRES: those are within their
-// limits.
+// A region that every program needs: how many bytes it takes, where Geometry keeps its offset, and
+// the offset that programs rely on, if there is one.
+struct RegionRule {
+  RegionKind kind;
+  uint64_t (*bytes)(const Geometry& geometry);
+  uint64_t Geometry::*offset;
+  uint64_t fixed_offset;
+};
+constexpr RegionRule kRegionRules[] = {
+    {RegionKind::kIncarnations,
+     [](const Geometry& /*geometry*/) -> uint64_t { return sizeof(lock::IncarnationTable); },
+     nullptr, kRegionsFrom},
+    {RegionKind::kHints,
+     [](const Geometry& geometry) { return geometry.bucket_count * sizeof(HintRow); }, nullptr,
+     kHeaderBytes},
+    {RegionKind::kHeads,
+     [](const Geometry& geometry) { return geometry.bucket_count * sizeof(BucketHead); },
+     &Geometry::heads_offset, 0},
+    {RegionKind::kSlots,
+     [](const Geometry& geometry) { return geometry.bucket_count * geometry.bucket_bytes; },
+     &Geometry::slots_offset, 0},
+    {RegionKind::kExtents,
+     [](const Geometry& geometry) {
+       return uint64_t{geometry.extent_count} * geometry.extent_bytes;
+     },
+     &Geometry::extents_offset, 0},
+};
+static_assert(std::size(kRegionRules) <= kMaxRegions);
+
+// Sets what follows from the numbers in the header. REQUIRES: those are within their limits.
 void Derive(Geometry* geometry) {
   geometry->ways_mask = (1u << geometry->ways) - 1;
   geometry->bucket_bytes = RoundUp64(uint64_t{geometry->ways} * geometry->slot_bytes);
-  geometry->heads_offset = RoundUp64(kHeaderBytes + geometry->bucket_count * sizeof(HintRow));
-  geometry->slots_offset =
-      RoundUp64(geometry->heads_offset + geometry->bucket_count * sizeof(BucketHead));
-  geometry->extents_offset =
-      geometry->slots_offset + geometry->bucket_count * geometry->bucket_bytes;
   geometry->extent_payload = geometry->extent_bytes - kExtentHeadBytes;
-  geometry->total_bytes =
-      geometry->extents_offset + uint64_t{geometry->extent_count} * geometry->extent_bytes;
   geometry->max_inline_bytes = geometry->slot_bytes - kSlotHeadBytes;
   // A key always lies in its slot, with room behind it for at least the link to a chain of extents.
   geometry->max_key_bytes =
       std::min<uint32_t>((geometry->max_inline_bytes - kExtentLinkBytes) & ~7u, 0xffff & ~7u);
+}
+
+// Places the regions one after the other.
+void PlaceRegions(Geometry* geometry) {
+  uint64_t end = kRegionsFrom;
+  for (const RegionRule& rule : kRegionRules) {
+    const uint64_t offset = RoundUp64(end);
+    if (rule.offset != nullptr) geometry->*rule.offset = offset;
+    end = offset + rule.bytes(*geometry);
+  }
+  geometry->total_bytes = end;
+}
+
+void WriteRegions(const Geometry& geometry, RegionTable* table) {
+  table->clock_offset_ns = geometry.clock_offset_ns;
+  for (const RegionRule& rule : kRegionRules) {
+    table->regions[table->region_count++] = {
+        rule.kind, 0, rule.offset != nullptr ? geometry.*rule.offset : rule.fixed_offset,
+        rule.bytes(geometry)};
+  }
+}
+
+// Takes the offsets of a region table whose checksum is right. False if it is impossible: anyone
+// can compute a checksum.
+bool TakeRegions(const RegionTable& table, Geometry* geometry) {
+  if (table.region_count > kMaxRegions) return false;
+  const absl::Span<const Region> regions(table.regions, table.region_count);
+  const uint64_t total = geometry->total_bytes;
+  for (const Region& region : regions) {
+    if (region.offset % 64 != 0 || region.offset < kRegionsFrom || region.offset > total ||
+        region.bytes > total - region.offset) {
+      return false;
+    }
+    for (const Region& other : regions) {
+      if (&other == &region) break;
+      const bool apart = other.offset + other.bytes <= region.offset ||
+                         region.offset + region.bytes <= other.offset;
+      if (!apart || other.kind == region.kind) return false;
+    }
+  }
+  for (const RegionRule& rule : kRegionRules) {
+    const auto region = std::find_if(regions.begin(), regions.end(),
+                                     [&](const Region& r) { return r.kind == rule.kind; });
+    if (region == regions.end() || region->bytes < rule.bytes(*geometry)) return false;
+    if (rule.fixed_offset != 0 && region->offset != rule.fixed_offset) return false;
+    if (rule.offset != nullptr) geometry->*rule.offset = region->offset;
+  }
+  return true;
 }
 
 absl::Status OutOfLimits(absl::string_view what, uint64_t value, uint64_t least, uint64_t most) {
@@ -71,8 +146,19 @@ absl::Status CheckLimits(const Geometry& geometry) {
   return absl::OkStatus();
 }
 
-uint64_t ChecksumOf(const char* header) {
-  return XXH3_64bits_withSeed(header + kChecksumFrom, kChecksumTo - kChecksumFrom, kChecksumSeed);
+uint64_t ChecksumOf(const char* bytes, size_t from, size_t to) {
+  return XXH3_64bits_withSeed(bytes + from, to - from, kChecksumSeed);
+}
+uint64_t ChecksumOf(const Header& header) {
+  return ChecksumOf(reinterpret_cast<const char*>(&header), kChecksumFrom, kChecksumTo);
+}
+uint64_t ChecksumOf(const RegionTable& regions) {
+  return ChecksumOf(reinterpret_cast<const char*>(&regions), 0, sizeof(regions));
+}
+
+absl::Status Incompatible(const std::string& what) {
+  return absl::UnimplementedError(absl::StrCat(
+      what, ": use the same cubby version as its cubbyd, or restart cubbyd with --fresh"));
 }
 
 }  // namespace
@@ -90,15 +176,14 @@ absl::StatusOr<Geometry> PlanGeometry(const GeometryOptions& options) {
   geometry.slot_bytes = static_cast<uint32_t>(RoundUp8(options.slot_bytes));
   geometry.extent_bytes = static_cast<uint32_t>(RoundUp8(options.extent_bytes));
   geometry.ways = options.ways;
-  absl::Status limits = CheckLimits(geometry);
-  if (!limits.ok()) return limits;
+  RETURN_IF_ERROR(CheckLimits(geometry));
   geometry.bucket_count = DivideUp(geometry.capacity * 100, (geometry.ways - 1) * kLoadPercent);
   Derive(&geometry);
 
-  // The longest key leaves a value this many bytes of its slot.
+  // The longest key leaves a value the rest of its slot.
   const bool needs_extents =
       geometry.max_value_bytes > geometry.max_inline_bytes - RoundUp8(geometry.max_key_bytes);
-  // One value of the largest size, its successor while both exist, and the queue's last one.
+  // One value of the largest size, the next one while both exist, and the queue's last extent.
   const uint64_t least =
       needs_extents ? 2 * uint64_t{ChainLength(geometry, geometry.max_value_bytes)} + 1 : 0;
   uint64_t extents;
@@ -120,12 +205,13 @@ absl::StatusOr<Geometry> PlanGeometry(const GeometryOptions& options) {
         uint64_t{kNoExtent - 1} * geometry.extent_bytes));
   }
   geometry.extent_count = static_cast<uint32_t>(extents);
-  Derive(&geometry);
+  PlaceRegions(&geometry);
 
   geometry.hash_seed = os::RandomBits();
   geometry.instance[0] = os::RandomBits();
   geometry.instance[1] = os::RandomBits();
   geometry.created_unix_ns = os::UnixNanos();
+  geometry.clock_offset_ns = os::BootOffsetNanos();
   geometry.layout_minor = kLayoutMinor;
   return geometry;
 }
@@ -142,10 +228,11 @@ void Format(char* memory, const Geometry& geometry) {
   fixed->extents.head.store(any ? 0 : kNoExtent, std::memory_order_relaxed);
   fixed->extents.tail.store(any ? geometry.extent_count - 1 : kNoExtent, std::memory_order_relaxed);
   fixed->extents.free_count.store(geometry.extent_count, std::memory_order_relaxed);
-  fixed->sweep.next_expiry.store(~uint64_t{0}, std::memory_order_relaxed);
-  fixed->sweep.fresh_expiry.store(~uint64_t{0}, std::memory_order_relaxed);
+  fixed->expiry.next_expiry.store(~uint64_t{0}, std::memory_order_relaxed);
+  fixed->expiry.fresh_expiry.store(~uint64_t{0}, std::memory_order_relaxed);
   fixed->state.state.store(static_cast<uint64_t>(State::kServing), std::memory_order_relaxed);
 
+  WriteRegions(geometry, &fixed->regions);
   Header& header = fixed->header;
   header.layout_major = kLayoutMajor;
   header.layout_minor = geometry.layout_minor;
@@ -164,8 +251,10 @@ void Format(char* memory, const Geometry& geometry) {
   header.generation = geometry.generation;
   header.created_unix_ns = geometry.created_unix_ns;
   header.full_policy = static_cast<uint32_t>(FullPolicy::kReject);
-  header.checksum = ChecksumOf(memory);
-  // Release: whoever sees the magic sees all of the above.
+  header.byte_order = kByteOrderMark;
+  header.region_checksum = ChecksumOf(fixed->regions);
+  header.checksum = ChecksumOf(header);
+  // Release: publishes all of the above to processes that load the magic.
   header.magic.store(kMagic, std::memory_order_release);
 }
 
@@ -186,20 +275,33 @@ absl::StatusOr<Geometry> ReadGeometry(const char* memory, size_t size) {
     return absl::FailedPreconditionError(
         "not a cubby store: something else has its name: remove that, or choose another name");
   }
-  // All the rest is judged on a private copy: it cannot change between check and use.
-  char copy[sizeof(Header)];
+  // Everything else is validated on a private copy, which cannot change between check and use.
+  struct PrivateCopy {
+    Header header;
+    char state[offsetof(FixedPart, regions) - sizeof(Header)];
+    RegionTable regions;
+  };
+  static_assert(offsetof(PrivateCopy, regions) == offsetof(FixedPart, regions));
+  alignas(PrivateCopy) char copy[sizeof(PrivateCopy)];
   CopyFromShared(copy, memory, sizeof(copy));
-  Header header_copy_storage;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled at once
-  std::memcpy(static_cast<void*>(&header_copy_storage), copy, sizeof(copy));
-  const Header& header = header_copy_storage;
+  const auto& header = reinterpret_cast<const PrivateCopy*>(copy)->header;
+  const auto& regions = reinterpret_cast<const PrivateCopy*>(copy)->regions;
   if (header.layout_major != kLayoutMajor) {
-    return absl::UnimplementedError(absl::StrCat(
-        "layout version ", header.layout_major, ".", header.layout_minor, ", this program reads ",
-        kLayoutMajor, ".x: use the same cubby version as its cubbyd"));
+    return Incompatible(absl::StrCat("layout version ", header.layout_major, ".",
+                                     header.layout_minor, ", this program reads ", kLayoutMajor,
+                                     ".x"));
   }
-  const absl::Status damaged = absl::DataLossError(
-      "its header is damaged (wrong checksum): restart its cubbyd with --fresh");
-  if (header.checksum != ChecksumOf(copy)) return damaged;
+  if (header.checksum != ChecksumOf(header) || header.region_checksum != ChecksumOf(regions)) {
+    return absl::DataLossError(
+        "its header is damaged (wrong checksum): restart its cubbyd with --fresh");
+  }
+  if (header.byte_order != kByteOrderMark) {
+    return Incompatible("it was made in another byte order");
+  }
+  if ((regions.required & ~kKnownFeatures) != 0) {
+    return Incompatible(absl::StrCat("it needs features that this program does not have (",
+                                     FeatureNames(regions.required & ~kKnownFeatures), ")"));
+  }
 
   Geometry geometry = {};
   geometry.capacity = header.capacity;
@@ -215,6 +317,9 @@ absl::StatusOr<Geometry> ReadGeometry(const char* memory, size_t size) {
   geometry.extent_bytes = header.extent_bytes;
   geometry.extent_count = header.extent_count;
   geometry.layout_minor = header.layout_minor;
+  geometry.total_bytes = header.total_bytes;
+  geometry.clock_offset_ns = regions.clock_offset_ns;
+  geometry.unknown_to_write = regions.required_to_write & ~kKnownFeatures;
   const absl::Status impossible =
       absl::DataLossError("its header contradicts itself: restart its cubbyd with --fresh");
   // A right checksum does not make a right header: anyone can compute one.
@@ -225,7 +330,7 @@ absl::StatusOr<Geometry> ReadGeometry(const char* memory, size_t size) {
     return impossible;
   }
   Derive(&geometry);
-  if (geometry.total_bytes != header.total_bytes ||
+  if (!TakeRegions(regions, &geometry) ||
       geometry.capacity > geometry.bucket_count * (geometry.ways - 1)) {
     return impossible;
   }
@@ -235,6 +340,16 @@ absl::StatusOr<Geometry> ReadGeometry(const char* memory, size_t size) {
                      " bytes it was made with: restart its cubbyd with --fresh"));
   }
   return geometry;
+}
+
+std::string FeatureNames(uint64_t mask) {
+  std::vector<std::string> names;
+  for (uint32_t bit = 0; bit < 64; ++bit) {
+    if ((mask >> bit & 1) == 0) continue;
+    names.push_back(bit < std::size(kFeatureNames) ? kFeatureNames[bit]
+                                                   : absl::StrCat("feature ", bit));
+  }
+  return absl::StrJoin(names, ", ");
 }
 
 }  // namespace cubby::table

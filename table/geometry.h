@@ -1,11 +1,12 @@
-// The numbers that shape a store: planned at creation, written to the header, and read back at
-// attach into a private copy that is validated once. Nobody reads geometry from the mapping again,
-// so nobody can be led astray by it later.
+// The numbers that shape a store: planned at creation, written to the header and the region table,
+// and read back at attach into a private copy that is validated once. Nothing reads them from the
+// mapping again, so later changes to those bytes have no effect on processes that have attached.
 #ifndef CUBBY_TABLE_GEOMETRY_H_
 #define CUBBY_TABLE_GEOMETRY_H_
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -20,16 +21,16 @@ inline constexpr uint64_t kMaxSlotBytes = 65536;
 inline constexpr uint64_t kMinExtentBytes = 64;
 inline constexpr uint64_t kMaxExtentBytes = 1 << 24;
 inline constexpr uint64_t kMaxMaxValueBytes = uint64_t{1} << 30;
-// 1 KiB of value in each: the common sizes waste little, and a 1 MiB value is 1024 hops of a
-// hardware-prefetched walk.
+// 1 KiB of value in each: common sizes waste little, and a value of 1 MiB takes 1024 hops, which
+// the hardware prefetches.
 inline constexpr uint32_t kDefaultExtentBytes = 1024 + kExtentHeadBytes;
 
 struct GeometryOptions {
   uint64_t capacity = 100'000;
   uint64_t slot_bytes = 128;  // rounded up to a multiple of 8
   uint64_t max_value_bytes = 1 << 20;
-  // Memory for values too long for a slot. Unset: a quarter of the buckets' memory, at least four
-  // values of the largest size; none if every allowed value fits its slot.
+  // Memory for values too long for a slot. Unset: a quarter of the buckets' memory and at least
+  // four values of the largest size, or none if every allowed value fits its slot.
   absl::optional<uint64_t> extent_pool_bytes;
   uint64_t extent_bytes = kDefaultExtentBytes;  // rounded up to a multiple of 8
   uint32_t ways = kMaxWays;
@@ -46,6 +47,8 @@ struct Geometry {
   uint64_t total_bytes;
   uint64_t hash_seed;
   uint64_t instance[2];
+  int64_t clock_offset_ns;    // os::BootOffsetNanos() of the daemon: expiries are on its clock
+  uint64_t unknown_to_write;  // features that a writer needs and this program does not have
   uint64_t generation;
   uint64_t created_unix_ns;
   uint32_t ways;
@@ -54,8 +57,7 @@ struct Geometry {
   uint32_t extent_bytes;
   uint32_t extent_count;
   uint32_t extent_payload;    // value bytes in one extent
-  uint32_t max_inline_bytes;  // a key, rounded up to 8, and its value fit a slot if they are no
-                              // more than this
+  uint32_t max_inline_bytes;  // of a key, rounded up to 8, and its value in a slot
   uint32_t max_key_bytes;
   uint16_t layout_minor;
 };
@@ -66,18 +68,25 @@ inline uint32_t ChainLength(const Geometry& geometry, uint64_t value_bytes) {
                                geometry.extent_payload);
 }
 
-// Plans a store. InvalidArgument, naming option, value and limit, if it cannot be made so. The
-// random fields are drawn here.
+// Plans a store. Returns InvalidArgument, naming option, value and limit, if the options contradict
+// each other or a limit. Draws the random fields.
 absl::StatusOr<Geometry> PlanGeometry(const GeometryOptions& options);
 
 // Lays out an empty store of that shape in `memory`, which holds geometry.total_bytes zero bytes,
-// and publishes it: the magic is stored last. A kill on the way leaves memory without a magic.
+// and publishes it: the magic is stored last. A kill before that leaves memory without a magic.
 void Format(char* memory, const Geometry& geometry);
 
-// Reads and validates the header of a mapping of `size` bytes. Never reads beyond `size`.
-// Unavailable: no magic yet (half made). FailedPrecondition: not a cubby store. Unimplemented:
-// another layout version. DataLoss: truncated, damaged or impossible.
+// Reads and validates the header and the region table of a mapping of `size` bytes. Never reads
+// beyond `size`. Errors:
+//   Unavailable         no magic yet: the daemon is still making the store, or was killed then
+//   FailedPrecondition  not a cubby store
+//   Unimplemented       another layout version or byte order, or a feature that this program does
+//                       not know
+//   DataLoss            truncated, damaged or impossible
 absl::StatusOr<Geometry> ReadGeometry(const char* memory, size_t size);
+
+// The names of the features in `mask`, for messages: "leases, feature 17".
+std::string FeatureNames(uint64_t mask);
 
 }  // namespace cubby::table
 

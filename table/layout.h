@@ -1,22 +1,29 @@
-// The bytes of a store, as every process sees them. docs/layout.md is the specification; where the
-// two differ, the code is at fault.
+// The bytes of a store. docs/layout.md is the specification; where the two differ, the code is at
+// fault.
 //
 // clang-format off
-//   offset 0      header        128 B   immutable once the magic is there
-//          128    state line     64 B   serving / sealed / retired ...; read by readers, written almost never
-//          256    lock line      64 B   the writer lock's word
-//          320    counters       64 B   written by every put
-//          384    extent queue   64 B   the free extents
-//          448    intent        128 B   what the lock's owner is about to change; for the next owner if it dies
-//          576    sweep line     64 B   when the next entry expires
-//          4096   incarnations 4096 B   one word per writer's seat
-//          8192   hints          16 B   for each bucket its tags, so dense that they stay in a CPU's caches when the slots do not
-//                 heads          32 B   one for each bucket
-//                 slots                 for each bucket `ways` of them, slot_bytes each; padded to a multiple of 64
-//                 extents               extent_count of them, extent_bytes each; all four begin on a multiple of 64
+//   offset 0      header        128 B   immutable once the magic is set
+//          128    state line     64 B   serving, sealed, retired ...; read by every get, written rarely
+//          256    region table  384 B   immutable: features, clock, and where each region lies
+//          640    lock line      64 B   the writer lock's word
+//          704    counters       64 B   written by every put
+//          768    extent queue   64 B   the free extents
+//          832    intent        192 B   the commit in progress, for the lock owner's successor
+//          1024   expiry line    64 B   when the next entry expires
+//          1088   recency line   64 B   reserved for eviction
+//          1152   changes line   64 B   reserved for the change ring
+//          1216   upstream line  64 B   reserved for the near-cache
+//          1280   unused                zero
+//
+//   Regions, each on a multiple of 64:
+//          incarnations    4 B   for each writer's seat; at 4096
+//          hints          16 B   for each bucket: its tags again, so dense that they stay in a CPU's caches when slots do not; at 8192
+//          heads          32 B   for each bucket
+//          slots                 for each bucket `ways` of them, slot_bytes each; padded to a multiple of 64
+//          extents               extent_count of them, extent_bytes each
 //
 //   head:     0        8                   24                   32
-//             | word0  | tags[16], 8 bit   | overflow[8], 8 bit |
+//             | word0  | tags[16], 8 bit   | overflow[16], 4 bit |
 //             word0 = [ revision of the last commit, low 48 bits | live ways, one bit each : 16 ]
 //
 //   slot:     0           8         16       20        22      24
@@ -46,19 +53,20 @@ static_assert(std::atomic<uint64_t>::is_always_lock_free && sizeof(std::atomic<u
 static_assert(std::atomic<uint8_t>::is_always_lock_free && sizeof(std::atomic<uint8_t>) == 1);
 
 inline constexpr uint64_t kMagic = 0x0001'7962'6275'63ff;  // ff 'c' 'u' 'b' 'b' 'y' 01 00
-inline constexpr uint16_t kLayoutMajor = 4;                // another major cannot be read
+inline constexpr uint16_t kLayoutMajor = 5;                // another major cannot be read
 inline constexpr uint16_t kLayoutMinor = 0;
+inline constexpr uint32_t kByteOrderMark = 0x0a0b'0c0d;
 
 inline constexpr uint32_t kMaxWays = 16;          // bits in word0
 inline constexpr uint32_t kOverflowClasses = 16;  // counters in a head
-inline constexpr uint32_t kOverflowFull = 15;     // that many or more
+inline constexpr uint32_t kOverflowFull = 15;     // 15 or more
 inline constexpr uint32_t kNoExtent = 0xffff'ffff;
 
 struct Header {
-  std::atomic<uint64_t> magic;  // stored last, with release: the rest is whole when it is seen
+  std::atomic<uint64_t> magic;  // stored last, with release: publishes all that is immutable
   uint16_t layout_major;
-  uint16_t layout_minor;
-  uint32_t header_bytes;  // where the hints begin
+  uint16_t layout_minor;  // a larger minor only uses what was unused
+  uint32_t header_bytes;  // of the fixed part, kHeaderBytes
   uint64_t total_bytes;   // the least size of the mapping
   uint64_t bucket_count;
   uint32_t ways;
@@ -68,24 +76,74 @@ struct Header {
   uint64_t capacity;  // entries
   uint64_t max_value_bytes;
   uint64_t hash_seed;    // random, so that nobody can choose colliding keys beforehand
-  uint64_t instance[2];  // random, so that two stores that had the same name can be told apart
+  uint64_t instance[2];  // random: tells apart two stores that had the same name
   uint64_t generation;   // 0; one more with each resize
   uint64_t created_unix_ns;
   uint32_t full_policy;  // FullPolicy
-  uint32_t reserved0;
-  uint64_t reserved1;
-  uint64_t checksum;  // of the 112 bytes between magic and here
+  uint32_t byte_order;   // kByteOrderMark; reads as another number where integers are big-endian
+  uint64_t region_checksum;  // of the region table
+  uint64_t checksum;         // of the 112 bytes between magic and here
 };
 
 enum class FullPolicy : uint32_t { kReject = 0 };
 
-// Who makes each transition, always under the writer lock:
+// What a program must know to use a store. A bit that it does not know in `required` makes it
+// refuse the store; in `required_to_write`, only to refuse to write it. kFeatureNames has a name
+// for each bit, for the message. Layout 5.0 sets none; the bits below have their meanings reserved.
+inline constexpr const char* kFeatureNames[] = {
+    "eviction",     // writers maintain recency marks, ranks and ghosts
+    "leases",       // slots may have kSlotFlagLease
+    "change ring",  // writers append each commit to it
+    "near-cache",   // slots may have kSlotFlagAbsent; the upstream line bounds an entry's age
+};
+inline constexpr uint64_t kKnownFeatures = 0;
+
+// A part of the mapping behind the fixed part's lines. Every region begins on a multiple of 64, and
+// no two overlap. A program ignores the kinds that it does not know.
+enum class RegionKind : uint32_t {
+  kNone = 0,  // an unused entry of the table
+  kIncarnations = 1,
+  kHints = 2,
+  kHeads = 3,
+  kSlots = 4,
+  kExtents = 5,
+  // Reserved.
+  kMarks = 6,   // recency marks, 4 bytes for each bucket
+  kRanks = 7,   // recency ranks, 16 bytes for each bucket
+  kGhosts = 8,  // fingerprints of evicted keys, 16 bytes for each bucket
+  kChanges = 9,
+};
+struct Region {
+  RegionKind kind;
+  uint32_t reserved;
+  uint64_t offset;
+  uint64_t bytes;
+};
+inline constexpr uint32_t kMaxRegions = 14;
+
+struct RegionTable {
+  uint64_t required;  // features, as above
+  uint64_t required_to_write;
+  // os::BootOffsetNanos() of the daemon that made the store. Expiries count on its clock, which a
+  // process in another time namespace does not read.
+  int64_t clock_offset_ns;
+  uint64_t reserved0;
+  uint32_t region_count;
+  uint32_t reserved1;
+  uint64_t reserved2;
+  Region regions[kMaxRegions];
+};
+
+// Each transition is made under the writer lock, but the last one:
 // clang-format off
-//   kServing -> kSealed      the daemon, while it copies the store to another generation; writers wait
-//   kSealed  -> kSuperseded  the daemon, when that generation is ready; its number is in the upper 56 bits
-//   kServing -> kRetired     the daemon, when it removes the store
-//   any      -> kPoisoned    whoever finds damage that writing would spread
+//   kServing -> kSealed      by the daemon, while it copies the store to another generation; writers wait
+//   kSealed  -> kSuperseded  by the daemon, when that generation is ready; its number is in the upper 56 bits
+//   kServing -> kRetired     by the daemon, when it removes the store
+//   any      -> kPoisoned    by a process that finds damage which writing would spread
+//   any      -> kRetired     by the daemon, before it removes the names of a store that it cannot lock
 // clang-format on
+// The state line is at the same offset in every major version, so that a store of any version can
+// be retired.
 enum class State : uint8_t {
   kServing = 1,
   kSealed = 2,
@@ -96,9 +154,9 @@ enum class State : uint8_t {
 
 struct StateLine {
   std::atomic<uint64_t> state;  // [ next generation : 56 | State : 8 ]
-  std::atomic<uint64_t>
-      heartbeat_ns;  // BootNanos() of the daemon's last round; for people, proof of nothing
-  std::atomic<uint64_t> daemon_pid;  // for people
+  // For display only: neither proves that a daemon runs.
+  std::atomic<uint64_t> heartbeat_ns;  // BootNanos() of the daemon's last round
+  std::atomic<uint64_t> daemon_pid;
   uint64_t reserved[5];
 };
 
@@ -107,21 +165,21 @@ struct LockLine {
   uint64_t reserved[6];
 };
 
-// All guarded by the writer lock; read by anyone, as numbers that may be a moment old.
+// Written by the owner of the writer lock, read by anyone.
 struct Counters {
   std::atomic<uint64_t> revision;  // the newest that was handed out; a killed put leaves a gap
-  std::atomic<uint64_t> entries;   // live slots, expired ones that nobody has swept yet included
+  std::atomic<uint64_t> entries;   // live slots, including expired ones that are not swept yet
   std::atomic<uint64_t> expiring;  // live slots that have an expiry
   std::atomic<uint64_t> puts;      // totals since creation
   std::atomic<uint64_t> deletes;
-  std::atomic<uint64_t> expired;  // entries swept because their time had come
-  std::atomic<uint64_t> mends;    // operations of killed writers that were completed or taken back
+  std::atomic<uint64_t> expired;  // expired entries removed
+  std::atomic<uint64_t> repairs;  // commits of killed writers that were completed or taken back
   uint64_t reserved;
 };
 
-// The free extents: a queue linked by Extent::next, taken from its head, given back at its tail, so
-// that a freed chain lies untouched for as long as possible under readers who are still copying it.
-// Never empty: the last one is not given out.
+// The free extents: a queue linked by ExtentHead::next. Writers take from its head and return to
+// its tail, so that a freed chain stays untouched for as long as possible under readers that are
+// still copying it. Never empty: the last extent is not given out.
 struct ExtentQueue {
   std::atomic<uint32_t> head;
   std::atomic<uint32_t> tail;
@@ -129,39 +187,83 @@ struct ExtentQueue {
   uint64_t reserved[6];
 };
 
-enum class Operation : uint64_t { kNone = 0, kPut = 1, kDelete = 2 };
+enum class Operation : uint64_t {
+  kNone = 0,
+  kPut = 1,
+  kDelete = 2,
+  kEvict = 3,  // reserved: a put that replaces the entry of another key
+};
 
-// What the lock's owner is about to do, written down before it changes anything else, so that the
-// next owner can finish the bookkeeping if it dies after the commit. Everything is a value to be
-// set, so that doing it twice does no harm. Readers never look here: whether an entry is there is
-// told by word0 alone. See table/recovery.h.
+// The commit in progress, written before anything else changes, so that the owner's successor can
+// finish the bookkeeping of an owner that was killed after the commit. Every field is a value to be
+// set, so setting it twice is harmless. Readers never look here: word0 alone decides which entries
+// are live. See table/commit.h.
 struct Intent {
   std::atomic<uint64_t> operation;    // Operation; set last and cleared last
-  std::atomic<uint64_t> bucket;       // where the commit happens
+  std::atomic<uint64_t> bucket;       // of the commit
   std::atomic<uint64_t> word0_after;  // head.word0 equals this if and only if the commit happened
-  std::atomic<uint64_t> home;         // buckets [home, bucket) may have an overflow count changed
+  std::atomic<uint64_t> home;         // the commit may change overflow counts of [home, bucket)
   std::atomic<uint64_t> overflow_class;
   std::atomic<uint64_t> entries_after;
   std::atomic<uint64_t> expiring_after;
   std::atomic<uint64_t> queue_before;  // [ tail : 32 | head : 32 ]
   std::atomic<uint64_t> queue_after;   // [ tail : 32 | head : 32 ]
-  std::atomic<uint64_t>
-      freed_first;  // linked behind the old tail; kNoExtent if the commit frees no extents
+  std::atomic<uint64_t> freed_first;   // goes behind the old tail; kNoExtent: none is freed
   std::atomic<uint64_t> free_count_after;
-  uint64_t reserved[5];
+  uint64_t reserved0[5];
+  // Reserved for kEvict: the victim's counterparts of the fields above, and the entry count while
+  // only the victim's commit has happened.
+  uint64_t victim_bucket;
+  uint64_t victim_word0_after;
+  uint64_t victim_home;
+  uint64_t victim_overflow_class;
+  uint64_t entries_between;
+  uint64_t expiring_between;
+  // Reserved for the change ring: its head after the commit.
+  uint64_t changes_head_after;
+  uint64_t reserved1;
 };
 
-// What a pass that removes expired entries needs to know, guarded by the writer lock. See
-// table/sweep.h.
-struct SweepLine {
+// What removing expired entries needs to know; guarded by the writer lock. See table/expiry.h.
+struct ExpiryLine {
   std::atomic<uint64_t> next_expiry;  // no live slot expires before this BootNanos(); ~0: none ever
-  std::atomic<uint64_t> fresh_expiry;  // the same of those put since the newest pass began
+  std::atomic<uint64_t> fresh_expiry;  // the same of entries put since the newest pass began
   std::atomic<uint64_t> newest_pass;   // a number for each pass that began
   uint64_t reserved[5];
 };
 
-// The tags of a bucket once more. Readers ask the memory for the slots that these point at together
-// with the head, which alone decides. Right for every live way.
+// Reserved for eviction: its clock counts inserts, and the extent hand is the bucket at which the
+// search for entries with extents continues.
+struct RecencyLine {
+  uint64_t inserts;
+  uint64_t evictions;
+  uint64_t extent_hand;
+  uint64_t reserved[5];
+};
+
+// Reserved for the change ring: how many bytes were ever appended, how many of them are gone, and
+// the word that watchers sleep on.
+struct ChangesLine {
+  uint64_t head;
+  uint64_t tail;
+  uint64_t wake;
+  uint64_t reserved[5];
+};
+
+// Reserved for the near-cache: entries older than the floor are not answers, and as_of bounds the
+// age of the others.
+struct UpstreamLine {
+  uint64_t floor;
+  uint64_t as_of;
+  uint64_t prev_floor;
+  uint64_t prev_as_of;
+  uint64_t max_staleness_ns;
+  uint64_t epoch;
+  uint64_t reserved[2];
+};
+
+// The tags of a bucket again. Readers prefetch the slots that these point at together with the
+// head, which alone decides. Right for every live way.
 struct HintRow {
   std::atomic<uint8_t> tags[kMaxWays];
 };
@@ -170,26 +272,28 @@ struct BucketHead {
   std::atomic<uint64_t> word0;
   std::atomic<uint8_t> tags[kMaxWays];  // right for every live way
   // [ count of class 15 : 4 | ... | of class 0 : 4 ]: how many entries of the class have their home
-  // at or before this bucket and live after it. A miss goes on to the next bucket only if its
-  // class's count is not 0. May be too high after a kill, never too low. At kOverflowFull it stays.
+  // at or before this bucket and live after it. A miss looks in the next bucket only if its class's
+  // count is not 0. May be too high after a kill, never too low. At kOverflowFull it stays.
   std::atomic<uint64_t> overflow;
 };
 
 struct SlotHead {
   std::atomic<uint64_t> sequence;
-  std::atomic<uint64_t> expiry_ns;  // BootNanos() at which the entry is gone; 0: never
-  std::atomic<uint64_t> lengths;  // [ flags : 16 | key bytes : 16 | value bytes : 32 ], one word so
-                                  // that it is one load
+  std::atomic<uint64_t> expiry_ns;  // the BootNanos() from which on the entry is gone; 0: never
+  std::atomic<uint64_t> lengths;    // [ flags : 16 | key bytes : 16 | value bytes : 32 ]: one load
 };
-inline constexpr uint64_t kSlotFlagExtents =
-    1;  // the value lies in extents; its place holds [ last : 32 | first : 32 ]
+// The value lies in extents; its place holds [ last : 32 | first : 32 ].
+inline constexpr uint64_t kSlotFlagExtents = 1;
+// Reserved. A live slot with a flag that a program does not know is damage to it, never a value.
+inline constexpr uint64_t kSlotFlagLease = 2;   // a process computes the value
+inline constexpr uint64_t kSlotFlagAbsent = 4;  // upstream has no such key
+inline constexpr uint64_t kKnownSlotFlags = kSlotFlagExtents;
 inline constexpr uint32_t kSlotHeadBytes = 24;
 inline constexpr uint32_t kExtentLinkBytes = 8;
 
 struct ExtentHead {
   std::atomic<uint64_t> sequence;  // that of the slot whose value it holds
-  std::atomic<uint32_t>
-      next;  // in the free queue or in a chain; a chain ends by the value's length, not by a mark
+  std::atomic<uint32_t> next;  // in the free queue or in a chain, which ends by the value's length
   uint32_t reserved;
 };
 inline constexpr uint32_t kExtentHeadBytes = 16;
@@ -198,12 +302,16 @@ struct FixedPart {
   Header header;
   StateLine state;
   uint64_t pad0[8];  // the state line's neighbour: some CPUs fetch lines in pairs
+  RegionTable regions;
   LockLine lock;
   Counters counters;
   ExtentQueue extents;
   Intent intent;
-  SweepLine sweep;
-  uint8_t pad1[4096 - 640];
+  ExpiryLine expiry;
+  RecencyLine recency;
+  ChangesLine changes;
+  UpstreamLine upstream;
+  uint8_t pad1[4096 - 1280];
   lock::IncarnationTable incarnations;
 };
 inline constexpr uint32_t kHeaderBytes = 8192;
@@ -215,12 +323,21 @@ static_assert(offsetof(Header, extent_bytes) == 40 && offsetof(Header, extent_co
 static_assert(offsetof(Header, capacity) == 48 && offsetof(Header, max_value_bytes) == 56);
 static_assert(offsetof(Header, hash_seed) == 64 && offsetof(Header, instance) == 72);
 static_assert(offsetof(Header, generation) == 88 && offsetof(Header, created_unix_ns) == 96);
-static_assert(offsetof(Header, full_policy) == 104 && offsetof(Header, checksum) == 120);
-static_assert(sizeof(Header) == 128);
-static_assert(offsetof(FixedPart, state) == 128 && offsetof(FixedPart, lock) == 256);
-static_assert(offsetof(FixedPart, counters) == 320 && offsetof(FixedPart, extents) == 384);
-static_assert(offsetof(FixedPart, intent) == 448 && sizeof(Intent) == 128);
-static_assert(offsetof(FixedPart, sweep) == 576 && sizeof(SweepLine) == 64);
+static_assert(offsetof(Header, full_policy) == 104 && offsetof(Header, byte_order) == 108);
+static_assert(offsetof(Header, region_checksum) == 112 && offsetof(Header, checksum) == 120);
+static_assert(sizeof(Header) == 128 && sizeof(StateLine) == 64);
+static_assert(offsetof(RegionTable, clock_offset_ns) == 16);
+static_assert(offsetof(RegionTable, region_count) == 32 && offsetof(RegionTable, regions) == 48);
+static_assert(sizeof(Region) == 24 && offsetof(Region, offset) == 8);
+static_assert(offsetof(FixedPart, state) == 128 && offsetof(FixedPart, regions) == 256);
+static_assert(sizeof(RegionTable) == 384 && offsetof(FixedPart, lock) == 640);
+static_assert(offsetof(FixedPart, counters) == 704 && offsetof(FixedPart, extents) == 768);
+static_assert(offsetof(FixedPart, intent) == 832 && sizeof(Intent) == 192);
+static_assert(offsetof(Intent, victim_bucket) == 128);
+static_assert(offsetof(FixedPart, expiry) == 1024 && sizeof(ExpiryLine) == 64);
+static_assert(offsetof(FixedPart, recency) == 1088 && sizeof(RecencyLine) == 64);
+static_assert(offsetof(FixedPart, changes) == 1152 && sizeof(ChangesLine) == 64);
+static_assert(offsetof(FixedPart, upstream) == 1216 && sizeof(UpstreamLine) == 64);
 static_assert(sizeof(Counters) == 64 && sizeof(HintRow) == 16);
 static_assert(offsetof(FixedPart, incarnations) == 4096 && sizeof(FixedPart) == kHeaderBytes);
 static_assert(offsetof(BucketHead, tags) == 8 && offsetof(BucketHead, overflow) == 24);

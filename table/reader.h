@@ -1,20 +1,19 @@
-// Gets: looks a key up in a table that others may be writing, with no lock, no store and no system
+// Gets: look a key up in a table that others may be writing, with no lock, no store and no system
 // call.
 //
-// A way that is live is never written; writers fill a dead way and make it live, and the old one
-// dead, by one store of word0, which carries the revision of that commit. So the reader needs
-//   - of a hit: that the slot's sequence is the same before and after copying, and that its
+// A live way is never written. A writer fills a dead way and then, with one store of word0, makes
+// it live and the way of the old value dead; word0 carries the revision of that commit. So
+//   - a hit requires that the slot's sequence is the same before and after the copy, and that its
 //     revision was committed when word0 was loaded (revision <= that of word0). Then the entry was
-//     the key's at that load, whatever came since. The second half matters: a stale word0 may lead
-//     to a way that has since died and been filled, whole, by a put that has not committed, and
-//     may never;
-//   - of a miss: that word0 did not change while the bucket's tags were looked at, and that the
-//     bucket's overflow count for the key's class was 0 then. Entries never move, so a key that is
-//     there all the while is in one bucket all the while.
+//     the key's at that load. The second condition matters: a stale word0 may lead to a way that
+//     has since died and been filled, whole, by a put that has not committed and may never;
+//   - a miss requires that word0 did not change while the bucket's tags were examined, and that the
+//     bucket's overflow count for the key's class was 0. Entries never move, so an entry that is
+//     live throughout the call is in one bucket throughout the call.
 //
-// Bounded: after kMaxRounds disturbed rounds it gives up. Hostile bytes: every index and length is
-// loaded once and checked against the private Geometry before it is used; the number of buckets and
-// extents visited is bounded by the geometry.
+// Bounded: returns kContended after kMaxRounds disturbed rounds. Hostile bytes: every index and
+// length is loaded once and checked against the private Geometry before it is used; the geometry
+// bounds the number of buckets and extents visited.
 //
 // Safe from many threads; a Reader has no state of its own.
 #ifndef CUBBY_TABLE_READER_H_
@@ -40,17 +39,17 @@ namespace cubby::table {
 enum class Outcome {
   kFound,
   kNotFound,
-  kTooSmall,   // found, but the sink has no room for it; Found::value_bytes says how much it takes
+  kTooSmall,   // found, but longer than the sink; Found::value_bytes has the length
   kContended,  // disturbed in every round
   kDamaged,    // bytes that no writer leaves
 };
 
-// How a look at one way went; shared with iteration (table/scan.h).
+// The outcome of reading one way; shared with iteration (table/scan.h).
 enum class Look {
   kWhole,  // an entry that was live when word0 was loaded
   kOtherKey,
   kTooSmall,
-  kDisturbed,  // a writer was here: load word0 again
+  kDisturbed,  // a writer interfered: load word0 again
   kDamaged,
 };
 
@@ -60,13 +59,12 @@ struct Found {
   uint64_t expiry_ns = 0;  // 0: never
 };
 
-// A round that a writer disturbs costs it a put, some 50 ns, and the reader about as much: this
-// many in a row take a reader that loses every race some microseconds, and the same luck 2^-64
-// often.
+// A disturbed round costs a writer a put, some 50 ns, and the reader about as much. A reader that
+// loses this many races in a row has spent some microseconds.
 inline constexpr int kMaxRounds = 64;
 
-// Where a value goes. Reserve(n) says whether there is room for n bytes, which are at data() then.
-// It may be called again in a later round; the last call counts.
+// Where a value goes. Reserve(n) returns true if there is room for n bytes at data(). It may be
+// called again in a later round; the last call counts.
 class BufferSink {
  public:
   BufferSink(char* data, size_t size) : data_(data), size_(size) {}
@@ -89,39 +87,52 @@ class StringSink {
  private:
   std::string* value_;
 };
-struct NoSink {};  // only whether the key is there
+struct NoSink {};  // for existence only
 
 class Reader {
  public:
-  // `clock` is asked when an entry that was found has an expiry.
+  // Calls `clock` if the entry found has an expiry.
   explicit Reader(const Table& table, os::Clock clock = os::BootNanos)
       : table_(table), clock_(clock) {}
 
-  // With anything but kFound the sink's bytes are unspecified.
+  // Looks `key` up. With outcomes other than kFound the sink's bytes are unspecified.
   template <typename Sink>
-  Outcome Get(absl::string_view key, const Sink& sink, Found* found) const {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE Outcome Get(absl::string_view key, const Sink& sink,
+                                           Found* found) const {
     const uint64_t hash = HashKey(key, table_.geometry().hash_seed);
     PrefetchLookup(table_, hash);
-    const Outcome outcome = TryHashed(key, hash, sink, found);
-    return outcome == Outcome::kContended ? GetHashed(key, hash, sink, found) : outcome;
+    return GetPrefetched(key, hash, sink, found);
   }
-  // The same for a key whose hash is known, and its bucket prefetched.
+  // The same for a key whose hash is known and whose bucket was prefetched.
   template <typename Sink>
-  Outcome GetHashed(absl::string_view key, uint64_t hash, const Sink& sink, Found* found) const;
-
-  // One look, at what nearly all gets come to: the first way that has the tag has the key, its
-  // value beside it and room for it in the sink; or no way has the tag. kFound or kNotFound then,
-  // in half the instructions that GetHashed() takes; of all else kContended, and GetHashed() tells.
+  ABSL_ATTRIBUTE_ALWAYS_INLINE Outcome GetPrefetched(absl::string_view key, uint64_t hash,
+                                                     const Sink& sink, Found* found) const {
+    const Outcome outcome = TryOnce(key, hash, sink, found);
+    if (ABSL_PREDICT_TRUE(outcome != Outcome::kContended)) return outcome;
+    // An object of its own: *found stays in registers on the fast path.
+    Found in_rounds;
+    const Outcome final = GetInRounds(key, sink, &in_rounds);
+    *found = in_rounds;
+    return final;
+  }
+  // The same without the fast path. Not inlined, and hashes again, so that it takes no registers of
+  // the fast path.
   template <typename Sink>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE Outcome TryHashed(absl::string_view key, uint64_t hash,
-                                                 const Sink& sink, Found* found) const;
+  ABSL_ATTRIBUTE_NOINLINE Outcome GetInRounds(absl::string_view key, const Sink& sink,
+                                              Found* found) const;
 
  private:
-  // By its length. So every key that is compared lies inside its slot. (0 bytes are too many too.)
-  bool MayBeThere(absl::string_view key) const {
+  // Fast path: first tag match, inline value. kFound and kNotFound are final; kContended means:
+  // call GetInRounds().
+  template <typename Sink>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE Outcome TryOnce(absl::string_view key, uint64_t hash,
+                                               const Sink& sink, Found* found) const;
+  // True if a key of that length can exist; then every key that is compared lies inside its slot.
+  // (The subtraction makes 0 too long.)
+  bool LengthIsPossible(absl::string_view key) const {
     return key.size() - 1 < table_.geometry().max_key_bytes;
   }
-  // What there is of `key` in the slot of a way that was live in `word0`.
+  // Reads the slot of a way that was live in `word0`, if it holds `key`.
   template <typename Sink>
   ABSL_ATTRIBUTE_ALWAYS_INLINE Look LookAt(const BucketHead& head, uint64_t word0,
                                            const SlotHead& slot, absl::string_view key,
@@ -131,15 +142,15 @@ class Reader {
   const os::Clock clock_;
 };
 
-// The value of a slot whose sequence and lengths were loaded before: copies it to `to`. Returns
-// kWhole if every extent belongs to that sequence; does not check the slot's own.
+// Copies the value of a slot whose sequence and lengths were loaded before to `to`. Returns kWhole
+// if every extent belongs to that sequence; does not check the slot's own.
 Look CopyChain(const Table& table, uint32_t first, uint64_t sequence, uint32_t value_bytes,
                char* to);
 ABSL_ATTRIBUTE_ALWAYS_INLINE inline Look CopyValue(const Table& table, const SlotHead& slot,
                                                    uint64_t sequence, const SlotLengths& lengths,
                                                    char* to) {
   const char* value = SlotBytes(slot) + RoundUp8(lengths.key_bytes);
-  if (ABSL_PREDICT_FALSE(lengths.in_extents)) {
+  if (ABSL_PREDICT_FALSE(lengths.in_extents())) {
     const auto first = static_cast<uint32_t>(WordAt(value).load(std::memory_order_relaxed));
     return CopyChain(table, first, sequence, lengths.value_bytes, to);
   }
@@ -147,16 +158,16 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline Look CopyValue(const Table& table, const Slo
   return Look::kWhole;
 }
 
-// Whether an entry of `revision` was committed no later than the commit that `word0` is of. The
-// difference is taken modulo 2^48. An entry 2^47 commits older than its bucket's last one looks
-// uncommitted: it is confirmed by an unchanged word0 instead. An uncommitted one cannot look
-// committed: it would have to be 2^47 commits newer than a word0 of the same call.
+// True if an entry of `revision` was committed no later than the commit of `word0`. The difference
+// is taken modulo 2^48. An entry 2^47 commits older than its bucket's last one looks uncommitted:
+// an unchanged word0 confirms it instead. An uncommitted one cannot look committed: it would have
+// to be 2^47 commits newer than a word0 loaded in the same call.
 inline bool CommittedBy(uint64_t word0, uint64_t revision) {
   return (((word0 >> 16) - revision) & (uint64_t{1} << 47)) == 0;
 }
 
-// After copying: whether what was read of `slot` while its sequence was `sequence` is the entry
-// that was live there when `word0` was loaded from `head`, before any of it: kWhole, or kDisturbed.
+// To be called after the copy. Returns kWhole if what was read of `slot` while its sequence was
+// `sequence` is the entry that was live there when `word0` was loaded from `head`; else kDisturbed.
 inline Look Confirm(const BucketHead& head, uint64_t word0, const SlotHead& slot,
                     uint64_t sequence) {
   // Acquire fence: as in CopyValue, for the slot's own bytes.
@@ -169,8 +180,8 @@ inline Look Confirm(const BucketHead& head, uint64_t word0, const SlotHead& slot
                                                                    : Look::kDisturbed;
 }
 
-// For bytes that no writer leaves in a live way: kDamaged if word0 still is `word0`, so that the
-// way was live all the while, else kDisturbed.
+// For bytes that no writer leaves in a live way: returns kDamaged if word0 still is `word0`, so
+// that the way was live throughout, else kDisturbed.
 Look DamagedUnlessDisturbed(const BucketHead& head, uint64_t word0);
 
 template <typename Sink>
@@ -182,7 +193,7 @@ inline Look Reader::LookAt(const BucketHead& head, uint64_t word0, const SlotHea
   const SlotLengths lengths = UnpackLengths(slot.lengths.load(std::memory_order_relaxed));
   if (ABSL_PREDICT_FALSE(lengths.key_bytes != key.size() ||
                          !EqualsShared(SlotBytes(slot), key.data(), key.size()))) {
-    // If these were torn bytes of our key, word0 has changed: the miss will not be believed.
+    // If these were torn bytes of this key, word0 has changed, and the miss will not be confirmed.
     return (sequence & 1) == 0 && LengthsArePossible(geometry, lengths)
                ? Look::kOtherKey
                : DamagedUnlessDisturbed(head, word0);
@@ -194,8 +205,9 @@ inline Look Reader::LookAt(const BucketHead& head, uint64_t word0, const SlotHea
   found->revision = sequence >> 1;
   found->expiry_ns = slot.expiry_ns.load(std::memory_order_relaxed);
   if constexpr (!std::is_same_v<Sink, NoSink>) {
-    // A length of extents may be a torn entry's, and large: no memory is made ready for that.
-    if (ABSL_PREDICT_FALSE(lengths.in_extents)) {
+    // The length of a value in extents may be a torn entry's, and large: no memory is reserved for
+    // it.
+    if (ABSL_PREDICT_FALSE(lengths.in_extents())) {
       const Look look = Confirm(head, word0, slot, sequence);
       if (look != Look::kWhole) return look;
     }
@@ -212,11 +224,11 @@ inline Look Reader::LookAt(const BucketHead& head, uint64_t word0, const SlotHea
 }
 
 template <typename Sink>
-inline Outcome Reader::TryHashed(absl::string_view key, uint64_t hash, const Sink& sink,
-                                 Found* found) const {
+inline Outcome Reader::TryOnce(absl::string_view key, uint64_t hash, const Sink& sink,
+                               Found* found) const {
   const Geometry& geometry = table_.geometry();
-  if (ABSL_PREDICT_FALSE(!MayBeThere(key))) return Outcome::kNotFound;
-  // As in GetHashed(), throughout; only what differs is explained here.
+  if (ABSL_PREDICT_FALSE(!LengthIsPossible(key))) return Outcome::kNotFound;
+  // The steps of GetInRounds(), which explains them; only what differs is explained here.
   const Bucket bucket = table_.bucket(HomeBucket(hash, geometry.bucket_count));
   const BucketHead& head = bucket.head();
   const uint64_t word0 = head.word0.load(std::memory_order_acquire);
@@ -256,11 +268,11 @@ inline Outcome Reader::TryHashed(absl::string_view key, uint64_t hash, const Sin
 }
 
 template <typename Sink>
-Outcome Reader::GetHashed(absl::string_view key, uint64_t hash, const Sink& sink,
-                          Found* found) const {
+Outcome Reader::GetInRounds(absl::string_view key, const Sink& sink, Found* found) const {
   const Geometry& geometry = table_.geometry();
+  const uint64_t hash = HashKey(key, geometry.hash_seed);
   const uint8_t tag = TagOf(hash);
-  if (ABSL_PREDICT_FALSE(!MayBeThere(key))) return Outcome::kNotFound;
+  if (ABSL_PREDICT_FALSE(!LengthIsPossible(key))) return Outcome::kNotFound;
 
   uint64_t index = HomeBucket(hash, geometry.bucket_count);
   int disturbed = 0;
@@ -282,8 +294,8 @@ Outcome Reader::GetHashed(absl::string_view key, uint64_t hash, const Sink& sink
       case Look::kWhole:
       case Look::kTooSmall:
         if (found->expiry_ns != 0 && clock_() >= found->expiry_ns) {
-          // Absent only if it still was the key's entry when its time had come: it may have been
-          // put again before that.
+          // Absent only if this still was the key's entry when it expired: it may have been
+          // overwritten before that.
           std::atomic_thread_fence(std::memory_order_acquire);
           if (head.word0.load(std::memory_order_relaxed) == word0) return Outcome::kNotFound;
           ++disturbed;

@@ -17,7 +17,7 @@ struct TableStats {
   uint64_t deletes = 0;
   uint64_t expired = 0;
   uint64_t lock_takeovers = 0;
-  uint64_t mends = 0;
+  uint64_t repairs = 0;
   uint64_t extents_in_use = 0;
 };
 
@@ -31,7 +31,7 @@ inline TableStats ReadStats(const Table& table) {
   stats.puts = counters.puts.load(kRelaxed);
   stats.deletes = counters.deletes.load(kRelaxed);
   stats.expired = counters.expired.load(kRelaxed);
-  stats.mends = counters.mends.load(kRelaxed);
+  stats.repairs = counters.repairs.load(kRelaxed);
   stats.lock_takeovers = table.fixed().lock.lock.takeovers.load(kRelaxed);
   const uint64_t free = table.fixed().extents.free_count.load(kRelaxed);
   const uint64_t all = table.geometry().extent_count;

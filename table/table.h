@@ -1,5 +1,5 @@
-// A laid-out store in memory: where each bucket, slot and extent lies. Works on any buffer; whose
-// memory it is, is not known here. The buffer outlives the Table.
+// A laid-out store in memory: where each bucket, slot and extent lies. Works on any buffer, which
+// outlives the Table.
 #ifndef CUBBY_TABLE_TABLE_H_
 #define CUBBY_TABLE_TABLE_H_
 
@@ -29,7 +29,7 @@ class Bucket {
   uint64_t slot_bytes_;
 };
 
-// For looking only: works on write-protected memory. Indices are the caller's to keep in range.
+// Read access: works on write-protected memory. REQUIRES: indices are in range.
 class Table {
  public:
   Table(const char* memory, const Geometry& geometry) : memory_(memory), geometry_(geometry) {}
@@ -56,7 +56,7 @@ class Table {
   uint64_t NextBucket(uint64_t bucket) const {
     return bucket + 1 == geometry_.bucket_count ? 0 : bucket + 1;
   }
-  // How many buckets `to` comes after `from`, round the end of the table.
+  // How many buckets `to` comes after `from`, wrapping at the end of the table.
   uint64_t Distance(uint64_t from, uint64_t to) const {
     return to >= from ? to - from : to + geometry_.bucket_count - from;
   }
@@ -66,7 +66,7 @@ class Table {
   Geometry geometry_;
 };
 
-// The same with the right to change it.
+// Read and write access.
 class WritableTable : public Table {
  public:
   WritableTable(char* memory, const Geometry& geometry) : Table(memory, geometry) {}
@@ -93,16 +93,21 @@ inline char* ExtentBytes(ExtentHead& extent) {
   return reinterpret_cast<char*>(&extent) + kExtentHeadBytes;
 }
 
-// Acquire: whoever sees the state sees all that was done to the table before it was set.
+// Acquire: pairs with SetState(); what was done to the table before the state was set is seen.
 inline State StateOf(const Table& table) {
   return static_cast<State>(table.fixed().state.state.load(std::memory_order_acquire) & 0xff);
 }
 
-// word0 and SlotHead::lengths, taken apart and put together.
+// Release: see StateOf().
+inline void SetState(const WritableTable& table, State state) {
+  table.mutable_fixed().state.state.store(static_cast<uint64_t>(state), std::memory_order_release);
+}
+
+// word0 and SlotHead::lengths, unpacked and packed.
 inline uint64_t MakeWord0(uint64_t revision, uint32_t live) { return revision << 16 | live; }
 inline uint32_t LiveWays(uint64_t word0) { return static_cast<uint32_t>(word0 & 0xffff); }
 
-// A class's count in a head, loaded relaxed; and set, by the owner of the lock, with release.
+// A class's count in a head: loaded relaxed, and set with release by the owner of the lock.
 inline uint32_t OverflowCount(const BucketHead& head, uint32_t overflow_class) {
   const uint64_t counts = head.overflow.load(std::memory_order_relaxed);
   return static_cast<uint32_t>(counts >> 4 * overflow_class & kOverflowFull);
@@ -117,29 +122,29 @@ inline void SetOverflowCount(BucketHead& head, uint32_t overflow_class, uint32_t
 struct SlotLengths {
   uint32_t value_bytes;
   uint32_t key_bytes;
-  bool in_extents;
+  uint32_t flags;
+  bool in_extents() const { return (flags & kSlotFlagExtents) != 0; }
 };
 inline SlotLengths UnpackLengths(uint64_t lengths) {
   return {static_cast<uint32_t>(lengths), static_cast<uint32_t>(lengths >> 32 & 0xffff),
-          (lengths >> 48 & kSlotFlagExtents) != 0};
+          static_cast<uint32_t>(lengths >> 48)};
 }
 inline uint64_t PackLengths(const SlotLengths& lengths) {
-  return lengths.value_bytes | uint64_t{lengths.key_bytes} << 32 |
-         (lengths.in_extents ? kSlotFlagExtents << 48 : 0);
+  return lengths.value_bytes | uint64_t{lengths.key_bytes} << 32 | uint64_t{lengths.flags} << 48;
 }
 
-// Whether the value's length, read from a slot whose key's length is possible, can be true: if so,
-// value or extent link lie inside the slot and the value is within the store's limit.
+// For lengths read from a slot whose key's length is possible: true if no flag is unknown, the
+// value or the extent link lies inside the slot, and the value is within the store's limit.
 inline bool ValueLengthIsPossible(const Geometry& geometry, const SlotLengths& lengths) {
   if (ABSL_PREDICT_FALSE(lengths.value_bytes > geometry.max_value_bytes)) return false;
-  if (ABSL_PREDICT_TRUE(!lengths.in_extents)) {
+  if (ABSL_PREDICT_TRUE(lengths.flags == 0)) {
     return RoundUp8(lengths.key_bytes) + lengths.value_bytes <= geometry.max_inline_bytes;
   }
-  return lengths.value_bytes != 0 &&
+  return (lengths.flags & ~kKnownSlotFlags) == 0 && lengths.value_bytes != 0 &&
          ChainLength(geometry, lengths.value_bytes) < geometry.extent_count;
 }
 
-// Whether both lengths can be: if so, the key lies inside the slot too.
+// True if both lengths are possible: then the key lies inside the slot too.
 inline bool LengthsArePossible(const Geometry& geometry, const SlotLengths& lengths) {
   return lengths.key_bytes != 0 && lengths.key_bytes <= geometry.max_key_bytes &&
          ValueLengthIsPossible(geometry, lengths);

@@ -38,9 +38,9 @@ SoundTable MakeSound(const table::GeometryOptions& options) {
     const std::string value(i % 3 == 2 ? geometry.max_value_bytes : i % 5, 'v');
     table::PutRequest request;
     request.key = Keys()[i];
-    request.value = value;
+    request.update.value = value;
     request.hash = table::HashKey(Keys()[i], geometry.hash_seed);
-    request.expiry_ns = i % 4 == 3 ? 1000 + i : 0;
+    request.update.expiry_ns = i % 4 == 3 ? 1000 + i : 0;
     writer.Put(request).IgnoreError();
   }
   writer.Delete(Keys()[1], table::HashKey(Keys()[1], geometry.hash_seed)).IgnoreError();
@@ -88,7 +88,7 @@ Part PartOf(const table::Geometry& geometry, uint8_t which) {
     case 1:
       return {sizeof(table::Header), offsetof(table::FixedPart, pad1)};
     case 2:
-      return {offsetof(table::FixedPart, intent), offsetof(table::FixedPart, sweep)};
+      return {offsetof(table::FixedPart, intent), offsetof(table::FixedPart, expiry)};
     case 3:
       return {table::kHeaderBytes, geometry.slots_offset};
     case 4:

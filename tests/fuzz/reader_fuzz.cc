@@ -27,13 +27,12 @@ void GetWithEachSink(const table::Table& table, absl::string_view key) {
 
   table::Found presence;
   std::string in_rounds;
-  const uint64_t hash = table::HashKey(key, table.geometry().hash_seed);
-  Require(reader.GetHashed(key, hash, table::StringSink(&in_rounds), &presence) == outcome,
-          "one look finds what rounds find");
+  Require(reader.GetInRounds(key, table::StringSink(&in_rounds), &presence) == outcome,
+          "the fast path finds what rounds find");
   Require(outcome != Outcome::kFound ||
               (in_rounds == value && presence.value_bytes == found.value_bytes &&
                presence.revision == found.revision && presence.expiry_ns == found.expiry_ns),
-          "one look finds what rounds find");
+          "the fast path finds what rounds find");
 
   const Outcome present = reader.Get(key, table::NoSink(), &presence);
   if (outcome != Outcome::kFound) {

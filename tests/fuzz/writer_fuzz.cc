@@ -9,7 +9,7 @@
 #include "table/bytes.h"
 #include "table/checker.h"
 #include "table/hash.h"
-#include "table/recovery.h"
+#include "table/repair.h"
 #include "table/scan.h"
 #include "table/sweep.h"
 #include "table/writer.h"
@@ -64,7 +64,7 @@ class Operations {
         case 0:
         case 1:
         case 2:
-          Put(static_cast<table::Condition>(what / 8 % 3), /*expires=*/what >= 128);
+          Put(static_cast<table::UpdateKind>(what / 8 % 3), /*expires=*/what >= 128);
           break;
         case 3:
         case 4:
@@ -88,32 +88,31 @@ class Operations {
     return table::HashKey(key, table_.geometry().hash_seed);
   }
 
-  void Put(table::Condition condition, bool expires) {
+  void Put(table::UpdateKind kind, bool expires) {
     const std::string& key = Key();
     const std::string value(input_.Number16() % 512, 'w');
     if (!writer_.CheckSizes(key, value).ok()) return;
     table::PutRequest request;
     request.key = key;
-    request.value = value;
+    request.update.value = value;
     request.hash = Hash(key);
-    request.condition = condition;
-    request.expiry_ns = expires ? FuzzedNow() + input_.Byte() : 0;
+    request.update.kind = kind;
+    request.update.expiry_ns = expires ? FuzzedNow() + input_.Byte() : 0;
     const absl::Status status = writer_.Put(request).status();
     if (model_ == nullptr) return;
     const auto old = model_->find(key);
     const bool present = old != model_->end() && !Expired(old->second);
     switch (status.code()) {
       case absl::StatusCode::kOk:
-        Require(condition == table::Condition::kAlways ||
-                    present == (condition == table::Condition::kIfPresent),
-                "a put is done if its condition holds");
-        (*model_)[key] = {value, request.expiry_ns};
+        Require(kind == table::UpdateKind::kSet || present == (kind == table::UpdateKind::kReplace),
+                "an update is done if its condition holds");
+        (*model_)[key] = {value, request.update.expiry_ns};
         break;
       case absl::StatusCode::kAlreadyExists:
-        Require(condition == table::Condition::kIfAbsent && present, "it is there already");
+        Require(kind == table::UpdateKind::kAdd && present, "it is there already");
         break;
       case absl::StatusCode::kNotFound:
-        Require(condition == table::Condition::kIfPresent && !present, "it is not there");
+        Require(kind == table::UpdateKind::kReplace && !present, "it is not there");
         break;
       case absl::StatusCode::kResourceExhausted:
         Require(model_->size() >= table_.geometry().capacity ||
@@ -181,7 +180,7 @@ void Writer(absl::string_view bytes) {
   const table::WritableTable& table = damaged->table();
   SetFuzzedNow(1);
   if (!IsSound(table)) {
-    table::MendIfNeeded(table);
+    table::RepairIfNeeded(table);
     Require(table.fixed().intent.operation.load(std::memory_order_relaxed) ==
                 static_cast<uint64_t>(table::Operation::kNone),
             "a mend leaves nothing to mend");

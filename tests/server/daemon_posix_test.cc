@@ -165,7 +165,7 @@ TEST_F(DaemonPosixTest, HalfMadeStoreIsDiscarded) {
     ExpectEmptyAndSound();
     const test::ExitResult stopped = StopDaemon();
     EXPECT_EQ(stopped.exit_code, 0);
-    EXPECT_THAT(stopped.err, HasSubstr("died while it made the store"));
+    EXPECT_THAT(stopped.err, HasSubstr("was killed while it made the store"));
   }
 }
 

@@ -91,9 +91,9 @@ TEST_P(ConcurrencyTest, NoValueIsTornAndNoPresentKeyMissed) {
         const std::string key = key_of(i);
         Found entry;
         // With one look first, as all gets, and with rounds only.
-        const Outcome outcome =
-            random() % 2 == 0 ? reader.Get(key, StringSink(&value), &entry)
-                              : reader.GetHashed(key, buffer.Hash(key), StringSink(&value), &entry);
+        const Outcome outcome = random() % 2 == 0
+                                    ? reader.Get(key, StringSink(&value), &entry)
+                                    : reader.GetInRounds(key, StringSink(&value), &entry);
         switch (outcome) {
           case Outcome::kFound:
             ++found;

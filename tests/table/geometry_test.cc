@@ -69,6 +69,24 @@ TEST(GeometryTest, RoundsSlotsAndExtentsUpToWords) {
   EXPECT_EQ(PlanGeometry(options)->extent_payload, 992u);
 }
 
+RegionTable& RegionsOf(TableBuffer* buffer) {
+  return reinterpret_cast<FixedPart*>(buffer->memory())->regions;
+}
+
+// Reads a forged header and region table, as a mapping of `size` bytes, after making their
+// checksums right.
+absl::StatusOr<Geometry> ReadSigned(TableBuffer* buffer, uint64_t size) {
+  auto* header = reinterpret_cast<Header*>(buffer->memory());
+  header->region_checksum = XXH3_64bits_withSeed(&RegionsOf(buffer), sizeof(RegionTable), kMagic);
+  constexpr size_t kFrom = offsetof(Header, layout_major);
+  header->checksum =
+      XXH3_64bits_withSeed(buffer->memory() + kFrom, offsetof(Header, checksum) - kFrom, kMagic);
+  return ReadGeometry(buffer->memory(), size);
+}
+absl::StatusOr<Geometry> ReadSigned(TableBuffer* buffer) {
+  return ReadSigned(buffer, buffer->geometry().total_bytes);
+}
+
 TEST(GeometryTest, ReadsBackWhatWasFormatted) {
   TableBuffer buffer(TinyOptions());
   const Geometry read = ReadGeometry(buffer.memory(), buffer.geometry().total_bytes).value();
@@ -85,12 +103,17 @@ TEST(GeometryTest, EveryTruncatedLengthIsRefused) {
   }
 }
 
-TEST(GeometryTest, EverySingleBitFlipOfTheHeaderIsRefused) {
+TEST(GeometryTest, EverySingleBitFlipOfHeaderAndRegionTableIsRefused) {
   TableBuffer buffer(TinyOptions());
-  for (size_t bit = 0; bit < sizeof(Header) * 8; ++bit) {
-    buffer.memory()[bit / 8] ^= static_cast<char>(1 << bit % 8);
-    EXPECT_FALSE(ReadGeometry(buffer.memory(), buffer.geometry().total_bytes).ok()) << bit;
-    buffer.memory()[bit / 8] ^= static_cast<char>(1 << bit % 8);
+  constexpr size_t kRegionsAt = offsetof(FixedPart, regions);
+  for (size_t byte = 0; byte < kRegionsAt + sizeof(RegionTable); ++byte) {
+    if (byte >= sizeof(Header) && byte < kRegionsAt) continue;  // the state line changes
+    for (int bit = 0; bit < 8; ++bit) {
+      buffer.memory()[byte] ^= static_cast<char>(1 << bit);
+      EXPECT_FALSE(ReadGeometry(buffer.memory(), buffer.geometry().total_bytes).ok())
+          << byte << ", bit " << bit;
+      buffer.memory()[byte] ^= static_cast<char>(1 << bit);
+    }
   }
   EXPECT_TRUE(ReadGeometry(buffer.memory(), buffer.geometry().total_bytes).ok());
 }
@@ -124,14 +147,82 @@ TEST(GeometryTest, AForgedHeaderIsRefusedThoughItsChecksumIsRight) {
     TableBuffer buffer(TinyOptions());
     auto* header = reinterpret_cast<Header*>(buffer.memory());
     c.forge(header);
-    constexpr size_t kFrom = offsetof(Header, layout_major);
-    header->checksum =
-        XXH3_64bits_withSeed(buffer.memory() + kFrom, offsetof(Header, checksum) - kFrom, kMagic);
-    const absl::Status status =
-        ReadGeometry(buffer.memory(), buffer.geometry().total_bytes).status();
+    const absl::Status status = ReadSigned(&buffer).status();
     EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << c.name;
     EXPECT_THAT(std::string(status.message()), HasSubstr("contradicts itself")) << c.name;
   }
+}
+
+TEST(GeometryTest, AForgedRegionTableIsRefusedThoughItsChecksumIsRight) {
+  struct Case {
+    const char* name;
+    void (*forge)(RegionTable*);
+  };
+  // 0 incarnations, 1 hints, 2 heads, 3 slots, 4 extents.
+  const Case cases[] = {
+      {"too many", [](RegionTable* t) { t->region_count = kMaxRegions + 1; }},
+      {"none", [](RegionTable* t) { t->region_count = 0; }},
+      {"no slots", [](RegionTable* t) { t->regions[3].kind = RegionKind::kNone; }},
+      {"heads twice", [](RegionTable* t) { t->regions[3].kind = RegionKind::kHeads; }},
+      {"not aligned", [](RegionTable* t) { t->regions[2].offset += 8; }},
+      {"in the fixed part", [](RegionTable* t) { t->regions[2].offset = 0; }},
+      {"beyond the end", [](RegionTable* t) { t->regions[4].offset += 64; }},
+      {"an end that wraps", [](RegionTable* t) { t->regions[4].bytes = ~uint64_t{0}; }},
+      {"over another", [](RegionTable* t) { t->regions[3].offset = t->regions[2].offset; }},
+      {"too small", [](RegionTable* t) { t->regions[3].bytes -= 64; }},
+      {"hints elsewhere",
+       [](RegionTable* t) {
+         // In a part of the slots' region, which the others do not need.
+         t->regions[1].offset = t->regions[4].offset;
+         t->regions[4].offset += 64;
+         t->regions[4].bytes -= 64;
+       }},
+  };
+  for (const Case& c : cases) {
+    TableBuffer buffer(TinyOptions());
+    c.forge(&RegionsOf(&buffer));
+    const absl::Status status = ReadSigned(&buffer).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << c.name;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("contradicts itself")) << c.name;
+  }
+}
+
+TEST(GeometryTest, RegionsMayComeInAnyOrderAndUnknownOnesAreIgnored) {
+  TableBuffer buffer(TinyOptions());
+  RegionTable& regions = RegionsOf(&buffer);
+  std::swap(regions.regions[1], regions.regions[4]);
+  auto* header = reinterpret_cast<Header*>(buffer.memory());
+  const uint64_t behind = (header->total_bytes + 63) / 64 * 64;
+  regions.regions[regions.region_count++] = {static_cast<RegionKind>(77), 0, behind, 128};
+  header->total_bytes = behind + 128;
+  const absl::StatusOr<Geometry> read = ReadSigned(&buffer, header->total_bytes);
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->slots_offset, buffer.geometry().slots_offset);
+  EXPECT_EQ(read->extents_offset, buffer.geometry().extents_offset);
+}
+
+TEST(GeometryTest, NamesTheFeaturesThatItDoesNotKnow) {
+  TableBuffer buffer(TinyOptions());
+  RegionsOf(&buffer).required = uint64_t{1} << 1 | uint64_t{1} << 40;
+  const absl::Status status = ReadSigned(&buffer).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("(leases, feature 40)"));
+}
+
+TEST(GeometryTest, FeaturesThatOnlyWritersNeedDoNotKeepReadersOut) {
+  TableBuffer buffer(TinyOptions());
+  RegionsOf(&buffer).required_to_write = 4;
+  const absl::StatusOr<Geometry> read = ReadSigned(&buffer);
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->unknown_to_write, 4u);
+}
+
+TEST(GeometryTest, NamesAnotherByteOrder) {
+  TableBuffer buffer(TinyOptions());
+  reinterpret_cast<Header*>(buffer.memory())->byte_order = 0x0d0c'0b0a;
+  const absl::Status status = ReadSigned(&buffer).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("byte order"));
 }
 
 TEST(GeometryTest, NamesAnotherLayoutVersion) {

@@ -85,7 +85,7 @@ TEST(LayoutSpecTest, HeaderStandsWhereTheSpecificationSays) {
   EXPECT_EQ(std::string(m, 8), std::string("\xff"
                                            "cubby\x01\x00",
                                            8));
-  EXPECT_EQ(At<uint16_t>(m, 8), 4);
+  EXPECT_EQ(At<uint16_t>(m, 8), 5);
   EXPECT_EQ(At<uint32_t>(m, 12), 8192u);
   EXPECT_EQ(At<uint64_t>(m, 16), geometry.total_bytes);
   EXPECT_EQ(At<uint64_t>(m, 48), geometry.capacity);

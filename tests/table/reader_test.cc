@@ -48,8 +48,7 @@ constexpr uint64_t kExpiry = 1000;
 uint64_t ClockOfASlowReader() {
   if (refreshed != nullptr) {
     EXPECT_TRUE(
-        refreshed->Put("k", "new", Condition::kAlways, /*expiry_ns=*/kExpiry * 2, kExpiry - 1)
-            .ok());
+        refreshed->Put("k", "new", UpdateKind::kSet, /*expiry_ns=*/kExpiry * 2, kExpiry - 1).ok());
     refreshed = nullptr;  // once
   }
   return kExpiry;
@@ -59,14 +58,13 @@ TEST(ReaderTest, AnEntryPutAgainBeforeItExpiredIsNotMissed) {
   // In the first look, and in the rounds behind it.
   for (const bool in_rounds : {false, true}) {
     TableBuffer buffer(TinyOptions());
-    ASSERT_TRUE(buffer.Put("k", "old", Condition::kAlways, kExpiry, /*now_ns=*/1).ok());
+    ASSERT_TRUE(buffer.Put("k", "old", UpdateKind::kSet, kExpiry, /*now_ns=*/1).ok());
     refreshed = &buffer;
     const Reader reader(buffer.table(), ClockOfASlowReader);
     Found found;
     std::string value;
     const StringSink sink(&value);
-    ASSERT_EQ(in_rounds ? reader.GetHashed("k", buffer.Hash("k"), sink, &found)
-                        : reader.Get("k", sink, &found),
+    ASSERT_EQ(in_rounds ? reader.GetInRounds("k", sink, &found) : reader.Get("k", sink, &found),
               Outcome::kFound);
     EXPECT_EQ(value, "new");
   }
@@ -74,7 +72,7 @@ TEST(ReaderTest, AnEntryPutAgainBeforeItExpiredIsNotMissed) {
 
 TEST(ReaderTest, AnEntryPutAgainBeforeItExpiredIsScanned) {
   TableBuffer buffer(TinyOptions());
-  ASSERT_TRUE(buffer.Put("k", "old", Condition::kAlways, kExpiry, /*now_ns=*/1).ok());
+  ASSERT_TRUE(buffer.Put("k", "old", UpdateKind::kSet, kExpiry, /*now_ns=*/1).ok());
   refreshed = &buffer;
   const uint64_t bucket = buffer.HomeOf("k");
   std::vector<ScannedEntry> entries;
@@ -85,7 +83,7 @@ TEST(ReaderTest, AnEntryPutAgainBeforeItExpiredIsScanned) {
 
 TEST(ReaderTest, AnEntryThatHasExpiredIsAbsent) {
   TableBuffer buffer(TinyOptions());
-  ASSERT_TRUE(buffer.Put("k", "v", Condition::kAlways, kExpiry, /*now_ns=*/1).ok());
+  ASSERT_TRUE(buffer.Put("k", "v", UpdateKind::kSet, kExpiry, /*now_ns=*/1).ok());
   Found found;
   EXPECT_EQ(Reader(buffer.table(), [] { return kExpiry - 1; }).Get("k", NoSink(), &found),
             Outcome::kFound);

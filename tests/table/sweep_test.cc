@@ -37,7 +37,7 @@ class SweepTest : public ::testing::Test {
   }
 
   void PutExpiring(const std::string& key, uint64_t expiry_ns) {
-    ASSERT_TRUE(buffer_.Put(key, "v", Condition::kAlways, expiry_ns, kNow).ok());
+    ASSERT_TRUE(buffer_.Put(key, "v", UpdateKind::kSet, expiry_ns, kNow).ok());
   }
   void Step(Sweep& sweep) { ASSERT_TRUE(sweep.Step(kNow).ok()); }
   void Finish(Sweep& sweep) {

@@ -40,17 +40,22 @@ class TableBuffer {
   }
 
   absl::StatusOr<uint64_t> Put(absl::string_view key, absl::string_view value,
-                               Condition condition = Condition::kAlways, uint64_t expiry_ns = 0,
+                               UpdateKind kind = UpdateKind::kSet, uint64_t expiry_ns = 0,
                                uint64_t now_ns = 1) {
+    Update update;
+    update.kind = kind;
+    update.value = value;
+    update.expiry_ns = expiry_ns;
+    return Do(key, update, now_ns);
+  }
+  absl::StatusOr<uint64_t> Do(absl::string_view key, const Update& update, uint64_t now_ns = 1) {
     Writer writer = WriterAt(now_ns);
-    absl::Status sizes = writer.CheckSizes(key, value);
+    absl::Status sizes = writer.CheckSizes(key, update.value);
     if (!sizes.ok()) return sizes;
     PutRequest request;
     request.key = key;
-    request.value = value;
     request.hash = Hash(key);
-    request.expiry_ns = expiry_ns;
-    request.condition = condition;
+    request.update = update;
     return writer.Put(request);
   }
   absl::Status Delete(absl::string_view key, uint64_t now_ns = 1) {

@@ -9,6 +9,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "table/checker.h"
+#include "table/repair.h"
 #include "table/scan.h"
 #include "table/sweep.h"
 #include "tests/table/table_buffer.h"
@@ -43,13 +44,13 @@ TEST(WriterTest, RevisionsRise) {
 
 TEST(WriterTest, ConditionsAreKept) {
   TableBuffer buffer(TinyOptions());
-  EXPECT_EQ(buffer.Put("k", "v", Condition::kIfPresent).status().code(),
+  EXPECT_EQ(buffer.Put("k", "v", UpdateKind::kReplace).status().code(),
             absl::StatusCode::kNotFound);
-  EXPECT_TRUE(buffer.Put("k", "v", Condition::kIfAbsent).ok());
-  EXPECT_EQ(buffer.Put("k", "w", Condition::kIfAbsent).status().code(),
+  EXPECT_TRUE(buffer.Put("k", "v", UpdateKind::kAdd).ok());
+  EXPECT_EQ(buffer.Put("k", "w", UpdateKind::kAdd).status().code(),
             absl::StatusCode::kAlreadyExists);
   EXPECT_EQ(buffer.Get("k"), "v");
-  EXPECT_TRUE(buffer.Put("k", "w", Condition::kIfPresent).ok());
+  EXPECT_TRUE(buffer.Put("k", "w", UpdateKind::kReplace).ok());
   EXPECT_EQ(buffer.Get("k"), "w");
 }
 
@@ -142,11 +143,11 @@ TEST(WriterTest, RunningOutOfExtentsChangesNothing) {
 TEST(WriterTest, ExpiredEntriesAreAbsentAndSweptOnce) {
   TableBuffer buffer(TinyOptions());
   // The reader asks the real clock: 1 ns after boot is past, ~0 never comes.
-  ASSERT_TRUE(buffer.Put("gone", "1", Condition::kAlways, /*expiry_ns=*/1, /*now_ns=*/0).ok());
-  ASSERT_TRUE(buffer.Put("stays", "2", Condition::kAlways, /*expiry_ns=*/~0ull, 0).ok());
+  ASSERT_TRUE(buffer.Put("gone", "1", UpdateKind::kSet, /*expiry_ns=*/1, /*now_ns=*/0).ok());
+  ASSERT_TRUE(buffer.Put("stays", "2", UpdateKind::kSet, /*expiry_ns=*/~0ull, 0).ok());
   EXPECT_EQ(buffer.Get("gone"), "<not found>");
   EXPECT_EQ(buffer.Get("stays"), "2");
-  EXPECT_EQ(buffer.Put("gone", "x", Condition::kIfPresent, 0, /*now_ns=*/5).status().code(),
+  EXPECT_EQ(buffer.Put("gone", "x", UpdateKind::kReplace, 0, /*now_ns=*/5).status().code(),
             absl::StatusCode::kNotFound);
   EXPECT_TRUE(MayHaveExpired(buffer.table(), 5));
   Sweep sweep(buffer.table(), /*everything=*/false);
@@ -205,7 +206,7 @@ TEST(WriterTest, AForgedIntentIsMendedWithinABudget) {
   intent.queue_after.store(0);
   intent.freed_first.store(kNoExtent);
   intent.operation.store(static_cast<uint64_t>(Operation::kPut));
-  MendIfNeeded(table);
+  RepairIfNeeded(table);
   EXPECT_EQ(intent.operation.load(), static_cast<uint64_t>(Operation::kNone));
   EXPECT_EQ(table.head(last - 1).overflow.load(), 0x7000u);
 }
@@ -247,7 +248,7 @@ TEST(WriterTest, AForgedIntentLeadsNowhere) {
     intent.free_count_after.store(3);
     c.forge(&intent, buffer.geometry());
     intent.operation.store(static_cast<uint64_t>(Operation::kPut));
-    MendIfNeeded(table);
+    RepairIfNeeded(table);
     EXPECT_EQ(intent.operation.load(), static_cast<uint64_t>(Operation::kNone)) << c.name;
     EXPECT_EQ(table.fixed().counters.entries.load(), 1u) << c.name;
     EXPECT_EQ(buffer.Get("k"), "v") << c.name;
@@ -261,7 +262,7 @@ TEST(WriterTest, EveryOperationMendsFirst) {
     void (*operate)(TableBuffer*);
   };
   const Case cases[] = {
-      {"put", [](TableBuffer* b) { (void)b->Put("absent", "v", Condition::kIfPresent); }},
+      {"put", [](TableBuffer* b) { (void)b->Put("absent", "v", UpdateKind::kReplace); }},
       {"delete", [](TableBuffer* b) { (void)b->Delete("absent"); }},
       {"clear", [](TableBuffer* b) { Writer(b->table()).ClearBucket(0, false, 0); }},
   };
@@ -274,7 +275,7 @@ TEST(WriterTest, EveryOperationMendsFirst) {
     fixed.intent.operation.store(static_cast<uint64_t>(Operation::kPut));
     c.operate(&buffer);
     EXPECT_EQ(fixed.counters.entries.load(), 1u) << c.name;
-    EXPECT_EQ(fixed.counters.mends.load(), 1u) << c.name;
+    EXPECT_EQ(fixed.counters.repairs.load(), 1u) << c.name;
   }
 }
 
@@ -338,10 +339,9 @@ TEST(WriterTest, AgreesWithAMapOverRandomOperations) {
       if (choice < 5) {
         const std::string value(random() % 5 == 0 ? random() % 400 : random() % 40,
                                 static_cast<char>('a' + random() % 26));
-        const Condition condition = static_cast<Condition>(random() % 3);
-        const bool wanted =
-            condition == Condition::kAlways || (condition == Condition::kIfPresent) == present;
-        const absl::StatusOr<uint64_t> put = buffer.Put(key, value, condition);
+        const auto kind = static_cast<UpdateKind>(random() % 3);
+        const bool wanted = kind == UpdateKind::kSet || (kind == UpdateKind::kReplace) == present;
+        const absl::StatusOr<uint64_t> put = buffer.Put(key, value, kind);
         if (absl::IsResourceExhausted(put.status())) {
           ASSERT_TRUE(model.size() == 60 || value.size() > 30) << put.status();
         } else {

@@ -253,7 +253,7 @@ class EveryInstructionTest : public test::DaemonFixture,
     const table::WritableTable table(bytes, table::ReadGeometry(bytes, mapping.size()).value());
     table::PutRequest request;
     request.key = "heir";
-    request.value = "h";
+    request.update.value = "h";
     request.hash = table::HashKey(request.key, table.geometry().hash_seed);
     ASSERT_TRUE(table::Writer(table).Put(request).ok());
     const table::CheckResult check = table::Check(table);

@@ -331,7 +331,7 @@ TEST_F(KillStormTest, NothingIsLostTornOrStuck) {
                               {"deadlocks", "0"},
                               {"kills", absl::StrCat(kills)},
                               {"with the lock held", absl::StrCat(takeover_ms.size())},
-                              {"mended", absl::StrCat(stats.mends)},
+                              {"mended", absl::StrCat(stats.repairs)},
                               {"next put p50", ms(next_put_ms, 0.5)},
                               {"next put p99", ms(next_put_ms, 0.99)},
                               {"takeover p50", ms(takeover_ms, 0.5)},

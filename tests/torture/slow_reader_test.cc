@@ -157,7 +157,7 @@ class SlowReaderTest : public ::testing::TestWithParam<Scene> {
                                                    const std::string& value) {
     PutRequest request;
     request.key = kKey;
-    request.value = value;
+    request.update.value = value;
     request.hash = buffer.Hash(kKey);
     Writer writer(buffer.table());
     StartTraps();
@@ -198,7 +198,7 @@ class SlowReaderTest : public ::testing::TestWithParam<Scene> {
         outcome = reader.Get(kKey, sink, &found);
         break;
       case Path::kRounds:
-        outcome = reader.GetHashed(kKey, buffer.Hash(kKey), sink, &found);
+        outcome = reader.GetInRounds(kKey, sink, &found);
         break;
       case Path::kScan:
         outcome = ScanBucket(buffer.table(), home, &scanned);

@@ -144,7 +144,7 @@ TEST_F(OwnerTest, CancelledThreadLeavesNoLockTaken) {
     ASSERT_TRUE(put.ok()) << put << " in round " << round;
   }
   EXPECT_EQ(other->Stats().lock_takeovers, 0u);
-  EXPECT_EQ(other->Stats().mends, 0u);
+  EXPECT_EQ(other->Stats().repairs, 0u);
   EXPECT_EQ(Cubby({"check"}).exit_code, 0);
   test::Report("threads cancelled",
                {{"threads", absl::StrCat(2 * rounds)}, {"lock left taken", "0"}});

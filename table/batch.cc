@@ -1,0 +1,25 @@
+#include "table/batch.h"
+
+namespace cubby::table {
+
+PutBatch::PutBatch(const WritableTable& table, absl::Span<const absl::string_view> keys,
+                   absl::Span<const absl::string_view> values, size_t begin)
+    : begin_(begin), end_(begin) {
+  size_t bytes = 0;
+  do {
+    bytes += values[end_].size();
+    ++end_;
+  } while (end_ < values.size() && end_ - begin < kPutsPerBatch &&
+           bytes + values[end_].size() <= kPutBytesPerBatch);
+
+  const Writer writer(table);
+  for (size_t i = begin; i < end_; ++i) {
+    hashes_[i - begin] = HashKey(keys[i], table.geometry().hash_seed);
+    writer.PrefetchHome(hashes_[i - begin]);
+  }
+  for (size_t i = begin; i < end_; ++i) {
+    writer.Prefetch(hashes_[i - begin], keys[i].size() + values[i].size());
+  }
+}
+
+}  // namespace cubby::table

@@ -1,0 +1,69 @@
+#include "table/commit.h"
+
+#include <atomic>
+
+namespace cubby::table {
+namespace {
+
+constexpr auto kRelaxed = std::memory_order_relaxed;
+// Each of the numbered steps is ordered after the one before: a successor on another core must not
+// see a later step without the earlier ones. (Within a step the order is free: every value can be
+// set again.)
+constexpr auto kRelease = std::memory_order_release;
+
+}  // namespace
+
+void WriteIntent(const WritableTable& table, const Plan& plan, uint64_t word0_after) {
+  Intent& intent = table.mutable_fixed().intent;
+  // Nothing of this intent may be seen before the last one was cleared.
+  std::atomic_thread_fence(std::memory_order_release);
+  intent.bucket.store(plan.path.bucket, kRelaxed);
+  intent.word0_after.store(word0_after, kRelaxed);
+  intent.home.store(plan.path.home, kRelaxed);
+  intent.overflow_class.store(plan.path.overflow_class, kRelaxed);
+  intent.entries_after.store(plan.books.entries_after, kRelaxed);
+  intent.expiring_after.store(plan.books.expiring_after, kRelaxed);
+  intent.queue_before.store(plan.books.queue_before, kRelaxed);
+  intent.queue_after.store(plan.books.queue_after, kRelaxed);
+  intent.freed_first.store(plan.books.freed_first, kRelaxed);
+  intent.free_count_after.store(plan.books.free_count_after, kRelaxed);
+  intent.operation.store(static_cast<uint64_t>(plan.operation), kRelease);
+  // What follows may be a relaxed store; it must not be seen before the intent.
+  std::atomic_thread_fence(std::memory_order_release);
+}
+
+void SetBooks(const WritableTable& table, const Books& books) {
+  Counters& counters = table.mutable_fixed().counters;
+  counters.entries.store(books.entries_after, kRelease);
+  counters.expiring.store(books.expiring_after, kRelease);
+  ExtentQueue& queue = table.mutable_fixed().extents;
+  if (books.freed_first != kNoExtent) {
+    table.mutable_extent(LinkLast(books.queue_before)).next.store(books.freed_first, kRelease);
+  }
+  if (books.queue_after != books.queue_before) {
+    queue.head.store(LinkFirst(books.queue_after), kRelease);
+    queue.tail.store(LinkLast(books.queue_after), kRelease);
+    queue.free_count.store(books.free_count_after, kRelease);
+  }
+}
+
+void RaiseOverflow(const WritableTable& table, const Path& path) {
+  for (uint64_t at = path.home; at != path.bucket; at = table.NextBucket(at)) {
+    BucketHead& head = table.mutable_head(at);
+    const uint32_t count = OverflowCount(head, path.overflow_class);
+    if (count != kOverflowFull) SetOverflowCount(head, path.overflow_class, count + 1);
+  }
+}
+
+void LowerOverflow(const WritableTable& table, const Path& path) {
+  for (uint64_t at = path.home; at != path.bucket; at = table.NextBucket(at)) {
+    BucketHead& head = table.mutable_head(at);
+    const uint32_t count = OverflowCount(head, path.overflow_class);
+    // At its largest value a count stays: how many entries it stands for is not known any more.
+    if (count != kOverflowFull && count != 0) {
+      SetOverflowCount(head, path.overflow_class, count - 1);
+    }
+  }
+}
+
+}  // namespace cubby::table

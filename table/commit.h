@@ -1,0 +1,133 @@
+// One commit: the way in which every change to a table happens, and the reason why a writer's death
+// is harmless.
+//
+// A commit is one store of a bucket's word0. Readers see the table as it was before that store or
+// as it is after it. The rest is bookkeeping that only writers read: counters and the queue of free
+// extents. The owner of the writer lock first writes it to the intent, as values to be set, so that
+// the owner's successor can set them:
+//
+//   owner:     1. revision := next            (never used twice, even if the owner is killed)
+//              2. intent := the whole plan, operation last
+//              3. overflow counts up, earliest expiry down    (a put)
+//              4. extents, slot and tag of a dead way          (a put)
+//              5. COMMIT: word0 := plan.word0_after
+//              6. counters and queue := the plan's values
+//              7. overflow counts down                         (a delete)
+//              8. intent.operation := none
+//   successor: operation = none             -> nothing to do: killed in step 1, or after 8
+//              word0 != plan.word0_after    -> killed before 5: nothing to set
+//              word0 == plan.word0_after    -> killed after 5: does 6 (again; the same values)
+//              in both cases, recounts the overflow of buckets [home, bucket), then does 8
+//
+// A successor may be killed too: everything it does can be done again. Readers never wait for a
+// repair.
+//
+// REQUIRES, for all: the caller holds the writer lock.
+#ifndef CUBBY_TABLE_COMMIT_H_
+#define CUBBY_TABLE_COMMIT_H_
+
+#include <atomic>
+#include <cstdint>
+
+#include "absl/base/attributes.h"
+#include "absl/status/status.h"
+#include "table/expiry.h"
+#include "table/extents.h"
+#include "table/table.h"
+
+namespace cubby::table {
+
+// The buckets [home, bucket): an entry of that class which lives in `bucket` raises their overflow
+// counts.
+struct Path {
+  uint64_t home = 0;
+  uint64_t bucket = 0;
+  uint32_t overflow_class = 0;
+};
+
+// The values that step 6 sets.
+struct Books {
+  uint64_t entries_after = 0;
+  uint64_t expiring_after = 0;
+  uint64_t queue_before = 0;  // PackLink(head, tail)
+  uint64_t queue_after = 0;
+  uint32_t freed_first = kNoExtent;
+  uint64_t free_count_after = 0;
+};
+
+struct Plan {
+  Operation operation = Operation::kNone;
+  Path path;  // empty for an overwrite, which changes no overflow count
+  uint32_t live_after = 0;
+  Books books;
+  uint64_t expiry_ns = 0;                            // of the new entry; 0: none
+  std::atomic<uint64_t> Counters::*total = nullptr;  // counts this kind of commit
+};
+
+// Sets the queue's fields of `books`: `taken` leaves the head, `freed` goes behind the tail.
+// Returns DataLoss if the queue's ends are impossible.
+ABSL_ATTRIBUTE_ALWAYS_INLINE inline absl::Status PlanQueue(const Table& table, const Chain& taken,
+                                                           const Chain& freed, Books* books) {
+  constexpr auto kRelaxed = std::memory_order_relaxed;
+  const ExtentQueue& queue = table.fixed().extents;
+  uint32_t head = queue.head.load(kRelaxed);
+  uint32_t tail = queue.tail.load(kRelaxed);
+  books->queue_before = PackLink(head, tail);
+  books->queue_after = books->queue_before;
+  if (taken.length == 0 && freed.length == 0) return absl::OkStatus();
+  if (tail >= table.geometry().extent_count) {
+    return absl::DataLossError("the queue of free extents is damaged: run cubby check");
+  }
+  if (taken.length != 0) head = table.extent(taken.last).next.load(kRelaxed);
+  if (freed.length != 0) tail = freed.last;
+  books->queue_after = PackLink(head, tail);
+  books->freed_first = freed.first;
+  books->free_count_after = queue.free_count.load(kRelaxed) - taken.length + freed.length;
+  return absl::OkStatus();
+}
+
+// The steps that repair shares (table/repair.h).
+void WriteIntent(const WritableTable& table, const Plan& plan, uint64_t word0_after);  // 2
+void SetBooks(const WritableTable& table, const Books& books);                         // 6
+inline void ClearIntent(const WritableTable& table) {                                  // 8
+  // Release: the intent is seen cleared only after everything that it covers is done.
+  table.mutable_fixed().intent.operation.store(static_cast<uint64_t>(Operation::kNone),
+                                               std::memory_order_release);
+}
+
+// Steps 3 and 7, for a path that is not empty.
+void RaiseOverflow(const WritableTable& table, const Path& path);
+void LowerOverflow(const WritableTable& table, const Path& path);
+
+// Executes the plan and returns the revision of the commit. `fill(revision)` does step 4. Nothing
+// can fail.
+template <typename Fill>
+ABSL_ATTRIBUTE_ALWAYS_INLINE inline uint64_t Execute(const WritableTable& table, const Plan& plan,
+                                                     const Fill& fill) {
+  Counters& counters = table.mutable_fixed().counters;
+  const uint64_t revision = counters.revision.load(std::memory_order_relaxed) + 1;
+  // Release: a successor that sees the revision in a slot or a word0 sees it handed out too.
+  counters.revision.store(revision, std::memory_order_release);  // 1
+  const uint64_t word0_after = MakeWord0(revision, plan.live_after);
+  WriteIntent(table, plan, word0_after);  // 2
+  if (plan.operation == Operation::kPut) {
+    if (plan.path.home != plan.path.bucket) RaiseOverflow(table, plan.path);  // 3
+    if (plan.expiry_ns != 0) NoteExpiry(table, plan.expiry_ns);
+  }
+  fill(revision);  // 4
+  // Release: publishes slot, tag, extents and overflow counts to every reader that loads this
+  // word0, and a reader that sees an entry gone sees nothing older than that.
+  table.mutable_head(plan.path.bucket).word0.store(word0_after, std::memory_order_release);  // 5
+  SetBooks(table, plan.books);                                                               // 6
+  std::atomic<uint64_t>& total = counters.*plan.total;
+  total.store(total.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  if (plan.operation == Operation::kDelete && plan.path.home != plan.path.bucket) {
+    LowerOverflow(table, plan.path);  // 7
+  }
+  ClearIntent(table);  // 8
+  return revision;
+}
+
+}  // namespace cubby::table
+
+#endif  // CUBBY_TABLE_COMMIT_H_

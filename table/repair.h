@@ -1,0 +1,33 @@
+// Repair after a killed writer: finishes or drops the commit that its intent describes
+// (table/commit.h says how, and why that suffices).
+#ifndef CUBBY_TABLE_REPAIR_H_
+#define CUBBY_TABLE_REPAIR_H_
+
+#include <atomic>
+#include <cstdint>
+
+#include "absl/base/optimization.h"
+#include "table/table.h"
+
+namespace cubby::table {
+
+// How many bytes a repair reads at most to recount overflow. It leaves the counts that it does not
+// reach as they are: too high at worst, which only makes some misses slower.
+inline constexpr uint64_t kRecountBudget = 256 << 10;
+
+// Takes some 100 microseconds at most, at any table size and for any bytes. REQUIRES: the caller
+// holds the writer lock.
+void Repair(const WritableTable& table);
+
+// Every owner of the lock calls this first. One load if there is nothing to repair. REQUIRES: the
+// caller holds the writer lock.
+inline void RepairIfNeeded(const WritableTable& table) {
+  if (ABSL_PREDICT_FALSE(table.fixed().intent.operation.load(std::memory_order_acquire) !=
+                         static_cast<uint64_t>(Operation::kNone))) {
+    Repair(table);
+  }
+}
+
+}  // namespace cubby::table
+
+#endif  // CUBBY_TABLE_REPAIR_H_

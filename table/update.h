@@ -1,0 +1,58 @@
+// What a put means: sets, adds, replaces, compares and sets, adds a number or appends. The set is
+// closed, so that no code of a caller runs under the writer lock.
+#ifndef CUBBY_TABLE_UPDATE_H_
+#define CUBBY_TABLE_UPDATE_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/optional.h"
+
+namespace cubby::table {
+
+enum class UpdateKind {
+  kSet,            // the value, whether or not there is an entry
+  kAdd,            // the value; AlreadyExists if there is an entry
+  kReplace,        // the value; NotFound if there is no entry
+  kCompareAndSet,  // the value; NotFound if there is no entry, Aborted if it has another revision
+  kAddNumber,      // the entry's number plus `addend`; `initial` if there is no entry
+  kAppend,         // the entry's value with the given one behind it; the value if there is no entry
+};
+
+struct Update {
+  UpdateKind kind = UpdateKind::kSet;
+  absl::string_view value;
+  uint64_t expiry_ns = 0;           // the BootNanos() from which on the entry is gone; 0: never
+  bool keep_expiry = false;         // if there is an entry, its expiry stays
+  uint64_t if_revision = 0;         // kCompareAndSet
+  int64_t addend = 0;               // kAddNumber
+  absl::optional<int64_t> initial;  // kAddNumber; unset: NotFound if there is no entry
+  // kAddNumber, kAppend: receives the new value. Must be set for these.
+  std::string* result = nullptr;
+};
+
+// True if the new value depends on the old one.
+inline bool NeedsOldValue(UpdateKind kind) {
+  return kind == UpdateKind::kAddNumber || kind == UpdateKind::kAppend;
+}
+
+// The entry that the key has. Expired ones do not count.
+struct Existing {
+  bool visible = false;
+  uint64_t revision = 0;
+};
+
+// Returns OK if the update's condition holds for the entry; else the error that UpdateKind names.
+absl::Status CheckCondition(const Update& update, const Existing& existing);
+
+// Computes the new value of a kind that needs the old one. *update.result holds the old value, if
+// `existing` is visible, and receives the new one. Returns FailedPrecondition if the old value is
+// not a decimal 64-bit number, OutOfRange if the sum is none or the new value is longer than
+// `max_value_bytes`; *update.result is unspecified then.
+absl::Status ComputeValue(const Update& update, const Existing& existing, uint64_t max_value_bytes);
+
+}  // namespace cubby::table
+
+#endif  // CUBBY_TABLE_UPDATE_H_
