@@ -130,8 +130,7 @@ struct Store::Impl {
   // Gets from the successors of a generation that is not readable.
   template <typename Sink>
   ABSL_ATTRIBUTE_NOINLINE absl::StatusOr<Entry> GetElsewhere(
-      const attach::Attachment::Generation* generation, absl::string_view key,
-      const Sink& sink) const {
+      const attach::Attachment::Generation* generation, absl::string_view key, Sink sink) const {
     table::Found found;
     for (int round = 0; round < table::kMaxRounds; ++round) {
       RETURN_IF_ERROR(attachment->Follow(*generation));
@@ -147,11 +146,12 @@ struct Store::Impl {
   void MultiGet(absl::Span<const absl::string_view> keys, const SinkOf& sink_of,
                 absl::Span<absl::StatusOr<Entry>> results) const {
     const attach::Attachment::Generation& generation = attachment->current();
-    const table::Reader reader(generation.table());
-    table::VisitPrefetched(generation.table(), keys, [&](size_t i, uint64_t hash) {
+    // By value: what lies behind a reference would be loaded again for every key.
+    table::VisitPrefetched(generation.table(), keys, [=, &generation](size_t i, uint64_t hash) {
       const auto sink = sink_of(i);
       table::Found found;
-      const table::Outcome outcome = reader.GetPrefetched(keys[i], hash, sink, &found);
+      const table::Outcome outcome =
+          table::Reader(generation.table()).GetPrefetched(keys[i], hash, sink, &found);
       results[i] = Answer(generation, outcome, keys[i], sink, found);
     });
   }
@@ -201,14 +201,21 @@ struct Store::Impl {
       return table::Writer(table).Put(request);
     };
     absl::StatusOr<uint64_t> revision = attachment->AsWriter(lock_timeout, put);
-    // Expired entries keep their ways and extents until a sweep. A put that found no room sweeps.
-    if (ABSL_PREDICT_FALSE(absl::IsResourceExhausted(revision.status())) &&
-        table::MayHaveExpired(attachment->current().table(), os::BootNanos())) {
-      const os::Deadline deadline(lock_timeout);
-      RETURN_IF_ERROR(SweepExpired(deadline));
-      revision = attachment->AsWriter(deadline.Left(), put);
+    if (ABSL_PREDICT_FALSE(absl::IsResourceExhausted(revision.status()))) {
+      return PutAfterSweep(put, std::move(revision));
     }
     return revision;
+  }
+
+  // Expired entries keep their ways and extents until a sweep. A put that found no room, and has
+  // returned `full`, sweeps and tries again.
+  absl::StatusOr<uint64_t> PutAfterSweep(
+      absl::FunctionRef<absl::StatusOr<uint64_t>(const table::WritableTable&)> put,
+      absl::StatusOr<uint64_t> full) {
+    if (!table::MayHaveExpired(attachment->current().table(), os::BootNanos())) return full;
+    const os::Deadline deadline(lock_timeout);
+    RETURN_IF_ERROR(SweepExpired(deadline));
+    return attachment->AsWriter(deadline.Left(), put);
   }
 
   void MultiPut(absl::Span<const absl::string_view> keys,

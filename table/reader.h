@@ -109,9 +109,11 @@ class Reader {
                                                      const Sink& sink, Found* found) const {
     const Outcome outcome = TryOnce(key, hash, sink, found);
     if (ABSL_PREDICT_TRUE(outcome != Outcome::kContended)) return outcome;
-    // An object of its own: *found stays in registers on the fast path.
+    // Copies: nothing that the fast path uses needs an address, so that it stays in registers.
+    const Reader reader = *this;
+    const Sink sink_in_rounds = sink;
     Found in_rounds;
-    const Outcome final = GetInRounds(key, sink, &in_rounds);
+    const Outcome final = reader.GetInRounds(key, sink_in_rounds, &in_rounds);
     *found = in_rounds;
     return final;
   }
