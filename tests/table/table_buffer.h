@@ -23,12 +23,20 @@ namespace cubby::table {
 class TableBuffer {
  public:
   explicit TableBuffer(const GeometryOptions& options)
-      : geometry_(PlanGeometry(options).value()),
-        memory_(static_cast<char*>(::operator new (geometry_.total_bytes, std::align_val_t{4096}))),
+      : TableBuffer(PlanGeometry(options).value()) {}
+  explicit TableBuffer(const Geometry& geometry)
+      : memory_(Allocate(geometry.total_bytes)),
+        geometry_(geometry),
         table_(memory_.get(), geometry_) {
     std::memset(memory_.get(), 0, geometry_.total_bytes);
     Format(memory_.get(), geometry_);
   }
+  // A copy of a whole store's bytes.
+  explicit TableBuffer(absl::string_view bytes)
+      : memory_(Allocate(bytes.size())),
+        geometry_((std::memcpy(memory_.get(), bytes.data(), bytes.size()),
+                   ReadGeometry(memory_.get(), bytes.size()).value())),
+        table_(memory_.get(), geometry_) {}
 
   char* memory() { return memory_.get(); }
   const Geometry& geometry() const { return geometry_; }
@@ -119,8 +127,12 @@ class TableBuffer {
   struct Free {
     void operator()(char* memory) const { ::operator delete (memory, std::align_val_t{4096}); }
   };
-  const Geometry geometry_;
+  static std::unique_ptr<char, Free> Allocate(size_t bytes) {
+    return std::unique_ptr<char, Free>(
+        static_cast<char*>(::operator new (bytes, std::align_val_t{4096})));
+  }
   const std::unique_ptr<char, Free> memory_;
+  const Geometry geometry_;
   const WritableTable table_;
 };
 

@@ -1,0 +1,100 @@
+// Opens stores that earlier builds wrote: a later version reads each of them, or refuses it by
+// name.
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <new>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "table/checker.h"
+#include "tests/table/table_buffer.h"
+
+namespace cubby::table {
+namespace {
+
+using ::testing::HasSubstr;
+
+// The same at every run, unlike a real store's.
+Geometry GoldenGeometry() {
+  Geometry geometry = PlanGeometry(TinyOptions()).value();
+  geometry.hash_seed = 0x0123456789abcdef;
+  geometry.instance[0] = 1;
+  geometry.instance[1] = 2;
+  geometry.created_unix_ns = 1'700'000'000'000'000'000;
+  geometry.clock_offset_ns = 0;
+  return geometry;
+}
+
+// An overwrite, a delete, keys away from home, a value in extents, and an expiry far ahead.
+void FillGolden(TableBuffer* buffer) {
+  ASSERT_TRUE(buffer->Put("short", "old").ok());
+  ASSERT_TRUE(buffer->Put("short", "value").ok());
+  ASSERT_TRUE(buffer->Put("empty", "").ok());
+  ASSERT_TRUE(buffer->Put("long", std::string(300, 'x')).ok());
+  ASSERT_TRUE(buffer->Put("gone", "g").ok());
+  ASSERT_TRUE(buffer->Delete("gone").ok());
+  ASSERT_TRUE(buffer->Put("expiring", "e", UpdateKind::kSet, uint64_t{1} << 62).ok());
+  for (int i = 0; i < 7; ++i) ASSERT_TRUE(buffer->Put(absl::StrCat("k", i), "v").ok());
+}
+
+void ExpectGolden(const TableBuffer& buffer) {
+  EXPECT_EQ(buffer.Get("short"), "value");
+  EXPECT_EQ(buffer.Get("empty"), "");
+  EXPECT_EQ(buffer.Get("long"), std::string(300, 'x'));
+  EXPECT_EQ(buffer.Get("gone"), "<not found>");
+  EXPECT_EQ(buffer.Get("expiring"), "e");
+  for (int i = 0; i < 7; ++i) EXPECT_EQ(buffer.Get(absl::StrCat("k", i)), "v");
+}
+
+std::string Golden(const std::string& version) {
+  std::ifstream file(absl::StrCat(CUBBY_GOLDEN, "/layout-", version, ".store"), std::ios::binary);
+  EXPECT_TRUE(file.is_open()) << version;
+  return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+TEST(GoldenTest, TheStoreOfTheCurrentLayoutIsByteForByteWhatIsKept) {
+  TableBuffer buffer(GoldenGeometry());
+  ASSERT_NO_FATAL_FAILURE(FillGolden(&buffer));
+  const std::string made(buffer.memory(), buffer.geometry().total_bytes);
+  if (const char* folder = std::getenv("CUBBY_WRITE_GOLDEN")) {
+    std::ofstream(absl::StrCat(folder, "/layout-", kLayoutMajor, ".", kLayoutMinor, ".store"),
+                  std::ios::binary)
+        << made;
+  }
+  const std::string kept = Golden("5.0");
+  ASSERT_EQ(made.size(), kept.size());
+  for (size_t at = 0; at < made.size(); ++at) {
+    ASSERT_EQ(static_cast<uint8_t>(made[at]), static_cast<uint8_t>(kept[at])) << "at byte " << at;
+  }
+}
+
+TEST(GoldenTest, AStoreOfLayout5IsReadAndWritten) {
+  TableBuffer buffer(Golden("5.0"));
+  ExpectGolden(buffer);
+  EXPECT_TRUE(Check(buffer.table()).sound());
+  EXPECT_TRUE(buffer.Put("short", "new").ok());
+  EXPECT_EQ(buffer.Get("short"), "new");
+  EXPECT_TRUE(buffer.Delete("k3").ok());
+  const CheckResult result = Check(buffer.table());
+  EXPECT_THAT(result.problems, ::testing::IsEmpty());
+}
+
+TEST(GoldenTest, AStoreOfLayout4IsRefusedByName) {
+  const std::string bytes = Golden("4.0");
+  ASSERT_GE(bytes.size(), size_t{kHeaderBytes});
+  alignas(64) static char memory[1 << 16];
+  ASSERT_LE(bytes.size(), sizeof(memory));
+  std::memcpy(memory, bytes.data(), bytes.size());
+  const absl::Status status = ReadGeometry(memory, bytes.size()).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("layout version 4.0"));
+}
+
+}  // namespace
+}  // namespace cubby::table
