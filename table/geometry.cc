@@ -252,10 +252,14 @@ void Format(char* memory, const Geometry& geometry) {
   header.created_unix_ns = geometry.created_unix_ns;
   header.full_policy = static_cast<uint32_t>(FullPolicy::kReject);
   header.byte_order = kByteOrderMark;
-  header.region_checksum = ChecksumOf(fixed->regions);
-  header.checksum = ChecksumOf(header);
+  Sign(fixed);
   // Release: publishes all of the above to processes that load the magic.
   header.magic.store(kMagic, std::memory_order_release);
+}
+
+void Sign(FixedPart* fixed) {
+  fixed->header.region_checksum = ChecksumOf(fixed->regions);
+  fixed->header.checksum = ChecksumOf(fixed->header);
 }
 
 absl::StatusOr<Geometry> ReadGeometry(const char* memory, size_t size) {

@@ -76,6 +76,9 @@ absl::StatusOr<Geometry> PlanGeometry(const GeometryOptions& options);
 // and publishes it: the magic is stored last. A kill before that leaves memory without a magic.
 void Format(char* memory, const Geometry& geometry);
 
+// Sets the checksums of a header and a region table that were changed.
+void Sign(FixedPart* fixed);
+
 // Reads and validates the header and the region table of a mapping of `size` bytes. Never reads
 // beyond `size`. Errors:
 //   Unavailable         no magic yet: the daemon is still making the store, or was killed then

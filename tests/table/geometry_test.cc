@@ -76,11 +76,7 @@ RegionTable& RegionsOf(TableBuffer* buffer) {
 // Reads a forged header and region table, as a mapping of `size` bytes, after making their
 // checksums right.
 absl::StatusOr<Geometry> ReadSigned(TableBuffer* buffer, uint64_t size) {
-  auto* header = reinterpret_cast<Header*>(buffer->memory());
-  header->region_checksum = XXH3_64bits_withSeed(&RegionsOf(buffer), sizeof(RegionTable), kMagic);
-  constexpr size_t kFrom = offsetof(Header, layout_major);
-  header->checksum =
-      XXH3_64bits_withSeed(buffer->memory() + kFrom, offsetof(Header, checksum) - kFrom, kMagic);
+  Sign(reinterpret_cast<FixedPart*>(buffer->memory()));
   return ReadGeometry(buffer->memory(), size);
 }
 absl::StatusOr<Geometry> ReadSigned(TableBuffer* buffer) {
