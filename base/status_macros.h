@@ -33,7 +33,7 @@
     const absl::Status& status = result.status();                 \
     return error;                                                 \
   }                                                               \
-  target = *std::move(result)
+  target = *std::move(result) /* NOLINT(bugprone-macro-parentheses): may be a declaration */
 #define CUBBY_STATUS_NAME(line) CUBBY_STATUS_NAME_(line)
 #define CUBBY_STATUS_NAME_(line) cubby_result_##line
 

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "table/checker.h"
 #include "table/extents.h"
 #include "table/scan.h"
 #include "tests/table/table_buffer.h"
@@ -210,10 +211,31 @@ TEST(ReaderTest, AScanReportsDamageAsAGetDoes) {
   EXPECT_EQ(ScanBucket(buffer.table(), bucket, &entries), Outcome::kDamaged);
   slot->sequence.fetch_sub(1);
   for (const SlotLengths& lengths :
-       {SlotLengths{1, 0, false}, SlotLengths{401, 1, true}, SlotLengths{33, 1, false}}) {
+       {SlotLengths{1, 0, 0}, SlotLengths{401, 1, 1}, SlotLengths{33, 1, 0}}) {
     slot->lengths.store(PackLengths(lengths));
     EXPECT_EQ(ScanBucket(buffer.table(), bucket, &entries), Outcome::kDamaged);
     EXPECT_EQ(buffer.Get("k"), "<damaged>");
+  }
+}
+
+// Later layouts may give it a meaning, which is not that of a value.
+TEST(ReaderTest, ASlotWithAnUnknownFlagIsNeverServed) {
+  for (const std::string& value : {std::string("v"), std::string(300, 'x')}) {
+    for (uint32_t bit = 1; bit < 16; ++bit) {
+      TableBuffer buffer(TinyOptions());
+      ASSERT_TRUE(buffer.Put("k", value).ok());
+      uint64_t bucket = 0;
+      SlotHead* slot = buffer.SlotOf("k", &bucket);
+      slot->lengths.fetch_or(uint64_t{1} << (48 + bit));
+      EXPECT_EQ(buffer.Get("k"), "<damaged>") << bit;
+      Found found;
+      EXPECT_EQ(Reader(buffer.table()).Get("k", NoSink(), &found), Outcome::kDamaged) << bit;
+      std::vector<ScannedEntry> entries;
+      EXPECT_EQ(ScanBucket(buffer.table(), bucket, &entries), Outcome::kDamaged) << bit;
+      EXPECT_EQ(buffer.Put("k", "w").status().code(), absl::StatusCode::kDataLoss) << bit;
+      EXPECT_EQ(buffer.Delete("k").code(), absl::StatusCode::kDataLoss) << bit;
+      EXPECT_FALSE(Check(buffer.table()).sound()) << bit;
+    }
   }
 }
 
@@ -225,7 +247,7 @@ TEST(ReaderTest, LongerValueThanAnyMayBeIsDamageThoughItsSlotHasRoom) {
   EXPECT_EQ(buffer.Get("k"), "12345678");
   uint64_t bucket = 0;
   SlotHead* slot = buffer.SlotOf("k", &bucket);
-  slot->lengths.store(PackLengths({9, 1, false}));
+  slot->lengths.store(PackLengths({9, 1, 0}));
   EXPECT_EQ(buffer.Get("k"), "<damaged>");
   std::vector<ScannedEntry> entries;
   EXPECT_EQ(ScanBucket(buffer.table(), bucket, &entries), Outcome::kDamaged);
