@@ -6,6 +6,8 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "absl/strings/str_cat.h"
+
 namespace cubby::test {
 namespace {
 
@@ -22,6 +24,8 @@ uint64_t Mix(uint64_t x) {
 }
 
 }  // namespace
+
+std::string KeyOf(uint64_t i) { return absl::StrCat("key", i); }
 
 std::string CheckedValue(absl::string_view key, uint64_t number, size_t max_bytes) {
   const size_t span = max_bytes > kHeadBytes ? max_bytes - kHeadBytes + 1 : 1;

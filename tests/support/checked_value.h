@@ -1,4 +1,4 @@
-// Values that tell when they are torn, stale in part or another key's.
+// Keys, and values that tell when they are torn, stale in part or another key's.
 #ifndef CUBBY_TESTS_SUPPORT_CHECKED_VALUE_H_
 #define CUBBY_TESTS_SUPPORT_CHECKED_VALUE_H_
 
@@ -9,6 +9,9 @@
 #include "absl/strings/string_view.h"
 
 namespace cubby::test {
+
+// "key" and the number.
+std::string KeyOf(uint64_t i);
 
 // A value of 24 to `max_bytes` bytes for `key`: its number and length, a checksum of all, and bytes
 // that follow from both. Every number gives another value, and another length.

@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <map>
+#include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
@@ -44,6 +45,18 @@ void ReportReady() {
 void WaitForInputEnd() {
   while (std::getchar() != EOF) {
   }
+}
+
+const std::atomic<bool>& InputEnded() {
+  static auto* const ended = [] {
+    auto* const flag = new std::atomic<bool>(false);
+    std::thread([flag] {
+      WaitForInputEnd();
+      *flag = true;
+    }).detach();
+    return flag;
+  }();
+  return *ended;
 }
 
 bool RunAsChild(int argc, char** argv, int* exit_code) {

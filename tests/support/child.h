@@ -18,6 +18,7 @@
 #ifndef CUBBY_TESTS_SUPPORT_CHILD_H_
 #define CUBBY_TESTS_SUPPORT_CHILD_H_
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -45,6 +46,9 @@ absl::Status WaitUntilReady(Subprocess& child);
 void ReportReady();
 // In the child: waits for the test's CloseInput(), or its end.
 void WaitForInputEnd();
+// In the child: false until then. The first call starts a thread that waits for it; the child reads
+// no input itself after that.
+const std::atomic<bool>& InputEnded();
 
 using ChildFunction = int (*)(const std::vector<std::string>& args);
 

@@ -6,6 +6,7 @@
 #include "absl/time/time.h"
 #include "lock/seats.h"
 #include "os/mapping.h"
+#include "tests/support/child.h"
 
 namespace cubby::test {
 namespace {
@@ -83,6 +84,20 @@ std::unique_ptr<Subprocess> DaemonFixture::StartCubby(const std::vector<std::str
   auto cubby = Subprocess::Start(argv, options);
   EXPECT_TRUE(cubby.ok()) << cubby.status();
   return cubby.ok() ? *std::move(cubby) : nullptr;
+}
+
+std::unique_ptr<Subprocess> DaemonFixture::StartUser(const std::string& name,
+                                                     const std::vector<std::string>& args) const {
+  std::vector<std::string> all = {store_};
+  all.insert(all.end(), args.begin(), args.end());
+  auto user = StartChild(name, all);
+  EXPECT_TRUE(user.ok()) << user.status();
+  return user.ok() ? *std::move(user) : nullptr;
+}
+
+void DaemonFixture::ExpectSound() const {
+  const ExitResult check = Cubby({"check"});
+  EXPECT_EQ(check.exit_code, 0) << check.out << check.err;
 }
 
 }  // namespace cubby::test

@@ -42,6 +42,13 @@ class DaemonFixture : public ::testing::Test {
   std::unique_ptr<Subprocess> StartCubby(const std::vector<std::string>& arguments,
                                          absl::string_view input = "") const;
 
+  // Starts child `name` (tests/support/child.h), whose args are the store and `args`. Null, and a
+  // failure of the test, if it cannot be started.
+  std::unique_ptr<Subprocess> StartUser(const std::string& name,
+                                        const std::vector<std::string>& args = {}) const;
+  // Expects that `cubby check` finds nothing wrong with the store.
+  void ExpectSound() const;
+
   const std::string& store() const { return store_; }
   // Null while none runs.
   Subprocess* daemon() { return daemon_.get(); }

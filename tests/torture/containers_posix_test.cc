@@ -25,6 +25,7 @@
 #include "table/layout.h"
 #include "tests/support/child.h"
 #include "tests/support/daemon.h"
+#include "tests/support/shared.h"
 #include "tests/support/torture.h"
 
 namespace cubby {
@@ -70,12 +71,12 @@ int AsProcessOne(int (*body)(const std::vector<std::string>&),
   _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
 }
 
-// args: store, notes' mapping, how often to take the lock; "stay" to keep it the last time.
+// args: store, the name of Inside, how often to take the lock; "stay" to keep it the last time.
 int TakeTheLock(const std::vector<std::string>& args) {
   absl::StatusOr<Lock> lock = OpenLock(args[0]);
-  absl::StatusOr<os::Mapping> notes = os::Mapping::Open(args[1], os::Access::kReadWrite);
+  const auto notes = test::SharedView<Inside>::Open(args[1]);
   if (!lock.ok() || !notes.ok()) return 2;
-  auto& inside = *reinterpret_cast<Inside*>(notes->data());
+  Inside& inside = **notes;
   test::ReportReady();
   const int times = std::atoi(args[2].c_str());
   for (int i = 0; i < times; ++i) {
@@ -102,52 +103,45 @@ class ContainersTest : public test::DaemonFixture {
   void SetUp() override {
     if (geteuid() != 0) GTEST_SKIP() << "needs root, to make namespaces";
     ASSERT_TRUE(StartDaemon({"--capacity", "100"}));
-    notes_name_ = test::UniqueStoreName("notes");
-    absl::StatusOr<os::Mapping> notes = os::Mapping::Create(notes_name_, sizeof(Inside), 0600);
-    ASSERT_TRUE(notes.ok()) << notes.status();
-    notes_ = *std::move(notes);
   }
-  void TearDown() override {
-    EXPECT_TRUE(os::Mapping::Remove(notes_name_).ok());
-    test::DaemonFixture::TearDown();
-  }
-  Inside& inside() { return *reinterpret_cast<Inside*>(notes_.data()); }
-  std::unique_ptr<test::Subprocess> Start(const std::string& times, const std::string& end) {
-    auto child = test::StartChild("Contained", {store(), notes_name_, times, end});
-    EXPECT_TRUE(child.ok()) << child.status();
-    return *std::move(child);
+  std::unique_ptr<test::Subprocess> Start(const std::string& times, const std::string& end) const {
+    return StartUser("Contained", {inside_.name(), times, end});
   }
 
-  std::string notes_name_;
-  os::Mapping notes_;
+  const test::Shared<Inside> inside_{"notes"};
 };
 
 TEST_F(ContainersTest, TwoProcessesNumberOneNeverOwnTheLockAtOnce) {
   const uint64_t times = test::Amount(100'000, 2'000'000);
   std::vector<std::unique_ptr<test::Subprocess>> containers;
   containers.reserve(2);
-  for (int i = 0; i < 2; ++i) containers.push_back(Start(absl::StrCat(times), "leave"));
+  for (int i = 0; i < 2; ++i) {
+    containers.push_back(Start(absl::StrCat(times), "leave"));
+    ASSERT_NE(containers.back(), nullptr);
+  }
   for (auto& container : containers) {
     const test::ExitResult result = container->Wait(absl::Minutes(5));
     if (result.exit_code == kMayNot) GTEST_SKIP() << "may not make namespaces here";
     EXPECT_EQ(result.exit_code, 0) << result.err;
   }
-  EXPECT_EQ(inside().overlaps.load(), 0);
-  EXPECT_EQ(inside().entered.load(), 2 * times);
-  test::Report("containers", {{"owners in turn", absl::StrCat(inside().entered.load())},
-                              {"at once", absl::StrCat(inside().overlaps.load())}});
+  EXPECT_EQ(inside_->overlaps.load(), 0);
+  EXPECT_EQ(inside_->entered.load(), 2 * times);
+  test::Report("containers", {{"owners in turn", absl::StrCat(inside_->entered.load())},
+                              {"at once", absl::StrCat(inside_->overlaps.load())}});
 }
 
 TEST_F(ContainersTest, AKilledContainersLockIsTakenOverByAnotherProcessNumberOne) {
   auto dead = Start("1", "stay");
+  ASSERT_NE(dead, nullptr);
   const absl::Status holding = dead->WaitForOutput("holding", absl::Seconds(60));
   if (!holding.ok() && !dead->Running()) GTEST_SKIP() << "may not make namespaces here";
   ASSERT_TRUE(holding.ok()) << holding;
   dead->Kill();  // and, by the parent's death, number one in it
   dead->Wait(absl::Seconds(60));
   auto heir = Start("1000", "leave");
+  ASSERT_NE(heir, nullptr);
   EXPECT_EQ(heir->Wait(absl::Seconds(60)).exit_code, 0);
-  EXPECT_EQ(inside().overlaps.load(), 0);
+  EXPECT_EQ(inside_->overlaps.load(), 0);
   EXPECT_EQ(Cubby({"put", "k", "v"}).exit_code, 0);
 }
 
@@ -193,9 +187,9 @@ int ReuseAPid(const std::vector<std::string>& args) {
 CUBBY_CHILD(PidReuser) { return AsProcessOne(ReuseAPid, args); }
 
 TEST_F(ContainersTest, AnIdUsedAgainIsNotTakenForTheDeadOwner) {
-  auto child = test::StartChild("PidReuser", {store()});
-  ASSERT_TRUE(child.ok()) << child.status();
-  const test::ExitResult result = (*child)->Wait(absl::Seconds(60));
+  const std::unique_ptr<test::Subprocess> child = StartUser("PidReuser");
+  ASSERT_NE(child, nullptr);
+  const test::ExitResult result = child->Wait(absl::Seconds(60));
   if (result.exit_code == kMayNot) GTEST_SKIP() << "may not choose process ids here";
   EXPECT_EQ(result.exit_code, 0) << result.err;
 }

@@ -33,6 +33,7 @@
 #include "os/mapping.h"
 #include "program/exit_code.h"
 #include "table/layout.h"
+#include "tests/support/checked_value.h"
 #include "tests/support/child.h"
 #include "tests/support/daemon.h"
 #include "tests/support/torture.h"
@@ -48,18 +49,6 @@ constexpr size_t kChanges = 256;
 // Long enough for writers to fill it, short against what a counter that is wrong for good hides.
 constexpr absl::Duration kRenewEvery = absl::Milliseconds(100);
 constexpr size_t kStateWord = offsetof(table::FixedPart, state) / sizeof(uint64_t);
-
-std::string KeyOf(uint64_t i) { return absl::StrCat("key", i); }
-
-// True once the test has ended this process's input.
-const std::atomic<bool>& Stopped() {
-  static auto* const stopped = new std::atomic<bool>(false);
-  std::thread([] {
-    test::WaitForInputEnd();
-    *stopped = true;
-  }).detach();
-  return *stopped;
-}
 
 // How often each code came.
 class Tally {
@@ -164,7 +153,7 @@ CUBBY_CHILD(Corruptor) {
   if (!mapping.ok()) return 2;
   Words words(*mapping);
   std::mt19937_64 random(std::strtoull(args[1].c_str(), nullptr, 10));
-  const std::atomic<bool>& stopped = Stopped();
+  const std::atomic<bool>& stopped = test::InputEnded();
   test::ReportReady();
   std::vector<Change> changes;
   uint64_t made = 0;
@@ -221,7 +210,7 @@ CUBBY_CHILD(CorruptedReader) {
   if (!opened.ok()) return 2;
   std::unique_ptr<Store> store = *std::move(opened);
   std::mt19937_64 random(std::strtoull(args[1].c_str(), nullptr, 10));
-  const std::atomic<bool>& stopped = Stopped();
+  const std::atomic<bool>& stopped = test::InputEnded();
   test::ReportReady();
   Tally gets, scans;
   cli::Histogram cpu_ns, wall_ns;
@@ -229,7 +218,7 @@ CUBBY_CHILD(CorruptedReader) {
   std::vector<char> buffer(kMaxValue / 2);
   bool too_long = false;
   for (uint64_t round = 1; !stopped; ++round) {
-    const std::string key = KeyOf(random() % (kKeys + kKeys / 4));  // each fifth is not there
+    const std::string key = test::KeyOf(random() % (kKeys + kKeys / 4));  // each fifth is not there
     const uint64_t wall = os::BootNanos();
     const uint64_t cpu = test::ThreadCpuNanos();
     absl::Status status;
@@ -272,11 +261,11 @@ CUBBY_CHILD(CorruptedWriter) {
   if (!opened.ok()) return 2;
   std::unique_ptr<Store> store = *std::move(opened);
   std::mt19937_64 random(std::strtoull(args[1].c_str(), nullptr, 10));
-  const std::atomic<bool>& stopped = Stopped();
+  const std::atomic<bool>& stopped = test::InputEnded();
   test::ReportReady();
   Tally writes;
   for (uint64_t round = 1; !stopped; ++round) {
-    const std::string key = KeyOf(random() % kKeys);
+    const std::string key = test::KeyOf(random() % kKeys);
     const std::string value(random() % kMaxValue, static_cast<char>(random()));
     PutOptions put;
     if (random() % 8 == 0) put.ttl = absl::Milliseconds(1 + random() % 100);
@@ -305,12 +294,11 @@ struct Watched {
 class CorruptorTest : public test::DaemonFixture {
  protected:
   std::unique_ptr<test::Subprocess> StartRole(const std::string& role, int seed) {
-    auto child = test::StartChild(role, {store(), absl::StrCat(seed)});
-    EXPECT_TRUE(child.ok()) << child.status();
-    if (!child.ok()) return nullptr;
-    const absl::Status ready = test::WaitUntilReady(**child);
+    std::unique_ptr<test::Subprocess> child = StartUser(role, {absl::StrCat(seed)});
+    if (child == nullptr) return nullptr;
+    const absl::Status ready = test::WaitUntilReady(*child);
     EXPECT_TRUE(ready.ok()) << ready;
-    return *std::move(child);
+    return child;
   }
 };
 

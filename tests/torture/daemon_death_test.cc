@@ -17,6 +17,7 @@
 #include "tests/support/child.h"
 #include "tests/support/daemon.h"
 #include "tests/support/torture.h"
+#include "tests/torture/patient_store.h"
 
 namespace cubby {
 namespace {
@@ -26,29 +27,21 @@ using ::testing::HasSubstr;
 constexpr int kKeys = 200;
 constexpr size_t kMaxValue = 3000;
 
-std::string KeyOf(uint64_t i) { return absl::StrCat("key", i); }
-
 // args: store, "read" or "write", which keys (i % 2). Uses the store that it opened first until its
 // input ends; every call must succeed, and every value be the one put last by the keys' one writer.
 CUBBY_CHILD(SteadyUser) {
   const bool writes = args[1] == "write";
-  OpenOptions options;
-  options.mode = writes ? Mode::kReadWrite : Mode::kReadOnly;
-  options.lock_timeout = absl::Seconds(60);
-  absl::StatusOr<std::unique_ptr<Store>> store = Store::Open(args[0], options);
+  absl::StatusOr<std::unique_ptr<Store>> store =
+      test::OpenPatiently(args[0], writes ? Mode::kReadWrite : Mode::kReadOnly);
   if (!store.ok()) return 2;
   const uint64_t parity = std::stoull(args[2]);
-  std::atomic<bool> stop{false};
-  std::thread watcher([&stop] {
-    test::WaitForInputEnd();
-    stop = true;
-  });
+  const std::atomic<bool>& stop = test::InputEnded();
   test::ReportReady();
   uint64_t operations = 0;
   absl::Status failure;
   std::string value;
   while (!stop && failure.ok()) {
-    const std::string key = KeyOf(operations % (kKeys / 2) * 2 + parity);
+    const std::string key = test::KeyOf(operations % (kKeys / 2) * 2 + parity);
     if (writes) {
       // A writer alone knows what it has put: read it back.
       const std::string put = test::CheckedValue(key, operations, kMaxValue);
@@ -63,7 +56,6 @@ CUBBY_CHILD(SteadyUser) {
     ++operations;
   }
   if (!failure.ok()) std::fprintf(stderr, "%s\n", failure.ToString().c_str());
-  watcher.join();
   std::printf("%llu\n", static_cast<unsigned long long>(operations));
   return failure.ok() ? 0 : 1;
 }
@@ -79,16 +71,16 @@ TEST_F(DaemonDeathTest, ReadersAndWritersDoNotNoticeThatTheDaemonIsKilledAndRest
     auto store = Store::Open(this->store());
     ASSERT_TRUE(store.ok()) << store.status();
     for (int i = 0; i < kKeys; ++i) {
-      ASSERT_TRUE((*store)->Put(KeyOf(i), test::CheckedValue(KeyOf(i), 0, kMaxValue)).ok());
+      const std::string key = test::KeyOf(i);
+      ASSERT_TRUE((*store)->Put(key, test::CheckedValue(key, 0, kMaxValue)).ok());
     }
   }
   std::vector<std::unique_ptr<test::Subprocess>> users;
   for (const std::vector<std::string>& role :
        {std::vector<std::string>{"read", "0"}, {"write", "0"}, {"write", "1"}}) {
-    auto user = test::StartChild("SteadyUser", {store(), role[0], role[1]});
-    ASSERT_TRUE(user.ok()) << user.status();
-    ASSERT_TRUE(test::WaitUntilReady(**user).ok());
-    users.push_back(*std::move(user));
+    users.push_back(StartUser("SteadyUser", role));
+    ASSERT_NE(users.back(), nullptr);
+    ASSERT_TRUE(test::WaitUntilReady(*users.back()).ok());
   }
   for (uint64_t death = 0; death < deaths; ++death) {
     KillDaemon();
@@ -103,8 +95,7 @@ TEST_F(DaemonDeathTest, ReadersAndWritersDoNotNoticeThatTheDaemonIsKilledAndRest
     operations += std::strtoull(result.out.c_str() + result.out.find('\n') + 1, nullptr, 10);
   }
   EXPECT_EQ(Cubby({"count"}).out, absl::StrCat(kKeys, "\n"));
-  const test::ExitResult check = Cubby({"check"});
-  EXPECT_EQ(check.exit_code, 0) << check.out << check.err;
+  ExpectSound();
   test::Report("daemon killed and restarted", {{"deaths", absl::StrCat(deaths)},
                                                {"operations meanwhile", absl::StrCat(operations)},
                                                {"failed", HasFailure() ? "some" : "0"}});

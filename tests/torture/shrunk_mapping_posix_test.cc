@@ -30,8 +30,6 @@ using ::testing::HasSubstr;
 constexpr int kKeys = 1000;
 constexpr size_t kMaxValueBytes = 3000;
 
-std::string KeyOf(uint64_t i) { return absl::StrCat("key", i); }
-
 // Whether `value` is a CheckedValue of `key`, but for bytes that are zeros: the rest of the page in
 // which the file ends now. (Without its number, which tells what it was, it cannot be judged.)
 bool IsCheckedValueOrZeros(absl::string_view key, absl::string_view value) {
@@ -56,7 +54,7 @@ CUBBY_CHILD(GuardedUser) {
   test::ReportReady();
   std::string value;
   for (uint64_t n = 0;; ++n) {
-    const std::string key = KeyOf(n % kKeys);
+    const std::string key = test::KeyOf(n % kKeys);
     absl::Status status;
     if (args[1] == "write") {
       status = (*store)->Put(key, test::CheckedValue(key, n, kMaxValueBytes)).status();
@@ -76,7 +74,8 @@ class ShrunkMappingTest : public test::DaemonFixture {
     auto store = Store::Open(this->store());
     ASSERT_TRUE(store.ok()) << store.status();
     for (int i = 0; i < kKeys; ++i) {
-      ASSERT_TRUE((*store)->Put(KeyOf(i), test::CheckedValue(KeyOf(i), 1, kMaxValueBytes)).ok());
+      const std::string key = test::KeyOf(i);
+      ASSERT_TRUE((*store)->Put(key, test::CheckedValue(key, 1, kMaxValueBytes)).ok());
     }
   }
 };
@@ -106,10 +105,9 @@ TEST_F(ShrunkMappingTest, EverybodyOutlivesATruncation) {
     ASSERT_NO_FATAL_FAILURE(FillStore());
     std::vector<std::unique_ptr<test::Subprocess>> users;
     for (const char* role : {"read", "read", "write"}) {
-      auto user = test::StartChild("GuardedUser", {store(), role});
-      ASSERT_TRUE(user.ok()) << user.status();
-      ASSERT_TRUE(test::WaitUntilReady(**user).ok());
-      users.push_back(*std::move(user));
+      users.push_back(StartUser("GuardedUser", {role}));
+      ASSERT_NE(users.back(), nullptr);
+      ASSERT_TRUE(test::WaitUntilReady(*users.back()).ok());
     }
     struct stat whole;
     ASSERT_EQ(stat(Path().c_str(), &whole), 0);
@@ -123,7 +121,7 @@ TEST_F(ShrunkMappingTest, EverybodyOutlivesATruncation) {
     const test::ExitResult check = Cubby({"check"});
     EXPECT_EQ(check.exit_code, 9) << check.out << check.err;
     EXPECT_THAT(check.err, HasSubstr("truncated"));
-    EXPECT_EQ(Cubby({"get", KeyOf(1)}).exit_code, 8);
+    EXPECT_EQ(Cubby({"get", test::KeyOf(1)}).exit_code, 8);
     ASSERT_EQ(daemon()->WaitForError("was truncated", absl::Seconds(60)), absl::OkStatus());
     EXPECT_EQ(StopDaemon().exit_code, 0);
     ASSERT_FALSE(HasFailure()) << "round " << round << ", size " << size;
@@ -144,9 +142,9 @@ TEST_F(ShrunkMappingTest, AHoleIsDamageAndNoMore) {
   std::string value;
   int whole = 0;
   for (int i = 0; i < kKeys; ++i) {
-    const absl::Status got = (*store)->Get(KeyOf(i), &value).status();
+    const absl::Status got = (*store)->Get(test::KeyOf(i), &value).status();
     if (got.ok()) {
-      EXPECT_TRUE(test::IsCheckedValue(KeyOf(i), value));
+      EXPECT_TRUE(test::IsCheckedValue(test::KeyOf(i), value));
       ++whole;
     }
   }

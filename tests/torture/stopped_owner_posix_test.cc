@@ -12,11 +12,11 @@
 #include "absl/time/time.h"
 #include "client/store.h"
 #include "gtest/gtest.h"
-#include "os/mapping.h"
 #include "table/layout.h"
 #include "tests/support/checked_value.h"
 #include "tests/support/child.h"
 #include "tests/support/daemon.h"
+#include "tests/support/shared.h"
 #include "tests/support/stuck_writer.h"
 #include "tests/support/torture.h"
 
@@ -51,14 +51,13 @@ class OwnerTest : public test::DaemonFixture {
 
 TEST_F(OwnerTest, WhoIsStoppedIsNotRobbed) {
   const absl::Duration stopped_for = absl::Seconds(static_cast<double>(test::Amount(2, 10)));
-  auto writer = test::StartChild("PutsForEver", {store()});
-  ASSERT_TRUE(writer.ok()) << writer.status();
-  ASSERT_TRUE(test::WaitUntilReady(**writer).ok());
-  const auto bytes = os::Mapping::Open(store(), os::Access::kReadOnly);
-  ASSERT_TRUE(bytes.ok()) << bytes.status();
-  const std::atomic<uint64_t>& word =
-      reinterpret_cast<const table::FixedPart*>(bytes->data())->lock.lock.word;
-  const auto pid = static_cast<pid_t>((*writer)->pid());
+  const std::unique_ptr<test::Subprocess> writer = StartUser("PutsForEver");
+  ASSERT_NE(writer, nullptr);
+  ASSERT_TRUE(test::WaitUntilReady(*writer).ok());
+  const auto fixed = test::SharedView<const table::FixedPart>::Open(store());
+  ASSERT_TRUE(fixed.ok()) << fixed.status();
+  const std::atomic<uint64_t>& word = (*fixed)->lock.lock.word;
+  const auto pid = static_cast<pid_t>(writer->pid());
   const auto stop = [&] {
     kill(pid, SIGSTOP);
     // It has stopped once the kernel says so.
@@ -101,9 +100,9 @@ TEST_F(OwnerTest, WhoIsStoppedIsNotRobbed) {
   auto patient = OpenStore(kLong);
   ASSERT_TRUE(patient);
   EXPECT_TRUE(patient->Put("other", "v").ok());
-  EXPECT_TRUE((*writer)->Running());
-  (*writer)->Kill();
-  EXPECT_EQ(Cubby({"check"}).exit_code, 0);
+  EXPECT_TRUE(writer->Running());
+  writer->Kill();
+  ExpectSound();
   test::Report("stopped owner", {{"stopped for", absl::FormatDuration(stopped_for)},
                                  {"puts refused in time", absl::StrCat(refused)},
                                  {"gets meanwhile", absl::StrCat(gets)},
@@ -145,7 +144,7 @@ TEST_F(OwnerTest, CancelledThreadLeavesNoLockTaken) {
   }
   EXPECT_EQ(other->Stats().lock_takeovers, 0u);
   EXPECT_EQ(other->Stats().repairs, 0u);
-  EXPECT_EQ(Cubby({"check"}).exit_code, 0);
+  ExpectSound();
   test::Report("threads cancelled",
                {{"threads", absl::StrCat(2 * rounds)}, {"lock left taken", "0"}});
 }

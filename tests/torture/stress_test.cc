@@ -19,6 +19,7 @@
 #include "tests/support/child.h"
 #include "tests/support/daemon.h"
 #include "tests/support/torture.h"
+#include "tests/torture/patient_store.h"
 
 namespace cubby {
 namespace {
@@ -27,15 +28,12 @@ constexpr int kProcesses = 8;
 constexpr int kKeys = 400;
 constexpr size_t kMaxValue = 3000;  // most go to extents
 
-std::string KeyOf(uint64_t i) { return absl::StrCat("key", i); }
 // Even keys are there before the processes start and are never deleted.
 bool IsPermanent(uint64_t i) { return i % 2 == 0; }
 
 // args: store, seconds, seed. Prints what it did; exits 0 if nothing was wrong.
 CUBBY_CHILD(RandomUser) {
-  OpenOptions options;
-  options.lock_timeout = absl::Seconds(60);
-  absl::StatusOr<std::unique_ptr<Store>> opened = Store::Open(args[0], options);
+  absl::StatusOr<std::unique_ptr<Store>> opened = test::OpenPatiently(args[0]);
   if (!opened.ok()) {
     std::fprintf(stderr, "%s\n", std::string(opened.status().message()).c_str());
     return 2;
@@ -48,7 +46,7 @@ CUBBY_CHILD(RandomUser) {
   while (absl::Now() < end) {
     for (int n = 0; n < 100; ++n) {
       const uint64_t i = random() % kKeys;
-      const std::string key = KeyOf(i);
+      const std::string key = test::KeyOf(i);
       const uint64_t choice = random() % 10;
       absl::Status status;
       if (choice < 7) {
@@ -94,24 +92,22 @@ TEST_F(StressTest, EightProcessesTearAndMissNothing) {
     absl::StatusOr<std::unique_ptr<Store>> store = Store::Open(this->store());
     ASSERT_TRUE(store.ok()) << store.status();
     for (int i = 0; i < kKeys; i += 2) {
-      ASSERT_TRUE((*store)->Put(KeyOf(i), test::CheckedValue(KeyOf(i), i, kMaxValue)).ok());
+      const std::string key = test::KeyOf(i);
+      ASSERT_TRUE((*store)->Put(key, test::CheckedValue(key, i, kMaxValue)).ok());
     }
   }
   const int seed = ::testing::UnitTest::GetInstance()->random_seed();
   std::vector<std::unique_ptr<test::Subprocess>> users;
   for (int p = 0; p < kProcesses; ++p) {
-    auto user = test::StartChild("RandomUser",
-                                 {store(), absl::StrCat(seconds), absl::StrCat(seed * 100 + p)});
-    ASSERT_TRUE(user.ok()) << user.status();
-    users.push_back(*std::move(user));
+    users.push_back(StartUser("RandomUser", {absl::StrCat(seconds), absl::StrCat(seed * 100 + p)}));
+    ASSERT_NE(users.back(), nullptr);
   }
   for (std::unique_ptr<test::Subprocess>& user : users) {
     const test::ExitResult result = user->Wait(absl::Seconds(seconds + 60));
     std::printf("%s", result.out.c_str());
     EXPECT_EQ(result.exit_code, 0) << "seed " << seed << ": " << result.out << result.err;
   }
-  const test::ExitResult check = Cubby({"check"});
-  EXPECT_EQ(check.exit_code, 0) << check.out << check.err;
+  ExpectSound();
   test::Report("stress", {{"processes", absl::StrCat(kProcesses)},
                           {"seconds", absl::StrCat(seconds)},
                           {"wrong", HasFailure() ? "some" : "0"}});
