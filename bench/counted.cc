@@ -18,8 +18,8 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "bench/key.h"
 #include "bench/local_store.h"
-#include "bench/working_set.h"
 #include "client/store.h"
 #include "table/geometry.h"
 

@@ -31,16 +31,17 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "bench/key.h"
+#include "bench/key_batch.h"
 #include "bench/pointer_chase.h"
+#include "bench/random_order.h"
 #include "bench/side_by_side.h"
 #include "bench/working_set.h"
+#include "bench/working_set_bench.h"
 #include "benchmark/benchmark.h"
 
 namespace cubby::bench {
 namespace {
-
-// Tokens of entries that are in no working set.
-constexpr uint64_t kAbsent = uint64_t{1} << 40;
 
 template <size_t kValueBytes>
 void GetHitDependent(benchmark::State& state, WorkingSet<kValueBytes>& set) {
@@ -220,8 +221,5 @@ int main(int argc, char** argv) {
   cubby::bench::RegisterAll<8>(&sets);
   cubby::bench::RegisterAll<64>(&sets);
   cubby::bench::RegisterAll<1024>(&sets);
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
-  benchmark::RunSpecifiedBenchmarks();
-  return 0;
+  return cubby::bench::RunRegistered(argc, argv);
 }

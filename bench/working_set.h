@@ -2,9 +2,9 @@
 // absl::flat_hash_map and, as bare cache lines in as many bytes as the store's buckets take, in a
 // pointer chase.
 //
-// Key i is made by arithmetic alone, so no memory but the table's is touched to come by it. The
-// first 8 bytes of a value tell the key that is next on a random cycle through all of them: a
-// dependent look-up knows its key only when the one before has given its value.
+// The first 8 bytes of a value tell the token of the key (bench/key.h) that is next on a random
+// cycle through all of them: a dependent look-up knows its key only when the one before has given
+// its value.
 #ifndef CUBBY_BENCH_WORKING_SET_H_
 #define CUBBY_BENCH_WORKING_SET_H_
 
@@ -13,97 +13,22 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
-#include <numeric>
-#include <random>
-#include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/str_cat.h"
-#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "bench/key.h"
 #include "bench/local_store.h"
 #include "bench/pointer_chase.h"
-#include "benchmark/benchmark.h"
+#include "bench/random_order.h"
 #include "client/store.h"
 #include "table/geometry.h"
 #include "table/layout.h"
 
 namespace cubby::bench {
-
-// 64 bits that look random and stand for entry `i`; different for every i (splitmix64's last step,
-// which is one-to-one).
-inline uint64_t TokenOf(uint64_t i) {
-  uint64_t token = (i + 1) * 0x9e3779b97f4a7c15;
-  token = (token ^ token >> 30) * 0xbf58476d1ce4e5b9;
-  token = (token ^ token >> 27) * 0x94d049bb133111eb;
-  return token ^ token >> 31;
-}
-
-struct Key {
-  explicit Key(uint64_t token) : words{token, ~token} {}
-  absl::string_view view() const { return {reinterpret_cast<const char*>(words), sizeof(words)}; }
-  friend bool operator==(const Key& a, const Key& b) {
-    return a.words[0] == b.words[0] && a.words[1] == b.words[1];
-  }
-  template <typename H>
-  friend H AbslHashValue(H h, const Key& key) {
-    return H::combine(std::move(h), key.words[0], key.words[1]);
-  }
-  uint64_t words[2];
-};
-
-// Which entry is next after each, on a random cycle through all of them (Sattolo's shuffle). The
-// same one in every run. REQUIRES: entries > 0.
-inline std::vector<uint32_t> RandomCycle(uint32_t entries) {
-  std::vector<uint32_t> next(entries);
-  std::iota(next.begin(), next.end(), 0);
-  std::mt19937_64 random(1);
-  for (uint32_t i = entries - 1; i > 0; --i) {
-    std::swap(next[i], next[std::uniform_int_distribution<uint32_t>(0, i - 1)(random)]);
-  }
-  return next;
-}
-
-// Picks entries at random, each in a few cycles. The same ones in every run.
-class Picker {
- public:
-  // Another seed, another order.
-  explicit Picker(uint64_t entries, uint64_t seed = 42) : entries_(entries), state_(seed) {}
-  // In [0, entries), equally likely as far as a benchmark can tell.
-  uint64_t Next() {
-    state_ = state_ * 6364136223846793005 + 1442695040888963407;
-    return (state_ >> 32) * entries_ >> 32;
-  }
-
- private:
-  const uint64_t entries_;  // fewer than 2^32
-  uint64_t state_;
-};
-
-// Keys for one call.
-class KeyBatch {
- public:
-  explicit KeyBatch(size_t keys) : keys_(keys, Key(0)) {
-    views_.reserve(keys);
-    for (const Key& key : keys_) views_.push_back(key.view());
-  }
-  KeyBatch(const KeyBatch&) = delete;
-  KeyBatch& operator=(const KeyBatch&) = delete;
-
-  void Pick(Picker* picks) {
-    for (Key& key : keys_) key = Key(TokenOf(picks->Next()));
-  }
-  // Of those picked last.
-  absl::Span<const absl::string_view> views() const { return views_; }
-
- private:
-  std::vector<Key> keys_;
-  std::vector<absl::string_view> views_;
-};
 
 template <size_t kValueBytes>
 class WorkingSet {
@@ -189,48 +114,6 @@ class WorkingSet {
   std::unique_ptr<PointerChase> chase_;
   Map map_;
 };
-
-// The one working set that is in memory: benchmarks of the same size and count in a row share it,
-// the next size takes its place.
-class CurrentWorkingSet {
- public:
-  // The set lives until the next call that asks for another.
-  template <size_t kValueBytes>
-  absl::StatusOr<WorkingSet<kValueBytes>*> Get(uint32_t entries) {
-    if (value_bytes_ != kValueBytes || entries_ != entries) {
-      set_.reset();
-      value_bytes_ = 0;
-      absl::StatusOr<std::unique_ptr<WorkingSet<kValueBytes>>> made =
-          WorkingSet<kValueBytes>::Make(entries);
-      if (!made.ok()) return made.status();
-      set_ = *std::move(made);
-      value_bytes_ = kValueBytes;
-      entries_ = entries;
-    }
-    return static_cast<WorkingSet<kValueBytes>*>(set_.get());
-  }
-
- private:
-  std::shared_ptr<void> set_;
-  size_t value_bytes_ = 0;
-  uint32_t entries_ = 0;
-};
-
-// Registers `run` as BM_<what>/<value bytes>/<entries>. `sets` must live until the benchmarks have
-// run; a set that cannot be made ends the benchmark with that error.
-template <size_t kValueBytes>
-void RegisterSideBySide(absl::string_view what, uint32_t entries, CurrentWorkingSet* sets,
-                        void (*run)(benchmark::State&, WorkingSet<kValueBytes>&)) {
-  const std::string name = absl::StrCat("BM_", what, "/", kValueBytes, "/", entries);
-  benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) {
-    absl::StatusOr<WorkingSet<kValueBytes>*> set = sets->Get<kValueBytes>(entries);
-    if (!set.ok()) {
-      state.SkipWithError(set.status().ToString().c_str());
-      return;
-    }
-    run(state, **set);
-  });
-}
 
 }  // namespace cubby::bench
 

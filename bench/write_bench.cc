@@ -26,9 +26,13 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "bench/key.h"
+#include "bench/key_batch.h"
 #include "bench/pointer_chase.h"
+#include "bench/random_order.h"
 #include "bench/side_by_side.h"
 #include "bench/working_set.h"
+#include "bench/working_set_bench.h"
 #include "benchmark/benchmark.h"
 
 namespace cubby::bench {
@@ -154,8 +158,5 @@ int main(int argc, char** argv) {
   cubby::bench::RegisterAll<8>(&sets);
   cubby::bench::RegisterAll<64>(&sets);
   cubby::bench::RegisterAll<1024>(&sets);
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
-  benchmark::RunSpecifiedBenchmarks();
-  return 0;
+  return cubby::bench::RunRegistered(argc, argv);
 }

@@ -8,6 +8,7 @@
 #include "bench/peers/peers.h"
 #include "bench/peers/program.h"
 #include "client/store.h"
+#include "table/geometry.h"
 #include "table/layout.h"
 
 namespace cubby::bench {

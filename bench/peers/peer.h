@@ -16,7 +16,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
-#include "bench/working_set.h"
+#include "bench/key.h"
 
 namespace cubby::bench {
 

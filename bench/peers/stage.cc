@@ -15,8 +15,10 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "bench/key.h"
 #include "bench/local_name.h"
 #include "bench/peers/peers.h"
+#include "bench/random_order.h"
 #include "bench/round_robin.h"
 #include "client/store.h"
 

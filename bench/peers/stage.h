@@ -80,9 +80,6 @@ class Stage {
   std::unique_ptr<PointerChase> floor_;
 };
 
-// Tokens of entries that are in no cell.
-inline constexpr uint64_t kAbsent = uint64_t{1} << 40;
-
 }  // namespace cubby::bench
 
 #endif  // CUBBY_BENCH_PEERS_STAGE_H_

@@ -16,7 +16,9 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "bench/key.h"
 #include "bench/peers/peers.h"
+#include "bench/random_order.h"
 #include "os/tick_clock.h"
 
 namespace cubby::bench {

@@ -7,6 +7,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "bench/key.h"
+#include "bench/random_order.h"
 #include "bench/zipf.h"
 #include "benchmark/benchmark.h"
 
