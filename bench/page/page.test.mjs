@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { complaints } from './check.mjs';
 import { markdown } from './markdown.mjs';
+import { resultsText } from './results.mjs';
 import { bytes, charts, count, duration, notes, readRun, short, tables } from './rows.mjs';
 
 const machine = { cpu: 'a processor', cores: 2, memory_gib: 24, kernel: 'Linux 6' };
@@ -124,6 +126,20 @@ test('the text has every table, the machine and the settings', () => {
   assert.match(text, /^- \*\*LMDB\*\*: LMDB 0\.9$/m);
   assert.equal(text.match(/^## /gm).length, tables(sample()).length);
   assert.match(text, /^\| cubby \| 10 \| 20 \|$/m);
+});
+
+test('results are read back as they were, a row on a line', () => {
+  const results = JSON.parse(JSON.stringify(sample()));
+  const text = resultsText(results);
+  assert.deepEqual(JSON.parse(text), results);
+  assert.equal(text.match(/^ {2}\{"work":.*\},?$/gm).length, results.rows.length);
+});
+
+test('the kept report is what its results give', () => {
+  const kept = (name) => readFileSync(new URL(`../../docs/report/${name}`, import.meta.url), 'utf8');
+  const results = JSON.parse(kept('results.json'));
+  assert.equal(kept('results.json'), resultsText(results));
+  assert.equal(kept('report.md'), markdown(results), 'tools/bench --page writes it anew');
 });
 
 test('a page without marks, or that is too wide or has failed, is complained of', () => {

@@ -1,24 +1,14 @@
-// Makes the report from what peer_bench measured:
+// Builds the report from its results:
 //
-//   node bench/page/report.mjs RUN.json UPLOT FOLDER [--quick]
+//   node bench/page/report.mjs FOLDER UPLOT
 //
-// RUN.json is Google Benchmark's, UPLOT the folder of uPlot's package. Writes results.json, report.md
-// and index.html, which needs nothing else, to FOLDER.
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import os from 'node:os';
+// Reads FOLDER/results.json (results.mjs), and writes report.md and index.html, which needs nothing
+// else, beside it. UPLOT is the folder of uPlot's package.
+import { readFileSync, writeFileSync } from 'node:fs';
 import { markdown } from './markdown.mjs';
-import { charts, labels, machineLine, notes, readRun, tables } from './rows.mjs';
+import { charts, labels, machineLine, notes, tables } from './rows.mjs';
 
 const beside = (name) => readFileSync(new URL(name, import.meta.url), 'utf8');
-
-function revision() {
-  try {
-    return execFileSync('git', ['describe', '--always', '--dirty'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
-  } catch {
-    return undefined; // not a clone
-  }
-}
 
 // With every `{{name}}` of the page's template replaced.
 function page(report, uplot) {
@@ -39,16 +29,7 @@ function page(report, uplot) {
   return beside('page.html').replace(/\{\{(\w+)\}\}/g, (_, name) => parts[name]);
 }
 
-const [run, uplot, folder, quick] = process.argv.slice(2);
-const machine = {
-  cpu: os.cpus()[0].model.trim(),
-  cores: os.cpus().length,
-  memory_gib: os.totalmem() / 2 ** 30,
-  kernel: `${os.type()} ${os.release()}`,
-  revision: revision(),
-};
-const report = { quick: quick === '--quick', ...readRun(JSON.parse(readFileSync(run, 'utf8')), machine) };
-mkdirSync(folder, { recursive: true });
-writeFileSync(`${folder}/results.json`, `${JSON.stringify(report, null, 1)}\n`);
+const [folder, uplot] = process.argv.slice(2);
+const report = JSON.parse(readFileSync(`${folder}/results.json`, 'utf8'));
 writeFileSync(`${folder}/report.md`, markdown(report));
 writeFileSync(`${folder}/index.html`, page(report, uplot));

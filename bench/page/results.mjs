@@ -1,0 +1,39 @@
+// Keeps what peer_bench measured, with what is known of the machine:
+//
+//   node bench/page/results.mjs RUN.json RESULTS.json [--quick]
+//
+// RUN.json is Google Benchmark's. All else, the text and the page, is built from RESULTS.json alone
+// (report.mjs).
+import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import { pathToFileURL } from 'node:url';
+import { readRun } from './rows.mjs';
+
+function revision() {
+  try {
+    return execFileSync('git', ['describe', '--always', '--dirty'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+  } catch {
+    return undefined; // not a clone
+  }
+}
+
+// Returns the file's text: the rows one on a line.
+export function resultsText({ rows, ...report }) {
+  const head = JSON.stringify(report, null, 1).replace(/\n}$/, '');
+  return `${head},\n "rows": [\n${rows.map((row) => `  ${JSON.stringify(row)}`).join(',\n')}\n ]\n}\n`;
+}
+
+function main([run, results, quick]) {
+  const machine = {
+    cpu: os.cpus()[0].model.trim(),
+    cores: os.cpus().length,
+    memory_gib: os.totalmem() / 2 ** 30,
+    kernel: `${os.type()} ${os.release()}`,
+    revision: revision(),
+  };
+  const report = { quick: quick === '--quick', ...readRun(JSON.parse(readFileSync(run, 'utf8')), machine) };
+  writeFileSync(results, resultsText(report));
+}
+
+if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) main(process.argv.slice(2));
