@@ -1,0 +1,114 @@
+// Entries that live for a time.
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "client/store.h"
+#include "gtest/gtest.h"
+#include "os/clock.h"
+#include "os/mapping.h"
+#include "table/geometry.h"
+#include "table/table.h"
+#include "tests/client/store_fixture.h"
+#include "tests/support/stuck_writer.h"
+
+namespace cubby {
+namespace {
+
+using test::StoreTest;
+
+TEST_F(StoreTest, EntryIsGoneWhenItsTimeHasCome) {
+  ASSERT_TRUE(StartDaemon());
+  auto store = Open();
+  PutOptions soon;
+  soon.ttl = absl::Milliseconds(200);
+  PutOptions late;
+  late.ttl = absl::Hours(1);
+  ASSERT_TRUE(store->Put("soon", "1", soon).ok());
+  ASSERT_TRUE(store->Put("late", "2", late).ok());
+  EXPECT_TRUE(ExpiresInTime(*store, "soon"));
+  std::string value;
+  const Entry entry = store->Get("late", &value).value();
+  EXPECT_GT(entry.ttl, absl::Minutes(50));
+  EXPECT_LE(entry.ttl, absl::Hours(1) + absl::Nanoseconds(os::BootStepNanos()));
+  PutOptions never;
+  never.ttl = absl::ZeroDuration();
+  EXPECT_EQ(store->Put("k", "v", never).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(StoreTest, WaitingForTheLockIsNoPartOfAnEntrysLife) {
+  ASSERT_TRUE(StartDaemon());
+  auto store = Open();
+  const std::unique_ptr<test::StuckWriter> slow = test::StuckWriter::Of(this->store());
+  ASSERT_NE(slow, nullptr);
+  std::thread put([&store] {
+    PutOptions options;
+    options.ttl = absl::Minutes(1);
+    EXPECT_TRUE(store->Put("k", "v", options).ok());
+  });
+  absl::SleepFor(absl::Seconds(1));
+  const uint64_t let_go_ns = os::BootNanos();
+  slow->LetGo();
+  put.join();
+  std::string value;
+  const absl::Duration left = store->Get("k", &value)->ttl;
+  EXPECT_GT(left + absl::Nanoseconds(os::BootNanos() - let_go_ns), absl::Seconds(59.3));
+}
+
+TEST_F(StoreTest, AnExpiryThatNoPutMadeIsSurvived) {
+  ASSERT_TRUE(StartDaemon());
+  auto store = Open();
+  PutOptions options;
+  options.ttl = absl::Minutes(1);
+  ASSERT_TRUE(store->Put("k", "v", options).ok());
+  auto mapping = os::Mapping::Open(this->store(), os::Access::kReadWrite);
+  ASSERT_TRUE(mapping.ok()) << mapping.status();
+  const table::WritableTable table(mapping->data(),
+                                   table::ReadGeometry(mapping->data(), mapping->size()).value());
+  for (uint64_t bucket = 0; bucket < table.geometry().bucket_count; ++bucket) {
+    for (uint32_t way = 0; way < table.geometry().ways; ++way) {
+      std::atomic<uint64_t>& expiry = table.mutable_slot(bucket, way).expiry_ns;
+      if (expiry.load() != 0) expiry.store(~uint64_t{0});
+    }
+  }
+  std::string value;
+  EXPECT_GT(store->Get("k", &value)->ttl, absl::Hours(24 * 365 * 200));
+}
+
+TEST_F(StoreTest, ExpiredEntriesMakeRoomInAFullStore) {
+  ASSERT_TRUE(StartDaemon({"--capacity", "100"}));
+  auto store = Open();
+  PutOptions soon;
+  soon.ttl = absl::Nanoseconds(1);
+  for (int round = 0; round < 3; ++round) {
+    for (int i = 0; i < 100; ++i) {
+      ASSERT_TRUE(store->Put(absl::StrCat(round, "/", i), "v", soon).ok()) << i;
+    }
+    ASSERT_TRUE(ExpiresInTime(*store, absl::StrCat(round, "/99")));
+  }
+  // In the middle of many, and in their order.
+  std::vector<std::string> keys(50);
+  for (int i = 0; i < 50; ++i) keys[i] = absl::StrCat("new", i % 49);
+  const std::vector<absl::string_view> views(keys.begin(), keys.end());
+  std::vector<absl::string_view> values(50, "first");
+  values.back() = "last";
+  std::vector<absl::StatusOr<uint64_t>> results(50);
+  ASSERT_TRUE(store->MultiPut(views, values, absl::MakeSpan(results)).ok());
+  for (const absl::StatusOr<uint64_t>& result : results) EXPECT_TRUE(result.ok());
+  std::string value;
+  ASSERT_TRUE(store->Get("new0", &value).ok());
+  EXPECT_EQ(value, "last");
+}
+
+}  // namespace
+}  // namespace cubby
