@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
+#include "attach/mapped_table.h"
 #include "bench/local_name.h"
 #include "lock/seats.h"
 #include "os/mapping.h"
@@ -30,7 +31,7 @@ absl::StatusOr<std::unique_ptr<Store>> MakeLocalStore(const table::GeometryOptio
   if (!mapping.ok()) return mapping.status();
   absl::Cleanup remove_mapping = [&name] { os::Mapping::Remove(name).IgnoreError(); };
   mapping->UseHugePages().IgnoreError();  // as cubbyd does
-  table::Format(mapping->data(), *geometry);
+  attach::MappedTable::Format(*std::move(mapping), attach::Guard::kNone, *geometry);
   return Store::Open(name);
 }
 

@@ -9,11 +9,9 @@
 
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "attach/attachment.h"
 #include "gtest/gtest.h"
-#include "lock/seats.h"
-#include "lock/writer_lock.h"
 #include "os/deadline.h"
-#include "os/mapping.h"
 #include "table/layout.h"
 
 namespace cubby::test {
@@ -25,38 +23,32 @@ inline constexpr uint64_t kLockHasWaiters = 0x8000;
 class StuckWriter {
  public:
   static std::unique_ptr<StuckWriter> Of(const std::string& store) {
-    auto mapping = os::Mapping::Open(store, os::Access::kReadWrite);
-    auto seats = lock::Seats::Open(store);
-    EXPECT_TRUE(mapping.ok() && seats.ok()) << mapping.status() << seats.status();
-    if (!mapping.ok() || !seats.ok()) return nullptr;
-    auto* const fixed = reinterpret_cast<table::FixedPart*>(mapping->data());
-    auto lock =
-        lock::WriterLock::Open(store, *std::move(seats), &fixed->lock.lock, &fixed->incarnations);
-    EXPECT_TRUE(lock.ok() && (*lock)->Acquire(absl::Seconds(60)).ok()) << lock.status();
-    if (!lock.ok()) return nullptr;
-    return std::unique_ptr<StuckWriter>(new StuckWriter(*std::move(mapping), *std::move(lock)));
+    auto attachment = attach::Attachment::Open(store, {});
+    EXPECT_TRUE(attachment.ok()) << attachment.status();
+    if (!attachment.ok()) return nullptr;
+    EXPECT_TRUE((*attachment)->current().lock()->Acquire(absl::Seconds(60)).ok());
+    return std::unique_ptr<StuckWriter>(new StuckWriter(*std::move(attachment)));
   }
   ~StuckWriter() { LetGo(); }
 
   // Waits until somebody else wants the lock.
   void AwaitAnother() const {
-    const auto* const fixed = reinterpret_cast<const table::FixedPart*>(mapping_.data());
+    const table::FixedPart& fixed = attachment_->current().table().fixed();
     const os::Deadline deadline(absl::Seconds(60));
-    while ((fixed->lock.lock.word.load() & kLockHasWaiters) == 0) {
+    while ((fixed.lock.lock.word.load() & kLockHasWaiters) == 0) {
       ASSERT_FALSE(deadline.Passed());
       absl::SleepFor(absl::Milliseconds(1));
     }
   }
   void LetGo() {
-    if (std::exchange(has_it_, false)) lock_->Release();
+    if (std::exchange(has_it_, false)) attachment_->current().lock()->Release();
   }
 
  private:
-  StuckWriter(os::Mapping mapping, std::unique_ptr<lock::WriterLock> lock)
-      : mapping_(std::move(mapping)), lock_(std::move(lock)) {}
+  explicit StuckWriter(std::unique_ptr<attach::Attachment> attachment)
+      : attachment_(std::move(attachment)) {}
 
-  const os::Mapping mapping_;
-  const std::unique_ptr<lock::WriterLock> lock_;
+  const std::unique_ptr<attach::Attachment> attachment_;
   bool has_it_ = true;
 };
 

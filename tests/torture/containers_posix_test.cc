@@ -18,11 +18,9 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "attach/attachment.h"
 #include "gtest/gtest.h"
-#include "lock/seats.h"
 #include "lock/writer_lock.h"
-#include "os/mapping.h"
-#include "table/layout.h"
 #include "tests/support/child.h"
 #include "tests/support/daemon.h"
 #include "tests/support/shared.h"
@@ -39,22 +37,6 @@ struct Inside {
   std::atomic<int> overlaps;
   std::atomic<uint64_t> entered;
 };
-
-struct Lock {
-  os::Mapping mapping;
-  std::unique_ptr<lock::WriterLock> lock;
-};
-absl::StatusOr<Lock> OpenLock(const std::string& store) {
-  absl::StatusOr<os::Mapping> mapping = os::Mapping::Open(store, os::Access::kReadWrite);
-  if (!mapping.ok()) return mapping.status();
-  absl::StatusOr<std::unique_ptr<lock::Seats>> seats = lock::Seats::Open(store);
-  if (!seats.ok()) return seats.status();
-  auto& fixed = *reinterpret_cast<table::FixedPart*>(mapping->data());
-  absl::StatusOr<std::unique_ptr<lock::WriterLock>> lock =
-      lock::WriterLock::Open(store, *std::move(seats), &fixed.lock.lock, &fixed.incarnations);
-  if (!lock.ok()) return lock.status();
-  return Lock{*std::move(mapping), *std::move(lock)};
-}
 
 // Goes on in a process that is number 1 of a new pid namespace, and ends with it: at once, for what
 // LeakSanitizer does at an exit needs children in this process's own namespace.
@@ -73,14 +55,15 @@ int AsProcessOne(int (*body)(const std::vector<std::string>&),
 
 // args: store, the name of Inside, how often to take the lock; "stay" to keep it the last time.
 int TakeTheLock(const std::vector<std::string>& args) {
-  absl::StatusOr<Lock> lock = OpenLock(args[0]);
+  const auto attachment = attach::Attachment::Open(args[0], {});
   const auto notes = test::SharedView<Inside>::Open(args[1]);
-  if (!lock.ok() || !notes.ok()) return 2;
+  if (!attachment.ok() || !notes.ok()) return 2;
+  lock::WriterLock& lock = *(*attachment)->current().lock();
   Inside& inside = **notes;
   test::ReportReady();
   const int times = std::atoi(args[2].c_str());
   for (int i = 0; i < times; ++i) {
-    if (!lock->lock->Acquire(absl::Seconds(30)).ok()) return 4;
+    if (!lock.Acquire(absl::Seconds(30)).ok()) return 4;
     if (inside.owners.fetch_add(1) != 0) ++inside.overlaps;
     ++inside.entered;
     for (int spin = 0; spin < 50; ++spin) {
@@ -92,7 +75,7 @@ int TakeTheLock(const std::vector<std::string>& args) {
       std::fflush(stdout);
       for (;;) pause();
     }
-    lock->lock->Release();
+    lock.Release();
   }
   return 0;
 }
@@ -155,8 +138,10 @@ int ReuseAPid(const std::vector<std::string>& args) {
   if (pipe2(held, O_CLOEXEC) != 0) return 2;
   const pid_t owner = fork();
   if (owner == 0) {
-    absl::StatusOr<Lock> lock = OpenLock(args[0]);
-    if (!lock.ok() || !lock->lock->Acquire(absl::Seconds(30)).ok()) _exit(2);
+    const auto attachment = attach::Attachment::Open(args[0], {});
+    if (!attachment.ok() || !(*attachment)->current().lock()->Acquire(absl::Seconds(30)).ok()) {
+      _exit(2);
+    }
     if (write(held[1], "h", 1) != 1) _exit(2);
     for (;;) pause();
   }
@@ -170,8 +155,8 @@ int ReuseAPid(const std::vector<std::string>& args) {
   if (last < 0 || write(last, before.data(), before.size()) < 0) return kMayNot;
   const pid_t double_of = fork();
   if (double_of == 0) {
-    absl::StatusOr<Lock> lock = OpenLock(args[0]);
-    if (!lock.ok() || write(held[1], "h", 1) != 1) _exit(2);
+    const auto attachment = attach::Attachment::Open(args[0], {});
+    if (!attachment.ok() || write(held[1], "h", 1) != 1) _exit(2);
     for (;;) pause();
   }
   absl::Cleanup end_double = [double_of] {
@@ -180,9 +165,9 @@ int ReuseAPid(const std::vector<std::string>& args) {
   };
   if (double_of != owner) return kMayNot;
   if (read(held[0], &byte, 1) != 1) return 2;
-  absl::StatusOr<Lock> heir = OpenLock(args[0]);
-  if (!heir.ok()) return 2;
-  return heir->lock->Acquire(absl::Seconds(30)).ok() ? 0 : 5;
+  const auto successor = attach::Attachment::Open(args[0], {});
+  if (!successor.ok()) return 2;
+  return (*successor)->current().lock()->Acquire(absl::Seconds(30)).ok() ? 0 : 5;
 }
 CUBBY_CHILD(PidReuser) { return AsProcessOne(ReuseAPid, args); }
 

@@ -25,10 +25,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "attach/attachment.h"
+#include "attach/mapped_table.h"
 #include "client/store.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "lock/seats.h"
 #include "lock/writer_lock.h"
 #include "os/clock.h"
 #include "os/mapping.h"
@@ -148,20 +149,13 @@ class EveryInstructionTest : public test::DaemonFixture,
     if (pid != 0) return pid;
     // What the parent opened is of no use here: this is a writer of its own.
     absl::StatusOr<std::unique_ptr<Store>> opened = Store::Open(store());
-    absl::StatusOr<os::Mapping> mapping = os::Mapping::Open(store(), os::Access::kReadWrite);
-    absl::StatusOr<std::unique_ptr<lock::Seats>> seats = lock::Seats::Open(store());
-    if (!opened.ok() || !mapping.ok() || !seats.ok()) _exit(2);
-    const table::WritableTable table(mapping->data(),
-                                     table::ReadGeometry(mapping->data(), mapping->size()).value());
-    table::FixedPart& fixed = table.mutable_fixed();
-    absl::StatusOr<std::unique_ptr<lock::WriterLock>> lock =
-        lock::WriterLock::Open(store(), *std::move(seats), &fixed.lock.lock, &fixed.incarnations);
-    if (!lock.ok()) _exit(2);
+    const auto attachment = attach::Attachment::Open(store(), {});
+    if (!opened.ok() || !attachment.ok()) _exit(2);
     if (ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) {
       std::perror("victim: ptrace");
       _exit(2);
     }
-    Victim victim = {**opened, table, **lock};
+    Victim victim = {**opened, (*attachment)->current().table(), *(*attachment)->current().lock()};
     raise(SIGSTOP);
     act(victim);
     raise(SIGUSR1);
@@ -182,8 +176,9 @@ class EveryInstructionTest : public test::DaemonFixture,
   void LeaveDeadOwner(DeadOwner how_far, const std::string& filler) {
     absl::StatusOr<os::Mapping> mapping = os::Mapping::Open(store(), os::Access::kReadOnly);
     ASSERT_TRUE(mapping.ok()) << mapping.status();
-    const table::Table table(mapping->data(),
-                             table::ReadGeometry(mapping->data(), mapping->size()).value());
+    const auto mapped = attach::MappedTable::Adopt(*std::move(mapping), attach::Guard::kNone);
+    ASSERT_TRUE(mapped.ok()) << mapped.status();
+    const table::Table& table = mapped->table();
     const table::Intent& intent = table.fixed().intent;
     const auto far_enough = [&] {
       if (intent.operation.load() == 0) return false;
@@ -295,8 +290,9 @@ TEST_P(EveryInstructionTest, LeavesOldOrNewAndTheNextWriterGoesOn) {
   Store& heir = **opened;
   absl::StatusOr<os::Mapping> mapping = os::Mapping::Open(store(), os::Access::kReadOnly);
   ASSERT_TRUE(mapping.ok()) << mapping.status();
-  const table::Table table(mapping->data(),
-                           table::ReadGeometry(mapping->data(), mapping->size()).value());
+  const auto mapped = attach::MappedTable::Adopt(*std::move(mapping), attach::Guard::kNone);
+  ASSERT_TRUE(mapped.ok()) << mapped.status();
+  const table::Table& table = mapped->table();
   const std::vector<std::string> fillers = Fillers(table.geometry(), operation.full_home);
   // Nobody but victim and heir is to change anything: the daemon would sweep amid a check.
   KillDaemon();
@@ -311,9 +307,10 @@ TEST_P(EveryInstructionTest, LeavesOldOrNewAndTheNextWriterGoesOn) {
   bool midway = true;
   std::string value;
   for (; midway; ++steps) {
-    if (BytesChanged(*mapping)) {
+    if (BytesChanged(mapped->mapping())) {
       ASSERT_NO_FATAL_FAILURE(ReadKeys(table, operation, fillers, &value)) << "after " << steps;
-      ASSERT_NO_FATAL_FAILURE(JudgeBytes(*mapping, operation, fillers, value)) << "after " << steps;
+      ASSERT_NO_FATAL_FAILURE(JudgeBytes(mapped->mapping(), operation, fillers, value))
+          << "after " << steps;
     }
     (value == operation.after ? new_seen : old_seen) += 1;
     midway = Step(pid, 1);
