@@ -6,12 +6,16 @@
 #include "base/store_name.h"
 #include "os/deadline.h"
 #include "os/pipe.h"
+#include "os/pipe_client.h"
 #include "os/process.h"
 #include "proto/control.pb.h"
 #include "proto/frame.h"
 #include "proto/protocol.h"
 
 namespace cubby {
+
+static_assert(proto::kMaxFrameBytes <= os::kMaxRequestBytes,
+              "a request is one frame, sent at once");
 
 struct Admin::Impl {
   // Sends `request` and returns what the daemon answered: an error, or an answer of the kind
@@ -32,7 +36,6 @@ absl::StatusOr<control::Response> Admin::Impl::Call(
   if (!pipe.ok()) return pipe.status();
   request.set_protocol(proto::kProtocol);
   request.set_request_id(os::RandomBits());
-  request.set_session((*pipe)->session());
   request.set_deadline_ns(deadline.InBootNanos());
   absl::StatusOr<std::string> frame = proto::EncodeFrames(request.SerializeAsString());
   if (!frame.ok()) return frame.status();

@@ -13,7 +13,7 @@ inline constexpr uint32_t kMaxWriters = 1024;
 // The lock's words in the mapping. All zero: a free lock.
 struct LockWords {
   std::atomic<uint64_t> word;
-  std::atomic<uint64_t> takeovers;  // how many dead owners were replaced so far
+  std::atomic<uint64_t> takeovers;  // how often a writer took the lock over from a killed owner
 };
 struct IncarnationTable {
   std::atomic<uint32_t> of_seat[kMaxWriters];

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -18,17 +19,18 @@ class Parking {
 
   Parking(Parking&& other) noexcept;
   Parking& operator=(Parking&&) = delete;
-  ~Parking();  // NOLINT(performance-trivially-destructible): on Windows it closes the event
+  ~Parking();
 
-  // Sleeps while the low half of *word equals the low half of `expected`, until somebody wakes it
-  // or `timeout` has passed. May wake for no reason. `word` must lie in a mapping open for writing.
+  // Sleeps while the low half of *word equals the low half of `expected`, until WakeOne() or for
+  // `timeout`. May return early. `word` must lie in a mapping that is open for writing.
   void Wait(const std::atomic<uint64_t>& word, uint64_t expected, absl::Duration timeout) const;
   // Wakes one sleeper, if there is one.
   void WakeOne(const std::atomic<uint64_t>& word) const;
 
  private:
-  explicit Parking(intptr_t event) : event_(event) {}
-  intptr_t event_;  // Windows: the event's handle. Unused on Linux.
+  struct Impl;
+  explicit Parking(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;  // null on Linux: a futex has no handle
 };
 
 }  // namespace cubby::lock

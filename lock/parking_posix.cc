@@ -2,6 +2,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <utility>
+
 #include "lock/parking.h"
 
 namespace cubby::lock {
@@ -18,15 +20,19 @@ long Futex(const std::atomic<uint64_t>& word, int operation, uint32_t value,
 
 }  // namespace
 
-absl::StatusOr<Parking> Parking::Open(absl::string_view) { return Parking(0); }
-Parking::Parking(Parking&& other) noexcept : event_(other.event_) {}
+struct Parking::Impl {};
+
+Parking::Parking(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Parking::Parking(Parking&& other) noexcept = default;
 Parking::~Parking() = default;
+
+absl::StatusOr<Parking> Parking::Open(absl::string_view) { return Parking(nullptr); }
 
 void Parking::Wait(const std::atomic<uint64_t>& word, uint64_t expected,
                    absl::Duration timeout) const {
   const struct timespec relative = absl::ToTimespec(timeout);
-  // Every outcome (woken, timed out, changed meanwhile, interrupted) sends the caller to look at
-  // the word again.
+  // After every outcome (woken, timed out, changed meanwhile, interrupted) the caller loads the
+  // word again.
   Futex(word, FUTEX_WAIT, static_cast<uint32_t>(expected), &relative);
 }
 

@@ -1,19 +1,20 @@
-// Proof of life: a row of numbered seats per store, each held by at most one open Seats handle
-// anywhere on the host, and given back by the kernel when the holder's process goes, however it
-// goes.
+// Proof that a process lives: each store has a row of numbered seats. At most one open Seats handle
+// on the host holds a seat, and the kernel releases it when the holder's process ends, however it
+// ends.
 //
 // On Linux a seat is an open-file-description write lock on one byte of the lock file
-// `/cubby.NAME.lock`, which lies beside the mapping (the same mount, so the same store, in every
-// container) and which only those who may write the mapping can open. On Windows a seat is a named
-// mutex `Local\cubby.NAME.w<seat>` owned by a thread that this handle keeps for that. Both mean the
-// same in every container and for every process id.
+// `/cubby.NAME.lock`. The file lies beside the mapping (on the same mount, so it belongs to the
+// same store in every container), and only users who may write the mapping can open it. On Windows
+// a seat is a named mutex `Local\cubby.NAME.w<seat>`, owned by a thread of the handle. Process ids,
+// which differ between containers, play no part.
 //
-// Safe from many threads. Closing the handle gives its seats back. A fork's child closes its copy
-// at once (so it does not keep its parent's seats alive) and its handle is forked() from then on; a
-// raw clone() without exec is not covered.
+// Safe from many threads. Destroying the handle releases its seats. A fork's child closes its copy
+// at once, so that it does not keep its parent's seats held, and cannot use the handle; a raw
+// clone() without exec is not covered.
 #ifndef CUBBY_LOCK_SEATS_H_
 #define CUBBY_LOCK_SEATS_H_
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -29,57 +30,60 @@ namespace cubby::lock {
 // Held by the one daemon that may create, serve and remove the store.
 inline constexpr uint32_t kDaemonSeat = kMaxWriters;
 
+// How often this process and its ancestors have forked since they first opened seats: a handle from
+// before a fork is useless after it. Raised in the child, before fork() returns there.
+inline std::atomic<uint32_t> fork_count{0};
+
 class Seats {
  public:
-  // Opens the store's seats. REQUIRES: the caller has opened the mapping before; the daemon makes
-  // the lock file before the mapping and removes it after, so these seats are then that mapping's,
-  // or a younger one's and harmless. NotFound if there are none (Linux: no lock file; on Windows
-  // they are made at need); PermissionDenied; FailedPrecondition if what has the name is not a lock
-  // file (a link, a device ...).
+  // Opens the store's seats. REQUIRES: the caller has opened the mapping. (The daemon makes the
+  // lock file before the mapping and removes it after, so these seats belong to that mapping, or to
+  // a newer one, which does no harm.)
+  // NotFound if there is no lock file (Linux; Windows makes seats when they are claimed);
+  // PermissionDenied; FailedPrecondition if the name leads to something else (a link, a device).
   static absl::StatusOr<std::unique_ptr<Seats>> Open(absl::string_view store);
 
-  // For the daemon: makes the seats if there are none and takes kDaemonSeat. `mode` and `group` are
-  // as for the mapping; whoever may write there may sit down here. *created says
-  // whether nothing of an earlier daemon's is left: no lock file on Linux; on Windows, where seats
-  // go with their holders, no mapping that a client still has open. AlreadyExists if another daemon
-  // has the seat; PermissionDenied if the lock file is another user's.
+  // For the daemon: makes the seats if there are none and claims kDaemonSeat. `mode` and `group`
+  // are as for the mapping; users who may write the mapping may claim seats. Sets *created to
+  // whether nothing is left of an earlier daemon: no lock file on Linux; on Windows, where seats
+  // end with their holders, no mapping that a client has open.
+  // AlreadyExists if another daemon holds the seat; PermissionDenied if the lock file is another
+  // user's.
   static absl::StatusOr<std::unique_ptr<Seats>> OpenForDaemon(
       absl::string_view store, uint32_t mode, bool* created,
       absl::optional<uint32_t> group = absl::nullopt);
 
-  // Takes the name of the store's seats away, whatever it leads to. REQUIRES: the caller holds
-  // kDaemonSeat.
-  static absl::Status Remove(absl::string_view store);
-  // The same, for the daemon when it removes the store, but only if the name leads to these seats:
-  // what others have put in its place since is theirs.
-  virtual absl::Status Remove() const = 0;
-
-  // For the daemon, when it makes another mapping for seats that were there: who may write a
-  // mapping of that mode and group may sit down from now on. Nothing on Windows, where seats are
-  // made at need, each for those who may write the mapping then.
-  virtual absl::Status LetInWritersOf(uint32_t mode, absl::optional<uint32_t> group) = 0;
-
-  virtual ~Seats() = default;
+  ~Seats();
   Seats(const Seats&) = delete;
   Seats& operator=(const Seats&) = delete;
 
-  // Takes seat `seat` if nobody has it and says whether it did. False also if this handle already
-  // has it. FailedPrecondition in a fork's child.
-  virtual absl::StatusOr<bool> Claim(uint32_t seat) = 0;
+  // Removes the name of the store's seats, whatever it leads to. REQUIRES: the caller holds
+  // kDaemonSeat.
+  static absl::Status Remove(absl::string_view store);
+  // For the daemon when it removes the store: removes the name only if it leads to these seats.
+  absl::Status Remove() const;
 
-  // True if somebody holds the seat. When in doubt (the system would not say) the holder counts as
-  // alive. For a seat of this very handle the answer is not defined.
-  virtual bool IsHeld(uint32_t seat) const = 0;
+  // For the daemon when it makes a new mapping for seats that exist: lets users who may write a
+  // mapping of that mode and group claim seats. Does nothing on Windows, where a seat takes the
+  // mapping's rights when it is claimed.
+  absl::Status LetInWritersOf(uint32_t mode, absl::optional<uint32_t> group);
 
-  // True in a fork's child.
-  virtual bool forked() const = 0;
+  // Claims seat `seat`. Returns false if any handle, this one included, holds it.
+  // FailedPrecondition in a fork's child.
+  absl::StatusOr<bool> Claim(uint32_t seat);
 
-  // The owner of the lock file, comparable to Mapping::owner(). On Windows, where seats have none
-  // of their own, that of the mapping, or the current user if there is none yet.
-  virtual const std::string& owner() const = 0;
+  // True if another handle holds the seat, and also if the system does not tell. Undefined for a
+  // seat of this handle.
+  bool IsHeld(uint32_t seat) const;
 
- protected:
-  Seats() = default;
+  // The owner of the lock file, comparable to Mapping::owner(). On Windows the owner of the
+  // mapping, or the current user if there is none.
+  const std::string& owner() const;
+
+ private:
+  struct Impl;
+  explicit Seats(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace cubby::lock

@@ -1,29 +1,30 @@
-// The lock that lets one writer at a time into a store, and survives any writer's death.
+// The lock that lets one writer at a time into a store. A killed writer does not block it.
 //
 // The lock is one word in the mapping, taken and released by compare-and-swap with no system call.
 // It names its owner:
 //
 //   word:  [ incarnation : 32 | reserved : 16 | waiters : 1 | seat + 1 : 15 ]        0 = free
 //
-// That the owner lives is proved by its seat (os/seats.h). A seat's incarnation goes up whenever
-// somebody sits down, so a word left behind by the dead never looks like the living writer who has
-// the same seat now. A waiter that has slept kProbeAfter without the word changing asks whether the
-// owner still lives and, if not, replaces the word by its own.
+// A held seat (lock/seats.h) proves that the owner lives. Each claim of a seat raises the seat's
+// incarnation, so the word of a killed writer differs from that of the next writer in its seat. A
+// waiter that has seen the same word for kProbeAfter checks whether the owner lives and, if it does
+// not, replaces the word by its own: a takeover.
 //
 // Rules:
-// - One WriterLock per open store. Threads may share it: between Acquire() and Release() the caller
-//   owns the lock, whichever thread it is. Not recursive.
-// - Never stolen from the living: with a live owner, Acquire() waits until its deadline, then
+// - One WriterLock per open store. Threads may share it: between Acquire() and Release() the
+//   calling thread owns the lock. Not recursive.
+// - A live owner never loses the lock: Acquire() waits until its deadline, then returns
 //   DeadlineExceeded.
-// - A kill at any instruction leaves the word free or naming the dead owner. What that owner left
-//   half done in the table is mended by the next one (table/recovery.h).
-// - In a fork's child Acquire() gives FailedPrecondition.
+// - A kill at any instruction leaves the word free or naming the killed owner. The next owner
+//   repairs what the killed one left unfinished in the table (table/recovery.h).
+// - In a fork's child Acquire() returns FailedPrecondition.
 #ifndef CUBBY_LOCK_WRITER_LOCK_H_
 #define CUBBY_LOCK_WRITER_LOCK_H_
 
 #include <cstdint>
 #include <memory>
 
+#include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -36,44 +37,54 @@ namespace cubby::lock {
 
 class WriterLock {
  public:
-  // Takes a free seat in `seats`. `words` and `incarnations` must stay mapped for writing while the
-  // result lives. ResourceExhausted, naming the limit, if all kMaxWriters seats are taken.
+  // Returns true if a process holds the seat, as Seats::IsHeld().
+  using IsHeld = absl::AnyInvocable<bool(uint32_t seat) const>;
+
+  // Claims a free seat in `seats`. `words` and `incarnations` must stay mapped for writing while
+  // the result lives. ResourceExhausted, naming the limit, if all kMaxWriters seats are held.
   static absl::StatusOr<std::unique_ptr<WriterLock>> Open(absl::string_view store,
                                                           std::unique_ptr<Seats> seats,
                                                           LockWords* words,
                                                           IncarnationTable* incarnations);
+  // The same for a writer that holds `seat` already, as long as the result lives. `is_held` tells
+  // whether the owners of other seats live.
+  static absl::StatusOr<std::unique_ptr<WriterLock>> OpenAt(absl::string_view store, uint32_t seat,
+                                                            IsHeld is_held, LockWords* words,
+                                                            IncarnationTable* incarnations);
   WriterLock(const WriterLock&) = delete;
   WriterLock& operator=(const WriterLock&) = delete;
 
-  // Takes the lock; uncontended, that is one compare-and-swap.
-  // DeadlineExceeded if a living writer still has it after `timeout`; FailedPrecondition in a
-  // fork's child.
+  // Takes the lock; uncontended, with one compare-and-swap.
+  // DeadlineExceeded if a live writer still owns it after `timeout`; FailedPrecondition in a fork's
+  // child.
   absl::Status Acquire(absl::Duration timeout);
 
-  // Gives it back and wakes a waiter if there is one. REQUIRES: the caller owns it.
+  // Releases the lock and wakes a waiter if there is one. REQUIRES: the caller owns it.
   void Release();
 
   uint32_t seat() const { return seat_; }
 
  private:
-  WriterLock(std::unique_ptr<Seats> seats, Parking parking, LockWords* words,
-             IncarnationTable* incarnations, uint32_t seat, uint32_t incarnation);
+  WriterLock(uint32_t seat, uint32_t incarnation, IsHeld is_held, Parking parking, LockWords* words,
+             IncarnationTable* incarnations);
 
-  // Looks at the word some hundred times; true if it was free once and is `mine` now.
+  // Tries to replace a free word by `mine`, for some 10 us. Returns true if it did.
   bool Spin(uint64_t mine);
   absl::Status AcquireContended(absl::Duration timeout);
-  // True if the owner that `word` names no longer lives.
-  bool OwnerIsDead(uint64_t word) const;
+  // True if no live writer owns a lock whose word is `word`.
+  bool OwnerIsGone(uint64_t word) const;
 
-  std::unique_ptr<Seats> seats_;
-  Parking parking_;
-  LockWords* words_;
-  IncarnationTable* incarnations_;
-  uint32_t seat_;
-  uint64_t self_;  // the word that names this writer, without the waiters bit
+  // What Acquire() and Release() use comes first.
+  LockWords* const words_;
+  const uint64_t self_;   // the word that names this writer, without the waiters bit
+  const uint32_t forks_;  // fork_count when the lock was opened
+  const uint32_t seat_;
+  IncarnationTable* const incarnations_;
+  const Parking parking_;
+  const IsHeld is_held_;
 };
 
-// Owns the lock for a scope.
+// Releases the lock at the end of a scope. REQUIRES: the caller owns it.
 class WriterLockHolder {
  public:
   explicit WriterLockHolder(WriterLock* lock) : lock_(lock) {}

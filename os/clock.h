@@ -1,5 +1,4 @@
-// The clock that entries expire by: one that every process on the host agrees on and that nobody
-// can set.
+// The clock that entries expire by: the same for every process of the host, and never set.
 #ifndef CUBBY_OS_CLOCK_H_
 #define CUBBY_OS_CLOCK_H_
 
@@ -7,27 +6,27 @@
 
 namespace cubby::os {
 
-// Nanoseconds since the machine booted, time asleep included; never 0. No system call:
+// Returns nanoseconds since the machine booted, time asleep included; never 0. No system call:
 // CLOCK_BOOTTIME through the vDSO on Linux, the shared tick count on Windows (which steps by up to
 // 16 ms). Safe from any thread.
 uint64_t BootNanos();
 
-// A clock like it, for those who must be tested at given moments.
+// The type of BootNanos(), for code that tests run at given times.
 using Clock = uint64_t (*)();
 
-// How much later than BootNanos() says it can be: how far the clock steps.
+// Returns by how much BootNanos() can be behind the time: the clock's step.
 uint64_t BootStepNanos();
 
-// How far the calling process's BootNanos() is ahead of the machine's boot clock: Linux can give a
-// time namespace an offset. Processes for which it differs do not share a clock. 0 where there are
-// no time namespaces, and where /proc, which tells, is not mounted; kUnknownBootOffset for a
-// process that has made a time namespace for its children and is in another one itself. Costs one
-// or a few system calls in the first call of a process, none after that; a process that enters
-// another time namespace (setns) after that is not noticed.
+// Returns how far the calling process's BootNanos() is ahead of the machine's boot clock: Linux can
+// give a time namespace an offset. Processes with different offsets do not share a clock. Returns 0
+// on systems without time namespaces and where /proc is not mounted; kUnknownBootOffset for a
+// process that has made a time namespace for its children and is in another one itself. The first
+// call of a process takes one or a few system calls, later ones none; they do not notice that the
+// process has entered another time namespace (setns).
 int64_t BootOffsetNanos();
 inline constexpr int64_t kUnknownBootOffset = INT64_MIN;
 
-// Nanoseconds since 1970-01-01 UTC, for people and for what outlives a boot.
+// Returns nanoseconds since 1970-01-01 UTC, for messages and for times that are kept across boots.
 uint64_t UnixNanos();
 
 }  // namespace cubby::os

@@ -1,4 +1,4 @@
-// A moment by which something must be done, on a clock that nobody can set.
+// A time by which an operation must end, on a clock that is never set.
 #ifndef CUBBY_OS_DEADLINE_H_
 #define CUBBY_OS_DEADLINE_H_
 
@@ -12,16 +12,16 @@ namespace cubby::os {
 
 class Deadline {
  public:
-  // `timeout` from now; absl::InfiniteDuration() for never.
+  // `timeout` from now; absl::InfiniteDuration() means never.
   explicit Deadline(absl::Duration timeout) : end_(absl::Nanoseconds(BootNanos()) + timeout) {}
 
-  // Never negative.
+  // Returns the time until then, never negative.
   absl::Duration Left() const {
     const absl::Duration left = end_ - absl::Nanoseconds(BootNanos());
     return left > absl::ZeroDuration() ? left : absl::ZeroDuration();
   }
   bool Passed() const { return Left() == absl::ZeroDuration(); }
-  // When that is, as BootNanos() counts, for other processes to know; 0: never.
+  // Returns the deadline in BootNanos(), for other processes; 0 means never.
   uint64_t InBootNanos() const {
     if (end_ == absl::InfiniteDuration()) return 0;
     return static_cast<uint64_t>(std::max<int64_t>(absl::ToInt64Nanoseconds(end_), 1));

@@ -1,4 +1,4 @@
-// Turns the operating system's errors into absl::Status: the one place on each system that does.
+// Turns the operating system's errors into absl::Status. One source for each system does it.
 #ifndef CUBBY_OS_ERRORS_H_
 #define CUBBY_OS_ERRORS_H_
 
@@ -7,16 +7,16 @@
 
 namespace cubby::os {
 
-// The status for the calling thread's last OS error: errno on POSIX, GetLastError() on Windows. The
-// message reads "WHAT: the system's text". Call it before anything else can overwrite the error.
+// Returns the status for the calling thread's last error: errno on POSIX, GetLastError() on
+// Windows. The message reads "WHAT: the system's text". REQUIRES: no call that can overwrite the
+// error came in between.
 //
 // Codes: missing -> NotFound, exists -> AlreadyExists, access -> PermissionDenied, no memory, space
 // or handles -> ResourceExhausted, timed out -> DeadlineExceeded, other end gone -> Unavailable, an
 // object of another kind -> FailedPrecondition, anything else -> Internal.
 absl::Status LastError(absl::string_view what);
 
-// The same for an error number already at hand (an errno value on POSIX, a Win32 error code on
-// Windows).
+// The same for a given error number: an errno value on POSIX, a Win32 error code on Windows.
 absl::Status ErrorFromCode(int code, absl::string_view what);
 
 }  // namespace cubby::os

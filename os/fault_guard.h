@@ -1,16 +1,16 @@
-// Lets a process outlive the truncation of a file that it has mapped (Linux). Whoever may write a
-// store's mapping may also shorten it, and then a look at what is gone raises SIGBUS, which ends
-// the looker. Under a guard the missing page is replaced by one of zeros that only this process
-// has, and the guard says so from then on: what was read, or will be, is worth nothing, and the
-// mapping is to be closed.
+// Lets a process survive the truncation of a file that it has mapped (Linux). A process that may
+// write a store's mapping may also shorten its file; an access beyond the new end then raises
+// SIGBUS, which ends the accessing process. Under a guard the missing page is replaced by a private
+// page of zeros, and tripped() returns true from then on: nothing that was or will be read can be
+// trusted, and the caller should close the mapping.
 //
 //   FaultGuard guard(mapping.data(), mapping.size());
 //   ... read the mapping ...
 //   if (guard.tripped()) return absl::UnavailableError(...);
 //
-// The first guard of a process installs a handler for SIGBUS, which stays. It passes on every fault
-// outside guarded memory to the handler that was there before, so a program that has one should
-// install it first. On Windows a section cannot shrink, and a guard never trips.
+// The first guard of a process installs a handler for SIGBUS, which stays installed. It passes
+// faults outside guarded memory on to the handler that was there before, so a program that has one
+// should install it first. On Windows a section cannot shrink, and a guard never trips.
 //
 // Safe from many threads; a fork's child keeps its copies of the guards.
 #ifndef CUBBY_OS_FAULT_GUARD_H_
@@ -18,12 +18,14 @@
 
 #include <atomic>
 #include <cstddef>
+#include <memory>
 
 namespace cubby::os {
 
 class FaultGuard {
  public:
-  // Guards the pages that [data, data + bytes) lies on. They stay mapped while this lives.
+  // Guards the pages that contain [data, data + bytes). REQUIRES: they stay mapped while this
+  // lives.
   FaultGuard(char* data, size_t bytes);
   ~FaultGuard();
   FaultGuard(const FaultGuard&) = delete;
@@ -33,8 +35,9 @@ class FaultGuard {
   bool tripped() const { return tripped_.load(std::memory_order_relaxed); }
 
  private:
+  struct Impl;
   std::atomic<bool> tripped_{false};
-  [[maybe_unused]] void* entry_ = nullptr;  // Linux: where the handler finds this
+  std::unique_ptr<Impl> impl_;  // null on Windows: nothing to guard against
 };
 
 }  // namespace cubby::os

@@ -12,9 +12,9 @@
 namespace cubby::os {
 namespace {
 
-// A guarded stretch of pages. Entries are used again but never freed, since the handler may be
-// looking at any of them. It follows `tripped` only if the faulting address lies inside, and then
-// the guard lives: it outlives every use of its memory.
+// A guarded range of pages. Entries are used again but never freed, since the handler may read any
+// of them at any time. It follows `tripped` only if the faulting address lies inside; the guard
+// lives then, for it outlives every use of its memory.
 struct Entry {
   std::atomic<uintptr_t> begin{0};  // 0: free
   std::atomic<uintptr_t> end{0};
@@ -31,8 +31,9 @@ std::mutex& Gate() {
 struct sigaction previous;
 uintptr_t page_bytes;
 
-// Puts zeros where the file has ended: from the page of `address` on, all of a guarded stretch, for
-// what lies behind a missing page is missing too. False if the address is not guarded.
+// Puts zeros in place of the missing pages: the page of `address` and the rest of its guarded
+// range, for what lies behind a missing page is missing too. Returns false if the address is not
+// guarded.
 bool FillIn(uintptr_t address) {
   for (Entry* entry = entries.load(std::memory_order_acquire); entry != nullptr;
        entry = entry->next) {
@@ -41,8 +42,8 @@ bool FillIn(uintptr_t address) {
     const uintptr_t end = entry->end.load(std::memory_order_relaxed);
     if (begin == 0 || address < begin || address >= end) continue;
     const uintptr_t page = address & ~(page_bytes - 1);
-    // The system call itself: ThreadSanitizer takes mmap() for a write to all of the pages, and
-    // what threads do there at the same time is nobody's any more.
+    // Not mmap(): ThreadSanitizer takes that for a write to all of the pages, a race with threads
+    // that use them, whose reads and writes have lost their meaning.
     if (syscall(SYS_mmap, page, end - page, PROT_READ | PROT_WRITE,
                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == -1) {
       return false;
@@ -55,7 +56,7 @@ bool FillIn(uintptr_t address) {
 
 void OnBusError(int signal_number, siginfo_t* info, void* context) {
   const int error = errno;
-  const bool fault = info->si_code > 0;  // else somebody sent it
+  const bool fault = info->si_code > 0;  // not sent by a process
   if (fault && FillIn(reinterpret_cast<uintptr_t>(info->si_addr))) {
     errno = error;
     return;
@@ -65,7 +66,8 @@ void OnBusError(int signal_number, siginfo_t* info, void* context) {
   } else if (previous.sa_handler != SIG_DFL && previous.sa_handler != SIG_IGN) {
     previous.sa_handler(signal_number);
   } else if (fault || previous.sa_handler == SIG_DFL) {
-    // As if there were no handler: the fault comes again, and what was sent is sent again.
+    // As if there were no handler: the fault happens again, and a signal that was sent is sent
+    // again.
     signal(SIGBUS, SIG_DFL);
     if (!fault) raise(SIGBUS);
   }
@@ -89,27 +91,36 @@ Entry* FreeEntry() {
   }
   auto* entry = new Entry;
   entry->next = entries.load(std::memory_order_relaxed);
-  // Release: whoever finds it finds its fields.
+  // Release: the handler, which loads it with acquire, finds its fields.
   entries.store(entry, std::memory_order_release);
   return entry;
 }
 
 }  // namespace
 
+// The guard's entry in the list that the handler searches.
+struct FaultGuard::Impl {
+  Impl(char* data, size_t bytes, std::atomic<bool>* tripped) {
+    std::lock_guard<std::mutex> gate(Gate());
+    entry = FreeEntry();
+    const auto begin = reinterpret_cast<uintptr_t>(data);
+    entry->end.store((begin + bytes + page_bytes - 1) & ~(page_bytes - 1),
+                     std::memory_order_relaxed);
+    entry->tripped.store(tripped, std::memory_order_relaxed);
+    entry->begin.store(begin, std::memory_order_release);
+  }
+  ~Impl() {
+    std::lock_guard<std::mutex> gate(Gate());
+    entry->begin.store(0, std::memory_order_release);
+  }
+
+  Entry* entry;
+};
+
 FaultGuard::FaultGuard(char* data, size_t bytes) {
   InstallOnce();
-  std::lock_guard<std::mutex> gate(Gate());
-  Entry* entry = FreeEntry();
-  const auto begin = reinterpret_cast<uintptr_t>(data);
-  entry->end.store((begin + bytes + page_bytes - 1) & ~(page_bytes - 1), std::memory_order_relaxed);
-  entry->tripped.store(&tripped_, std::memory_order_relaxed);
-  entry->begin.store(begin, std::memory_order_release);
-  entry_ = entry;
+  impl_ = std::make_unique<Impl>(data, bytes, &tripped_);
 }
-
-FaultGuard::~FaultGuard() {
-  std::lock_guard<std::mutex> gate(Gate());
-  static_cast<Entry*>(entry_)->begin.store(0, std::memory_order_release);
-}
+FaultGuard::~FaultGuard() = default;
 
 }  // namespace cubby::os

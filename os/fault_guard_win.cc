@@ -2,7 +2,9 @@
 
 namespace cubby::os {
 
-// A section keeps its size for as long as anybody has it open.
+struct FaultGuard::Impl {};
+
+// A section keeps its size for as long as a process has it open.
 FaultGuard::FaultGuard(char*, size_t) {}
 FaultGuard::~FaultGuard() = default;
 

@@ -34,7 +34,7 @@ absl::Status RemoveIfLeadsTo(int dir, const std::string& name, const FileId& fil
 }
 
 absl::Status LetIn(int fd, const std::string& path, uint32_t mode, absl::optional<uint32_t> group) {
-  // The group first: its bits are not for another one even for a moment.
+  // The group first: the mode's group bits never apply to another group.
   if (group.has_value() && fchown(fd, static_cast<uid_t>(-1), *group) != 0) {
     return LastError(absl::StrCat("cannot give ", path, " to group ", *group));
   }

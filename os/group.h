@@ -1,5 +1,5 @@
-// Groups of users. Apart from the rest, because the system looks names up with libraries that it
-// loads as it goes: a program that is linked statically has no use for that.
+// Groups of users. In a file of its own because the system loads libraries to look names up, which
+// a statically linked program cannot use.
 #ifndef CUBBY_OS_GROUP_H_
 #define CUBBY_OS_GROUP_H_
 
@@ -10,8 +10,8 @@
 
 namespace cubby::os {
 
-// The id of the group of that name, or of that number. NotFound if there is none; Unimplemented on
-// Windows.
+// Returns the id of the group of that name, or of that number. NotFound if there is none;
+// Unimplemented on Windows.
 absl::StatusOr<uint32_t> GroupId(absl::string_view group);
 
 }  // namespace cubby::os

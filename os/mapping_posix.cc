@@ -5,11 +5,12 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdint>
+#include <memory>
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
 #include "os/errors.h"
 #include "os/file_id_posix.h"
 #include "os/mapping.h"
@@ -19,8 +20,8 @@ namespace {
 
 std::string MappingName(absl::string_view store) { return absl::StrCat("/cubby.", store); }
 
-// Backs all of the file with memory now: a tmpfs that is too small must fail here and not by a
-// signal at some later store.
+// Backs all of the file with memory now: a tmpfs that is too small must fail here and not with a
+// signal at a later store.
 absl::Status Reserve(int fd, uint64_t bytes) {
   int error;
   do {
@@ -29,7 +30,7 @@ absl::Status Reserve(int fd, uint64_t bytes) {
   if (error == 0) return absl::OkStatus();
   struct statvfs space;
   if (error == ENOSPC && fstatvfs(fd, &space) == 0) {
-    // What this file already took counts as available to it.
+    // Memory that the file already has counts as available to it.
     struct stat info = {};
     fstat(fd, &info);
     const uint64_t available =
@@ -53,8 +54,8 @@ struct View {
   size_t reserved_bytes;
 };
 
-// Maps all `bytes` of `fd`; data is null, and errno set, if that cannot be. What is large enough
-// begins at a multiple of kHugePageBytes: only there can the processor use such pages.
+// Maps all `bytes` of `fd`; on error data is null and errno set. A large mapping begins at a
+// multiple of kHugePageBytes: only there can the processor use such pages.
 View Map(int fd, size_t bytes, int protection) {
   const size_t slack = bytes < kHugePageBytes ? 0 : kHugePageBytes - 1;
   View view = {nullptr, nullptr, bytes + slack};
@@ -80,6 +81,20 @@ View Map(int fd, size_t bytes, int protection) {
 
 }  // namespace
 
+struct Mapping::Impl {
+  ~Impl() {
+    if (view.data != nullptr) munmap(view.reserved, view.reserved_bytes);
+  }
+
+  View view = {};
+  size_t size = 0;
+  uint32_t mode = 0;
+  uint32_t group = 0;
+  std::string owner;
+  std::string path;
+  FileId file;
+};
+
 absl::StatusOr<Mapping> Mapping::Create(absl::string_view store, uint64_t bytes, uint32_t mode,
                                         absl::optional<uint32_t> group) {
   const std::string name = MappingName(store);
@@ -87,32 +102,25 @@ absl::StatusOr<Mapping> Mapping::Create(absl::string_view store, uint64_t bytes,
   if (fd < 0) return LastError(absl::StrCat("cannot create the mapping /dev/shm", name));
   absl::Cleanup close_fd = [fd] { close(fd); };
   absl::Cleanup unlink_name = [&name] { shm_unlink(name.c_str()); };
-  absl::Status let_in = LetIn(fd, PathOf(name), mode, group);
-  if (!let_in.ok()) return let_in;
-  absl::Status reserved = Reserve(fd, bytes);
-  if (!reserved.ok()) return reserved;
-  const View view = Map(fd, bytes, PROT_READ | PROT_WRITE);
-  if (view.data == nullptr) return LastError(absl::StrCat("cannot map ", bytes, " bytes"));
+  RETURN_IF_ERROR(LetIn(fd, PathOf(name), mode, group));
+  RETURN_IF_ERROR(Reserve(fd, bytes));
+  auto impl = std::make_unique<Impl>();
+  impl->view = Map(fd, bytes, PROT_READ | PROT_WRITE);
+  if (impl->view.data == nullptr) return LastError(absl::StrCat("cannot map ", bytes, " bytes"));
   std::move(unlink_name).Cancel();
-  Mapping mapping;
-  mapping.data_ = view.data;
-  mapping.reserved_ = view.reserved;
-  mapping.reserved_bytes_ = view.reserved_bytes;
-  mapping.size_ = bytes;
-  mapping.mode_ = mode;
-  mapping.group_ = group.value_or(getegid());
-  mapping.owner_ = absl::StrCat(geteuid());
-  mapping.path_ = PathOf(name);
-  const FileId id = IdOf(fd);
-  mapping.device_ = id.device;
-  mapping.inode_ = id.inode;
-  return mapping;
+  impl->size = bytes;
+  impl->mode = mode;
+  impl->group = group.value_or(getegid());
+  impl->owner = absl::StrCat(geteuid());
+  impl->path = PathOf(name);
+  impl->file = IdOf(fd);
+  return Mapping(std::move(impl));
 }
 
 absl::StatusOr<Mapping> Mapping::Open(absl::string_view store, Access access) {
   const std::string name = MappingName(store);
   const bool writable = access == Access::kReadWrite;
-  // O_NONBLOCK: opening a FIFO that squats on the name must not wait for its writer.
+  // O_NONBLOCK: opening a FIFO that has the name must not wait for its writer.
   const int fd = shm_open(name.c_str(), (writable ? O_RDWR : O_RDONLY) | O_NONBLOCK, 0);
   if (fd < 0) return LastError(absl::StrCat("cannot open the mapping /dev/shm", name));
   absl::Cleanup close_fd = [fd] { close(fd); };
@@ -122,29 +130,25 @@ absl::StatusOr<Mapping> Mapping::Open(absl::string_view store, Access access) {
     return absl::FailedPreconditionError(
         absl::StrCat("/dev/shm", name, " is not a mapping: remove it"));
   }
-  Mapping mapping;
-  mapping.mode_ = info.st_mode & 0777;
-  mapping.group_ = info.st_gid;
-  mapping.owner_ = absl::StrCat(info.st_uid);
-  mapping.path_ = PathOf(name);
-  mapping.device_ = info.st_dev;
-  mapping.inode_ = info.st_ino;
-  mapping.size_ = static_cast<size_t>(info.st_size);
-  if (mapping.size_ == 0)
-    return mapping;  // cannot be mapped; whoever validates it will say that it is too short
-  const View view = Map(fd, mapping.size_, writable ? PROT_READ | PROT_WRITE : PROT_READ);
-  if (view.data == nullptr) return LastError(absl::StrCat("cannot map /dev/shm", name));
-  mapping.data_ = view.data;
-  mapping.reserved_ = view.reserved;
-  mapping.reserved_bytes_ = view.reserved_bytes;
-  return mapping;
+  auto impl = std::make_unique<Impl>();
+  impl->size = static_cast<size_t>(info.st_size);
+  impl->mode = info.st_mode & 0777;
+  impl->group = info.st_gid;
+  impl->owner = absl::StrCat(info.st_uid);
+  impl->path = PathOf(name);
+  impl->file = {info.st_dev, info.st_ino};
+  // An empty file cannot be mapped; the caller's validation finds that it is too short.
+  if (impl->size == 0) return Mapping(std::move(impl));
+  impl->view = Map(fd, impl->size, writable ? PROT_READ | PROT_WRITE : PROT_READ);
+  if (impl->view.data == nullptr) return LastError(absl::StrCat("cannot map /dev/shm", name));
+  return Mapping(std::move(impl));
 }
 
 absl::StatusOr<uint64_t> Mapping::UseHugePages() const {
   uint64_t huge = 0;
   int error = 0;
-  for (size_t at = kHugePageBytes; at <= HugePageBytesOf(size_); at += kHugePageBytes) {
-    if (madvise(data_ + at, kHugePageBytes, kCollapse) == 0) {
+  for (size_t at = kHugePageBytes; at <= HugePageBytesOf(size()); at += kHugePageBytes) {
+    if (madvise(data() + at, kHugePageBytes, kCollapse) == 0) {
       huge += kHugePageBytes;
     } else {
       error = errno;
@@ -161,9 +165,9 @@ absl::StatusOr<uint64_t> Mapping::UseHugePages() const {
 }
 
 absl::Status Mapping::Prefault() const {
-  // What is mapped to be read can be written without a fault too: there is no file to write back
-  // to, so the kernel does not keep account of who changes what.
-  if (size_ == 0 || madvise(data_, size_, kPopulateRead) == 0) return absl::OkStatus();
+  // A page that is mapped for a read can be written without a fault too: there is no disk to write
+  // back to, so the kernel does not track which pages change.
+  if (size() == 0 || madvise(data(), size(), kPopulateRead) == 0) return absl::OkStatus();
   if (errno == EINVAL) {
     return absl::UnimplementedError(
         "this system cannot prefault shared memory, as Linux can from 5.14 on: open it without");
@@ -178,49 +182,30 @@ absl::Status Mapping::Remove(absl::string_view store) {
   return absl::OkStatus();
 }
 
-absl::Status Mapping::Remove() const { return RemoveIfLeadsTo(AT_FDCWD, path_, {device_, inode_}); }
+absl::Status Mapping::Remove() const { return RemoveIfLeadsTo(AT_FDCWD, impl_->path, impl_->file); }
 
-Mapping::Mapping(Mapping&& other) noexcept
-    : data_(std::exchange(other.data_, nullptr)),
-      size_(std::exchange(other.size_, 0)),
-      mode_(other.mode_),
-      group_(other.group_),
-      owner_(std::move(other.owner_)),
-      reserved_(std::exchange(other.reserved_, nullptr)),
-      reserved_bytes_(other.reserved_bytes_),
-      path_(std::move(other.path_)),
-      device_(other.device_),
-      inode_(other.inode_) {}
+Mapping::Mapping() = default;
+Mapping::Mapping(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Mapping::Mapping(Mapping&& other) noexcept = default;
+Mapping& Mapping::operator=(Mapping&& other) noexcept = default;
+Mapping::~Mapping() = default;
 
-Mapping& Mapping::operator=(Mapping&& other) noexcept {
-  Mapping moved(std::move(other));  // so that what this had goes now, not when `other` does
-  std::swap(data_, moved.data_);
-  std::swap(size_, moved.size_);
-  std::swap(mode_, moved.mode_);
-  std::swap(group_, moved.group_);
-  std::swap(owner_, moved.owner_);
-  std::swap(reserved_, moved.reserved_);
-  std::swap(reserved_bytes_, moved.reserved_bytes_);
-  std::swap(path_, moved.path_);
-  std::swap(device_, moved.device_);
-  std::swap(inode_, moved.inode_);
-  return *this;
-}
-
-Mapping::~Mapping() {
-  if (data_ != nullptr) munmap(reserved_, reserved_bytes_);
-}
+char* Mapping::data() const { return impl_ == nullptr ? nullptr : impl_->view.data; }
+size_t Mapping::size() const { return impl_ == nullptr ? 0 : impl_->size; }
+uint32_t Mapping::mode() const { return impl_->mode; }
+uint32_t Mapping::group() const { return impl_->group; }
+const std::string& Mapping::owner() const { return impl_->owner; }
 
 bool Mapping::Truncated() const {
   struct stat info;
-  return lstat(path_.c_str(), &info) == 0 && info.st_dev == device_ && info.st_ino == inode_ &&
-         static_cast<uint64_t>(info.st_size) < size_;
+  return lstat(impl_->path.c_str(), &info) == 0 && info.st_dev == impl_->file.device &&
+         info.st_ino == impl_->file.inode && static_cast<uint64_t>(info.st_size) < impl_->size;
 }
 
 uint32_t Mapping::ModeThatHolds(uint32_t mode) { return mode; }
 
-bool Mapping::OwnedBySystem() const { return owner_ == "0"; }
+bool Mapping::OwnedBySystem() const { return impl_->owner == "0"; }
 
-bool Mapping::OwnedByCaller() const { return owner_ == absl::StrCat(geteuid()); }
+bool Mapping::OwnedByCaller() const { return impl_->owner == absl::StrCat(geteuid()); }
 
 }  // namespace cubby::os

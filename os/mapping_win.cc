@@ -4,6 +4,7 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
 #include "os/errors.h"
 #include "os/mapping.h"
 #include "os/security_win.h"
@@ -37,72 +38,71 @@ absl::Status CreateError(const std::string& name, uint64_t bytes) {
 
 }  // namespace
 
+struct Mapping::Impl {
+  ~Impl() {
+    if (data != nullptr) UnmapViewOfFile(data);
+    if (section != nullptr) CloseHandle(section);
+  }
+
+  HANDLE section = nullptr;  // keeps the name
+  char* data = nullptr;
+  size_t size = 0;
+  uint32_t mode = 0;
+  std::string owner;
+};
+
 absl::StatusOr<Mapping> Mapping::Create(absl::string_view store, uint64_t bytes, uint32_t mode,
                                         absl::optional<uint32_t>) {
   const std::string name = ObjectName(store, "");
-  absl::StatusOr<Security> security = Security::FromMode(mode, kReadRights, kWriteRights);
-  if (!security.ok()) return security.status();
-  absl::StatusOr<std::string> owner = CurrentUserSid();
-  if (!owner.ok()) return owner.status();
-  // The system promises all of the memory now: SEC_COMMIT is the default.
-  const HANDLE section =
-      CreateFileMappingA(INVALID_HANDLE_VALUE, security->attributes(), PAGE_READWRITE,
+  ASSIGN_OR_RETURN(Security security, Security::FromMode(mode, kReadRights, kWriteRights));
+  auto impl = std::make_unique<Impl>();
+  ASSIGN_OR_RETURN(impl->owner, CurrentUserSid());
+  // SEC_COMMIT, the default, makes the system promise all of the memory now.
+  impl->section =
+      CreateFileMappingA(INVALID_HANDLE_VALUE, security.attributes(), PAGE_READWRITE,
                          static_cast<DWORD>(bytes >> 32), static_cast<DWORD>(bytes), name.c_str());
-  if (section == nullptr) return CreateError(name, bytes);
-  const bool existed = GetLastError() == ERROR_ALREADY_EXISTS;
-  absl::Cleanup close = [section] { CloseHandle(section); };
-  if (existed) {
+  if (impl->section == nullptr) return CreateError(name, bytes);
+  if (GetLastError() == ERROR_ALREADY_EXISTS) {
     return absl::AlreadyExistsError(
         absl::StrCat("cannot create the mapping ", name, ": it is there already"));
   }
-  void* data = MapViewOfFile(section, FILE_MAP_READ | FILE_MAP_WRITE, 0, 0, bytes);
-  if (data == nullptr) return LastError(absl::StrCat("cannot map ", bytes, " bytes"));
-  std::move(close).Cancel();
-  Mapping mapping;
-  mapping.data_ = static_cast<char*>(data);
-  mapping.size_ = bytes;
-  mapping.mode_ = ModeThatHolds(mode);
-  mapping.owner_ = *std::move(owner);
-  mapping.handle_ = section;
-  return mapping;
+  impl->data =
+      static_cast<char*>(MapViewOfFile(impl->section, FILE_MAP_READ | FILE_MAP_WRITE, 0, 0, bytes));
+  if (impl->data == nullptr) return LastError(absl::StrCat("cannot map ", bytes, " bytes"));
+  impl->size = bytes;
+  impl->mode = ModeThatHolds(mode);
+  return Mapping(std::move(impl));
 }
 
 absl::StatusOr<Mapping> Mapping::Open(absl::string_view store, Access access) {
   const std::string name = ObjectName(store, "");
   const DWORD view = access == Access::kReadWrite ? FILE_MAP_READ | FILE_MAP_WRITE : FILE_MAP_READ;
-  const HANDLE section =
-      OpenFileMappingA(view | READ_CONTROL, /*bInheritHandle=*/FALSE, name.c_str());
-  if (section == nullptr) return LastError(absl::StrCat("cannot open the mapping ", name));
-  Mapping mapping;
-  mapping.handle_ = section;
-  absl::StatusOr<std::string> owner = OwnerSid(section);
-  if (!owner.ok()) return owner.status();
-  mapping.owner_ = *std::move(owner);
-  const absl::StatusOr<uint32_t> mode = ModeOf(section, SECTION_MAP_READ, SECTION_MAP_WRITE);
-  if (!mode.ok()) return mode.status();
-  mapping.mode_ = *mode;
-  void* data = MapViewOfFile(section, view, 0, 0, 0);
-  if (data == nullptr) return LastError(absl::StrCat("cannot map ", name));
-  mapping.data_ = static_cast<char*>(data);
-  // A section can be made with pages that have no memory behind them. Those that have, from the
-  // first on, are what can be touched; whoever validates them will say that it is too short.
+  auto impl = std::make_unique<Impl>();
+  impl->section = OpenFileMappingA(view | READ_CONTROL, /*bInheritHandle=*/FALSE, name.c_str());
+  if (impl->section == nullptr) return LastError(absl::StrCat("cannot open the mapping ", name));
+  ASSIGN_OR_RETURN(impl->owner, OwnerSid(impl->section));
+  ASSIGN_OR_RETURN(impl->mode, ModeOf(impl->section, SECTION_MAP_READ, SECTION_MAP_WRITE));
+  impl->data = static_cast<char*>(MapViewOfFile(impl->section, view, 0, 0, 0));
+  if (impl->data == nullptr) return LastError(absl::StrCat("cannot map ", name));
+  // A section can be made with pages that have no memory behind them. Only the pages that have,
+  // from the first on, can be read; the caller's validation finds that they are too few.
   MEMORY_BASIC_INFORMATION pages;
-  if (VirtualQuery(data, &pages, sizeof(pages)) == 0) {
+  if (VirtualQuery(impl->data, &pages, sizeof(pages)) == 0) {
     return LastError(absl::StrCat("cannot tell the size of ", name));
   }
-  mapping.size_ = pages.State == MEM_COMMIT ? pages.RegionSize : 0;
-  return mapping;
+  impl->size = pages.State == MEM_COMMIT ? pages.RegionSize : 0;
+  return Mapping(std::move(impl));
 }
 
-// Only a program whose user may lock pages in memory, which few may, gets large ones there.
+// Large pages take the right to lock pages in memory, which few users have.
 absl::StatusOr<uint64_t> Mapping::UseHugePages() const {
   return absl::UnimplementedError("no huge pages for shared memory on Windows");
 }
 
 absl::Status Mapping::Prefault() const {
   // PrefetchVirtualMemory() brings pages in from a file, but maps none.
-  for (size_t at = 0; at < size_; at += kPageBytes) {
-    static_cast<void>(*static_cast<const volatile char*>(data_ + at));
+  for (size_t at = 0; at < size(); at += kPageBytes) {
+    static_cast<void>(*static_cast<const volatile char*>(data() + at));
   }
   return absl::OkStatus();
 }
@@ -110,39 +110,30 @@ absl::Status Mapping::Prefault() const {
 absl::Status Mapping::Remove(absl::string_view) { return absl::OkStatus(); }
 absl::Status Mapping::Remove() const { return absl::OkStatus(); }
 
-Mapping::Mapping(Mapping&& other) noexcept
-    : data_(std::exchange(other.data_, nullptr)),
-      size_(std::exchange(other.size_, 0)),
-      mode_(other.mode_),
-      owner_(std::move(other.owner_)),
-      handle_(std::exchange(other.handle_, nullptr)) {}
+Mapping::Mapping() = default;
+Mapping::Mapping(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Mapping::Mapping(Mapping&& other) noexcept = default;
+Mapping& Mapping::operator=(Mapping&& other) noexcept = default;
+Mapping::~Mapping() = default;
 
-Mapping& Mapping::operator=(Mapping&& other) noexcept {
-  Mapping moved(std::move(other));
-  std::swap(data_, moved.data_);
-  std::swap(size_, moved.size_);
-  std::swap(mode_, moved.mode_);
-  std::swap(owner_, moved.owner_);
-  std::swap(handle_, moved.handle_);
-  return *this;
-}
-
-Mapping::~Mapping() {
-  if (data_ != nullptr) UnmapViewOfFile(data_);
-  if (handle_ != nullptr) CloseHandle(handle_);
-}
+char* Mapping::data() const { return impl_ == nullptr ? nullptr : impl_->data; }
+size_t Mapping::size() const { return impl_ == nullptr ? 0 : impl_->size; }
+uint32_t Mapping::mode() const { return impl_->mode; }
+uint32_t Mapping::group() const { return 0; }
+const std::string& Mapping::owner() const { return impl_->owner; }
 
 bool Mapping::Truncated() const { return false; }
 
 uint32_t Mapping::ModeThatHolds(uint32_t mode) { return mode & 0606; }
 
 bool Mapping::OwnedBySystem() const {
-  return owner_ == "S-1-5-18" || owner_ == "S-1-5-32-544";  // Local System, Administrators
+  return impl_->owner == "S-1-5-18" ||
+         impl_->owner == "S-1-5-32-544";  // Local System, Administrators
 }
 
 bool Mapping::OwnedByCaller() const {
   const absl::StatusOr<std::string> caller = CurrentUserSid();
-  return caller.ok() && owner_ == *caller;
+  return caller.ok() && impl_->owner == *caller;
 }
 
 }  // namespace cubby::os

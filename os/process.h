@@ -1,4 +1,4 @@
-// Who this process is.
+// The process's id, and random bits.
 #ifndef CUBBY_OS_PROCESS_H_
 #define CUBBY_OS_PROCESS_H_
 
@@ -6,11 +6,11 @@
 
 namespace cubby::os {
 
-// This process's id, for people to read. Never proof that anything lives: ids are reused, and
-// differ between containers.
+// Returns this process's id, for messages. It proves nothing about a process that lives: ids are
+// reused, and differ between containers.
 uint64_t ProcessId();
 
-// 64 bits from the system's entropy source.
+// Returns 64 bits from the system's entropy source.
 uint64_t RandomBits();
 
 }  // namespace cubby::os

@@ -1,9 +1,8 @@
-// The directory that the control channels of one user's daemons lie in:
+// The directory of the control channels of one user's daemons:
 //   $CUBBY_RUNTIME_DIR if that is set, else $XDG_RUNTIME_DIR/cubby, else /run/cubby for root, else
 //   /tmp/cubby-UID.
 //
-// Only its owner may write there, so what lies in it was put there by that user: the names in it
-// can be trusted.
+// Only its owner may write there, so the names in it are made by that user and can be trusted.
 #ifndef CUBBY_OS_RUNTIME_DIR_POSIX_H_
 #define CUBBY_OS_RUNTIME_DIR_POSIX_H_
 
@@ -15,18 +14,18 @@
 namespace cubby::os {
 
 struct RuntimeDir {
-  Descriptor fd;     // for openat() and its kin
+  Descriptor fd;     // for openat() and similar calls
   std::string path;  // for messages
 };
 
-// Where it is to be.
+// Returns the directory's path, whether it exists or not.
 std::string RuntimeDirPath();
 
-// Opens it. NotFound if it is not there; PermissionDenied if it is another user's or others may
-// write there; FailedPrecondition if it is a link or no directory.
+// Opens it. NotFound if it does not exist; PermissionDenied if it is another user's or other users
+// may write there; FailedPrecondition if it is a link or not a directory.
 absl::StatusOr<RuntimeDir> OpenRuntimeDir();
 
-// The same, but makes it, with mode 0700, if it is not there.
+// The same, but makes it, with mode 0700, if it does not exist.
 absl::StatusOr<RuntimeDir> OpenOrCreateRuntimeDir();
 
 }  // namespace cubby::os

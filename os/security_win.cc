@@ -8,6 +8,7 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
 #include "os/errors.h"
 
 namespace cubby::os {
@@ -24,17 +25,19 @@ absl::StatusOr<std::string> SidText(PSID sid) {
   return copy;
 }
 
-// One entry of an access control list in SDDL. No rights, no entry.
-std::string Allow(DWORD rights, absl::string_view who) {
-  return rights == 0 ? "" : absl::StrCat("(A;;0x", absl::Hex(rights), ";;;", who, ")");
+// Returns an entry of an access control list in SDDL; no entry for no rights.
+std::string Allow(DWORD rights, absl::string_view sid) {
+  return rights == 0 ? "" : absl::StrCat("(A;;0x", absl::Hex(rights), ";;;", sid, ")");
 }
 
+// A SID and what an access control list allows it.
 struct Allowed {
-  std::string who;  // a SID
+  std::string sid;
   DWORD rights;
 };
 
-// Whom an object's access control list allows something. `what` begins the message of an error.
+// Returns the entries of an object's access control list that allow something. `what` begins the
+// message of an error.
 absl::StatusOr<std::vector<Allowed>> AllowedBy(HANDLE object, absl::string_view what) {
   PACL list = nullptr;
   PSECURITY_DESCRIPTOR descriptor = nullptr;
@@ -48,9 +51,8 @@ absl::StatusOr<std::vector<Allowed>> AllowedBy(HANDLE object, absl::string_view 
     if (!GetAce(list, i, &entry)) return LastError(what);
     const auto* allowed = static_cast<const ACCESS_ALLOWED_ACE*>(entry);
     if (allowed->Header.AceType != ACCESS_ALLOWED_ACE_TYPE) continue;
-    absl::StatusOr<std::string> who = SidText(const_cast<DWORD*>(&allowed->SidStart));
-    if (!who.ok()) return who.status();
-    all.push_back({*std::move(who), allowed->Mask});
+    ASSIGN_OR_RETURN(std::string sid, SidText(const_cast<DWORD*>(&allowed->SidStart)));
+    all.push_back({std::move(sid), allowed->Mask});
   }
   return all;
 }
@@ -85,22 +87,20 @@ absl::StatusOr<std::string> OwnerSid(HANDLE object) {
     return ErrorFromCode(static_cast<int>(error), "cannot tell who owns an object");
   }
   absl::Cleanup free = [descriptor] { LocalFree(descriptor); };
-  if (owner == nullptr) return absl::PermissionDeniedError("an object belongs to nobody");
+  if (owner == nullptr) return absl::PermissionDeniedError("an object has no owner");
   return SidText(owner);
 }
 
 absl::StatusOr<uint32_t> ModeOf(HANDLE object, DWORD read, DWORD write) {
-  const absl::StatusOr<std::string> owner = OwnerSid(object);
-  if (!owner.ok()) return owner.status();
-  const absl::StatusOr<std::vector<Allowed>> all =
-      AllowedBy(object, "cannot tell who may use an object");
-  if (!all.ok()) return all.status();
+  ASSIGN_OR_RETURN(const std::string owner, OwnerSid(object));
+  ASSIGN_OR_RETURN(const std::vector<Allowed> all,
+                   AllowedBy(object, "cannot tell who may use an object"));
   uint32_t mode = 0;
-  for (const Allowed& allowed : *all) {
+  for (const Allowed& allowed : all) {
     const uint32_t bits =
         ((allowed.rights & read) != 0 ? 4 : 0) | ((allowed.rights & write) != 0 ? 2 : 0);
-    if (allowed.who == *owner) mode |= bits << 6;
-    if (allowed.who == kEveryoneSid) mode |= bits;
+    if (allowed.sid == owner) mode |= bits << 6;
+    if (allowed.sid == kEveryoneSid) mode |= bits;
   }
   return mode;
 }
@@ -119,14 +119,13 @@ absl::StatusOr<Security> Security::FromText(const std::string& sddl) {
 }
 
 absl::StatusOr<Security> Security::FromMode(uint32_t mode, DWORD read, DWORD write) {
-  absl::StatusOr<std::string> user = CurrentUserSid();
-  if (!user.ok()) return user.status();
+  ASSIGN_OR_RETURN(const std::string user, CurrentUserSid());
   const auto rights = [&](uint32_t read_bit, uint32_t write_bit) {
     return ((mode & read_bit) != 0 ? read : 0) | ((mode & write_bit) != 0 ? write : 0);
   };
-  // The owner is named because an administrator's objects belong to the group of administrators
-  // otherwise.
-  return FromText(absl::StrCat("O:", *user, "D:P", Allow(rights(0400, 0200), *user),
+  // Names the owner because an administrator's objects otherwise belong to the group of
+  // administrators.
+  return FromText(absl::StrCat("O:", user, "D:P", Allow(rights(0400, 0200), user),
                                Allow(rights(0004, 0002), kEveryone)));
 }
 
@@ -138,13 +137,13 @@ absl::StatusOr<Security> Security::ForWritersOf(absl::string_view store, DWORD r
     return LastError(absl::StrCat("cannot see who may write store '", store, "'"));
   }
   absl::Cleanup close = [mapping] { CloseHandle(mapping); };
-  const absl::StatusOr<std::vector<Allowed>> all =
-      AllowedBy(mapping, absl::StrCat("cannot see who may write store '", store, "'"));
-  if (!all.ok()) return all.status();
+  ASSIGN_OR_RETURN(
+      const std::vector<Allowed> all,
+      AllowedBy(mapping, absl::StrCat("cannot see who may write store '", store, "'")));
   std::string list = "D:P";
-  for (const Allowed& allowed : *all) {
+  for (const Allowed& allowed : all) {
     if ((allowed.rights & SECTION_MAP_WRITE) == 0) continue;
-    absl::StrAppend(&list, Allow(rights, allowed.who));
+    absl::StrAppend(&list, Allow(rights, allowed.sid));
   }
   return FromText(list);
 }

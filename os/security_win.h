@@ -1,8 +1,8 @@
-// Who may use the named objects of a store on Windows.
+// Access rights of a store's named objects on Windows.
 //
-// Access follows the store's mode, as on Linux: the owner's read and write bits hold for the user
-// who made the object, the others' bits for Everyone, the group's for nobody. Nothing is inherited,
-// and rights that are not needed are not given.
+// They follow the store's mode, as on Linux: the owner's read and write bits apply to the user who
+// made the object, the others' bits to Everyone, the group's bits to no user. Objects inherit no
+// rights and give none that are not needed.
 #ifndef CUBBY_OS_SECURITY_WIN_H_
 #define CUBBY_OS_SECURITY_WIN_H_
 
@@ -17,26 +17,27 @@
 
 namespace cubby::os {
 
-// The name of an object of that store, for this logon session: `Local\cubby.NAME<suffix>`.
+// Returns the name of an object of that store in this logon session: `Local\cubby.NAME<suffix>`.
 std::string ObjectName(absl::string_view store, absl::string_view suffix);
 
-// The current user's SID, as text.
+// Returns the current user's SID, as text.
 absl::StatusOr<std::string> CurrentUserSid();
-// The SID of the user who owns a kernel object that is open with READ_CONTROL, as text.
+// Returns the SID of the owner of a kernel object that is open with READ_CONTROL, as text.
 absl::StatusOr<std::string> OwnerSid(HANDLE object);
 
-// The mode of a kernel object that is open with READ_CONTROL, as far as FromMode() made its list of
-// one: its owner's and the others' bits, each there if they have that right.
+// Returns the mode that FromMode() made the access control list of a kernel object from: the bits
+// of its owner and of others whose rights are in the list. REQUIRES: the object is open with
+// READ_CONTROL.
 absl::StatusOr<uint32_t> ModeOf(HANDLE object, DWORD read, DWORD write);
 
 // A security descriptor, in the form that the Create functions take. Movable.
 class Security {
  public:
-  // `read` rights for whom `mode` lets read, `write` rights for whom it lets write. The current
-  // user is the owner.
+  // Gives `read` rights to users that `mode` lets read, and `write` rights to users that it lets
+  // write. The current user is the owner.
   static absl::StatusOr<Security> FromMode(uint32_t mode, DWORD read, DWORD write);
 
-  // `rights` for those who may write the store's mapping; for the current user if there is no
+  // Gives `rights` to users who may write the store's mapping; to the current user if there is no
   // mapping yet.
   static absl::StatusOr<Security> ForWritersOf(absl::string_view store, DWORD rights);
 

@@ -1,6 +1,6 @@
-// A clock cheap and fine enough to time one look-up by itself: some 10 ns a reading, where the
-// system's clocks cost more and on Windows step by 100 ns. For measuring only; ticks mean something
-// only against each other, in one boot.
+// A clock that can time a single look-up: a reading takes some 10 ns, where the system's clocks
+// take more and on Windows step by 100 ns. For measurements only: ticks can be compared only within
+// one boot.
 #ifndef CUBBY_OS_TICK_CLOCK_H_
 #define CUBBY_OS_TICK_CLOCK_H_
 
@@ -14,9 +14,9 @@
 
 namespace cubby::os {
 
-// What ran before the call has ended, and what comes after has not begun, when the clock is read.
-// How long a tick is must be measured against another clock. The same on all processors, as far as
-// the machine keeps them so.
+// Returns the clock's reading, taken when the instructions before the call have ended and those
+// after it have not begun. The length of a tick must be measured against another clock. All
+// processors count alike if the machine keeps their counters synchronised.
 inline uint64_t Ticks() {
 #if defined(__x86_64__)
   unsigned processor;

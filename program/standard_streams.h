@@ -1,4 +1,4 @@
-// A program's words, files, input and output as plain bytes, the same on every system.
+// A program's arguments, files, input and output as plain bytes, the same on every system.
 #ifndef CUBBY_PROGRAM_STANDARD_STREAMS_H_
 #define CUBBY_PROGRAM_STANDARD_STREAMS_H_
 
@@ -13,25 +13,24 @@ namespace cubby::program {
 // Call first in main(), before any file is opened and before any thread starts. Afterwards
 // - bytes pass through the standard streams as they are (Windows would translate line ends and stop
 // at a ^Z);
-// - writing where nobody reads any more is an error, EPIPE, and not a signal that ends the process;
-// - a standard stream that the caller closed fails when used, and nothing opened later gets its
-// number, as a store's
-//   mapping could: a message meant for standard error would be written into it.
+// - a write to a pipe without a reader returns an error, EPIPE, and does not end the process;
+// - a standard stream that the caller closed fails when used, and no file opened later gets its
+//   number. (Otherwise a message for standard error could be written into a store's mapping.)
 void PrepareStandardStreams();
 
-// True if what goes to standard output is seen by a person.
+// True if standard output is a terminal.
 bool OutputIsTerminal();
 
-// The words after the program's name, in UTF-8 on Windows and as they were given elsewhere.
+// Returns the arguments after the program's name, in UTF-8 on Windows and unchanged elsewhere.
 std::vector<std::string> Arguments(int argc, char** argv);
 
-// Opens the file that such a word names, to read its bytes. Null, with errno set, if that cannot
-// be.
+// Opens the file that such an argument names, to read its bytes. Returns null, with errno set, on
+// error.
 std::FILE* OpenFile(const std::string& path);
 
-// Reads what there is of `file` into `buffer`, at most `size` bytes, and waits only while there is
-// nothing: std::fread waits until it has `size`. 0 at the end; -1, with errno set, on error. Bytes
-// that <cstdio> has read ahead are not seen: read a file either way, not both.
+// Reads the bytes that `file` has into `buffer`, at most `size`, and waits only while it has none;
+// std::fread would wait for `size` bytes. Returns their number, 0 at the end, or -1 with errno set.
+// Does not return bytes that <cstdio> has read ahead: read a file with one of the two only.
 int64_t ReadSome(std::FILE* file, char* buffer, size_t size);
 
 }  // namespace cubby::program

@@ -7,7 +7,7 @@
 //             checksum  XXH32 of the payload, seeded with XXH32 of the 12 bytes before it
 //
 // All little-endian. A frame is at most kMaxFrameBytes long, so that a request, which is one frame,
-// can be written to a pipe that many clients share in one piece.
+// fits into one write to a pipe that many clients share (os::kMaxRequestBytes).
 #ifndef CUBBY_PROTO_FRAME_H_
 #define CUBBY_PROTO_FRAME_H_
 
@@ -23,7 +23,7 @@ namespace cubby::proto {
 
 inline constexpr uint32_t kFrameMagic = 0xf143'6263;
 inline constexpr size_t kFrameHeaderBytes = 16;
-inline constexpr size_t kMaxFrameBytes = 4096;
+inline constexpr size_t kMaxFrameBytes = 4076;
 inline constexpr size_t kMaxPayloadBytes = kMaxFrameBytes - kFrameHeaderBytes;
 // More than any answer takes; what bounds the memory that a bad peer can make us use.
 inline constexpr size_t kMaxMessageBytes = 1 << 20;

@@ -47,29 +47,32 @@ void Control::Handle(const os::PipeServer::Request& received) {
   proto::FrameDecoder decoder;
   decoder.Append(received.bytes);
   decoder.EndOfInput();
+  bool understood = false;
   while (absl::optional<std::string> message = decoder.Next()) {
     control::Request request;
     if (!request.ParseFromString(*message)) {
       ++rejected_;
       continue;
     }
+    understood = true;
     if (request.request_case() == control::Request::kShutdown &&
         request.protocol() == proto::kProtocol && !TooLate(request)) {
       shutdown_requested_ = true;
-      shutdowns_.push_back({received.connection, std::move(request)});
+      shutdowns_.push_back({received.reply_to, std::move(request)});
       continue;
     }
     control::Response response = AnswerTo(request);
-    Send(received.connection, request, std::move(response));
+    Send(received.reply_to, request, std::move(response));
   }
   rejected_ += decoder.rejected();
+  if (!understood) pipe_.Dismiss(received.reply_to);
 }
 
 void Control::ConfirmShutdown() {
   for (const Shutdown& shutdown : shutdowns_) {
     control::Response response;
     response.mutable_shutdown();
-    Send(shutdown.connection, shutdown.request, std::move(response));
+    Send(shutdown.reply_to, shutdown.request, std::move(response));
   }
   shutdowns_.clear();
 }
@@ -144,14 +147,13 @@ control::Response Control::AnswerTo(const control::Request& request) {
   return status.ok() ? response : ErrorResponse(status);
 }
 
-void Control::Send(uint64_t connection, const control::Request& request,
-                   control::Response response) {
+void Control::Send(uint64_t reply_to, const control::Request& request, control::Response response) {
   response.set_protocol(proto::kProtocol);
   response.set_request_id(request.request_id());
   absl::StatusOr<std::string> frames = proto::EncodeFrames(response.SerializeAsString());
+  if (!frames.ok()) pipe_.Dismiss(reply_to);
   absl::Status sent =
-      frames.ok() ? pipe_.Answer(connection, request.session(), *std::move(frames), kAnswerTimeout)
-                  : frames.status();
+      frames.ok() ? pipe_.Answer(reply_to, *std::move(frames), kAnswerTimeout) : frames.status();
   if (sent.ok()) {
     ++requests_;
   } else {
@@ -196,7 +198,7 @@ void Control::FillStats(control::StatsResponse* stats) const {
   stats->set_repairs(from.repairs);
   stats->set_extents_in_use(from.extents_in_use);
   stats->set_requests(requests_);
-  stats->set_rejected_frames(rejected_);
+  stats->set_rejected_frames(rejected_ + pipe_.rejected());
 }
 
 absl::Status Control::Flush(const control::Request& request, control::FlushResponse* flush) {

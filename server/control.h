@@ -9,7 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
-#include "os/pipe.h"
+#include "os/pipe_server.h"
 #include "proto/control.pb.h"
 #include "server/owned_store.h"
 
@@ -34,7 +34,7 @@ class Control {
 
  private:
   struct Shutdown {
-    uint64_t connection;
+    uint64_t reply_to;
     control::Request request;
   };
 
@@ -52,7 +52,7 @@ class Control {
   void FillStats(control::StatsResponse* stats) const;
   absl::Status Flush(const control::Request& request, control::FlushResponse* flush);
   absl::Status Check(const control::Request& request, control::CheckResponse* check);
-  void Send(uint64_t connection, const control::Request& request, control::Response response);
+  void Send(uint64_t reply_to, const control::Request& request, control::Response response);
 
   OwnedStore& store_;
   os::PipeServer& pipe_;

@@ -6,7 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/types/optional.h"
-#include "os/pipe.h"
+#include "os/pipe_server.h"
 #include "os/process.h"
 #include "os/signals.h"
 #include "server/control.h"
@@ -18,9 +18,11 @@
 namespace cubby::server {
 namespace {
 
-// As many clients as there can be at once on Windows, where a turn takes the request of one; on
-// Linux one takes all.
-constexpr int kLastTurns = 16;
+// More than there can be: a FIFO of 64 KiB holds some 1,300 of the shortest requests, and a pipe on
+// Windows serves 16 clients.
+constexpr int kLastRequests = 2000;
+// On Windows a Receive() may return nothing although another client's request has come.
+constexpr int kLastIdleTurns = 16;
 
 // What a signal handler may touch. Once set, `woken` stays valid until the process ends.
 std::atomic<bool> stop_requested{false};
@@ -56,13 +58,15 @@ absl::Status Serve(OwnedStore* store, os::PipeServer* pipe, Control* control) {
   return absl::OkStatus();
 }
 
-// Those that came while the daemon was stopping. Nobody new can send any, so a few turns take them
-// all, and nobody who goes on sending keeps the daemon from its end.
+// Answers the requests that came while the daemon was stopping. No new client can connect, and the
+// limit keeps a client that goes on sending from delaying the daemon's end.
 void AnswerLastRequests(os::PipeServer* pipe, Control* control) {
-  for (int turn = 0; turn < kLastTurns; ++turn) {
+  int idle_turns = 0;
+  for (int turn = 0; turn < kLastRequests && idle_turns < kLastIdleTurns; ++turn) {
     absl::StatusOr<absl::optional<os::PipeServer::Request>> request =
         pipe->Receive(absl::ZeroDuration());
     if (!request.ok()) return;
+    idle_turns = request->has_value() ? 0 : idle_turns + 1;
     if (request->has_value()) control->Handle(**request);
     control->ConfirmShutdown();
   }

@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "lock/seats.h"
 #include "os/mapping.h"
-#include "os/pipe.h"
+#include "os/pipe_server.h"
 #include "os/process.h"
 #include "proto/control.pb.h"
 #include "proto/frame.h"
@@ -68,7 +68,7 @@ std::string Request(Input* input) {
   control::Request request;
   const uint8_t kind = input->Byte();
   request.set_protocol(kind < 0xc0 ? proto::kProtocol : input->Byte());
-  request.set_session(input->Number64());
+  request.set_request_id(input->Number64());
   switch (kind % 7) {
     case 0:
       request.mutable_ping();
@@ -117,7 +117,7 @@ void Control(absl::string_view bytes) {
         absl::StrAppend(&received, Framed(Request(&input)));
     }
   }
-  control.Handle({/*connection=*/1, received});
+  control.Handle({/*reply_to=*/1, received});
   if (control.shutdown_requested()) control.ConfirmShutdown();
 }
 

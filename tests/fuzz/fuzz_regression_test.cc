@@ -33,12 +33,12 @@ struct Harness {
 void PrintTo(const Harness& harness, std::ostream* out) { *out << harness.name; }
 
 constexpr Harness kHarnesses[] = {
-    {"geometry", &fuzz::Geometry}, {"reader", &fuzz::Reader},   {"checker", &fuzz::Checker},
-    {"writer", &fuzz::Writer},     {"lock", &fuzz::Lock},       {"frames", &fuzz::Frames},
-    {"control", &fuzz::Control},   {"command", &fuzz::Command}, {"options", &fuzz::Options},
+    {"geometry", &fuzz::Geometry}, {"reader", &fuzz::Reader},       {"checker", &fuzz::Checker},
+    {"writer", &fuzz::Writer},     {"lock", &fuzz::Lock},           {"frames", &fuzz::Frames},
+    {"control", &fuzz::Control},   {"command", &fuzz::Command},     {"options", &fuzz::Options},
     {"text", &fuzz::Text},
-#if CUBBY_FUZZ_LINES
-    {"lines", &fuzz::Lines},
+#if CUBBY_FUZZ_POSIX
+    {"lines", &fuzz::Lines},       {"envelopes", &fuzz::Envelopes},
 #endif
 };
 

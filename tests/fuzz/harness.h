@@ -19,8 +19,9 @@ void Writer(absl::string_view input);    // mending, puts, deletes and sweeps, a
 void Lock(absl::string_view input);      // takeovers from forged owners
 
 // The control channel.
-void Frames(absl::string_view input);   // the decoder, however the bytes are cut
-void Control(absl::string_view input);  // what the daemon and its clients make of messages
+void Envelopes(absl::string_view input);  // what the request FIFO holds; not on Windows
+void Frames(absl::string_view input);     // the decoder, however the bytes are cut
+void Control(absl::string_view input);    // what the daemon and its clients make of messages
 
 // What users type.
 void Command(absl::string_view input);  // of cubby

@@ -214,40 +214,21 @@ TEST_F(WriterLockTest, AllSeatsTakenNamesTheLimit) {
   EXPECT_THAT(std::string(status.message()), testing::HasSubstr("1024"));
 }
 
-// Seats of which one can be taken and nobody holds another; and whenever it is asked of one whether
-// it is held, the lock has the next dead owner already.
-class ShiftySeats : public Seats {
- public:
-  static constexpr uint32_t kOwnSeat = 0;
-  static constexpr uint32_t kDeadOwners = 100;
-
-  explicit ShiftySeats(LockWords* words) : words_(words) {}
-  absl::StatusOr<bool> Claim(uint32_t seat) override { return seat == kOwnSeat; }
-  bool IsHeld(uint32_t seat) const override {
-    if (seat < kDeadOwners) words_->word.store(DeadOwnerIn(seat + 1));
-    return false;
-  }
-  absl::Status Remove() const override { return absl::OkStatus(); }
-  absl::Status LetInWritersOf(uint32_t, absl::optional<uint32_t>) override {
-    return absl::OkStatus();
-  }
-  bool forked() const override { return false; }
-  const std::string& owner() const override { return owner_; }
-
-  static uint64_t DeadOwnerIn(uint32_t seat) { return seat + 1; }
-
- private:
-  LockWords* const words_;
-  const std::string owner_;
-};
-
+// Whenever the lock asks whether one killed owner lives, the word names the next one.
 TEST(HostileLockTest, OwnersWhoChangeWhileTheyAreJudgedDoNotOutlastTheDeadline) {
+  constexpr uint32_t kOwnSeat = 0;
+  constexpr uint32_t kKilledOwners = 100;
   const auto words = std::make_unique<LockWords>();
   const auto incarnations = std::make_unique<IncarnationTable>();
-  const auto lock = WriterLock::Open("hostile", std::make_unique<ShiftySeats>(words.get()),
-                                     words.get(), incarnations.get());
+  const auto word_of = [](uint32_t seat) { return uint64_t{seat} + 1; };
+  const auto is_held = [&words, word_of](uint32_t seat) {
+    if (seat < kKilledOwners) words->word.store(word_of(seat + 1));
+    return false;
+  };
+  const auto lock =
+      WriterLock::OpenAt("hostile", kOwnSeat, is_held, words.get(), incarnations.get());
   ASSERT_TRUE(lock.ok()) << lock.status();
-  words->word.store(ShiftySeats::DeadOwnerIn(1));
+  words->word.store(word_of(1));
   EXPECT_TRUE(absl::IsDeadlineExceeded((*lock)->Acquire(absl::ZeroDuration())));
 }
 

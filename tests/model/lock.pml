@@ -1,5 +1,5 @@
 /*
- * The writer lock, one load, store or exchange at a time: os/writer_lock.cc as docs/protocol.md tells it. tools/model runs
+ * The writer lock, one load, store or exchange at a time: lock/writer_lock.cc as docs/protocol.md tells it. tools/model runs
  * Spin on it, and on each mutant (-DMUTANT_...) to see that the properties notice.
  *
  * Modelled

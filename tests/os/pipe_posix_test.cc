@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <climits>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -13,7 +14,11 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "os/descriptor_posix.h"
+#include "os/envelope_posix.h"
 #include "os/pipe.h"
+#include "os/pipe_client.h"
+#include "os/pipe_server.h"
 #include "tests/support/runtime_dir.h"
 #include "tests/support/subprocess.h"
 
@@ -31,7 +36,7 @@ class PipePosixTest : public ::testing::Test {
  protected:
   PipePosixTest()
       : store_(test::UniqueStoreName("pipe")),
-        control_(dir_.path() / absl::StrCat(store_, ".control")) {}
+        requests_(dir_.path() / absl::StrCat(store_, ".requests")) {}
 
   std::vector<std::string> Files() const {
     std::vector<std::string> files;
@@ -47,16 +52,24 @@ class PipePosixTest : public ::testing::Test {
     EXPECT_THAT(std::string(status.message()), HasSubstr(std::string(named)));
   }
 
+  // Sends a request and returns where its answer goes.
+  static uint64_t Send(PipeClient* client, PipeServer* server) {
+    EXPECT_TRUE(client->Send("request", kLong).ok());
+    const auto request = server->Receive(kLong);
+    EXPECT_TRUE(request.ok() && request->has_value()) << request.status();
+    return request.ok() && request->has_value() ? (*request)->reply_to : 0;
+  }
+
   const test::RuntimeDir dir_;
   const std::string store_;
-  const fs::path control_;
+  const fs::path requests_;
 };
 
 TEST_F(PipePosixTest, NothingIsLeftBehind) {
   {
     auto server = PipeServer::Create(store_);
     ASSERT_TRUE(server.ok()) << server.status();
-    EXPECT_THAT(Files(), ElementsAre(store_ + ".control"));
+    EXPECT_THAT(Files(), ElementsAre(store_ + ".requests"));
     auto client = PipeClient::Connect(store_, kLong);
     ASSERT_TRUE(client.ok()) << client.status();
     EXPECT_EQ(Files().size(), 2u);
@@ -114,17 +127,58 @@ TEST_F(PipePosixTest, NoDaemonSaysWhereItWasLookedFor) {
   const auto message = [this] {
     return std::string(PipeClient::Connect(store_, kLong).status().message());
   };
-  EXPECT_EQ(message(), absl::StrCat(begin, "there is no ", control_.string(), end));
-  ASSERT_EQ(mkfifo(control_.c_str(), 0600), 0);
-  EXPECT_EQ(message(), absl::StrCat(begin, "nobody reads ", control_.string(), end));
+  EXPECT_EQ(message(), absl::StrCat(begin, "there is no ", requests_.string(), end));
+  ASSERT_EQ(mkfifo(requests_.c_str(), 0600), 0);
+  EXPECT_EQ(message(), absl::StrCat(begin, "nobody reads ", requests_.string(), end));
   fs::remove_all(dir_.path());
   EXPECT_EQ(message(), absl::StrCat(begin, "there is no ", dir_.path().string(), end));
 }
 
+TEST_F(PipePosixTest, DaemonOfProtocol1IsNamed) {
+  const fs::path old = dir_.path() / absl::StrCat(store_, ".control");
+  ASSERT_EQ(mkfifo(old.c_str(), 0600), 0);
+  EXPECT_EQ(PipeClient::Connect(store_, kLong).status().code(), absl::StatusCode::kUnavailable)
+      << "it has ended";
+  const Descriptor reader(open(old.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  ASSERT_TRUE(reader.valid());
+  const absl::Status status = PipeClient::Connect(store_, kLong).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("speaks control protocol 1"));
+}
+
+TEST_F(PipePosixTest, RequestFifoOfAnEndedDaemonOfProtocol1IsRemoved) {
+  ASSERT_EQ(mkfifo((dir_.path() / absl::StrCat(store_, ".control")).c_str(), 0600), 0);
+  auto server = PipeServer::Create(store_);
+  ASSERT_TRUE(server.ok()) << server.status();
+  EXPECT_THAT(Files(), ElementsAre(store_ + ".requests"));
+}
+
+TEST_F(PipePosixTest, WritesThatAreNoEnvelopesAreSkippedAndCounted) {
+  auto server = PipeServer::Create(store_);
+  ASSERT_TRUE(server.ok()) << server.status();
+  auto client = PipeClient::Connect(store_, kLong);
+  ASSERT_TRUE(client.ok()) << client.status();
+  const Descriptor writer(open(requests_.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
+  ASSERT_TRUE(writer.valid());
+  const std::string whole = MakeEnvelope(1, "request");
+  uint64_t rejected = 0;
+  for (const std::string& bytes :
+       {std::string("garbage"), std::string(PIPE_BUF, '\0'), whole.substr(0, whole.size() - 1),
+        whole.substr(1), std::string("cbE\xf1")}) {
+    ASSERT_EQ(write(writer.get(), bytes.data(), bytes.size()), static_cast<ssize_t>(bytes.size()));
+    ++rejected;
+    // In one read with the garbage.
+    const uint64_t reply_to = Send(client->get(), server->get());
+    ASSERT_TRUE((*server)->Answer(reply_to, "answer", kLong).ok());
+    EXPECT_EQ((*client)->Receive(kLong).value(), "answer");
+    EXPECT_EQ((*server)->rejected(), rejected);
+  }
+}
+
 TEST_F(PipePosixTest, StaleFifoIsReplaced) {
-  ASSERT_EQ(mkfifo(control_.c_str(), 0600), 0);
+  ASSERT_EQ(mkfifo(requests_.c_str(), 0600), 0);
   struct stat stale;
-  ASSERT_EQ(stat(control_.c_str(), &stale), 0);
+  ASSERT_EQ(stat(requests_.c_str(), &stale), 0);
   EXPECT_EQ(PipeClient::Connect(store_, kLong).status().code(), absl::StatusCode::kUnavailable);
   auto server = PipeServer::Create(store_);
   ASSERT_TRUE(server.ok()) << server.status();
@@ -134,43 +188,43 @@ TEST_F(PipePosixTest, StaleFifoIsReplaced) {
 TEST_F(PipePosixTest, WithdrawLeavesTheNameToWhoMadeItAnew) {
   auto first = PipeServer::Create(store_);
   ASSERT_TRUE(first.ok()) << first.status();
-  fs::remove(control_);
+  fs::remove(requests_);
   auto second = PipeServer::Create(store_);
   ASSERT_TRUE(second.ok()) << second.status();
   (*first)->Withdraw();
   EXPECT_TRUE(PipeClient::Connect(store_, kLong).ok());
   (*second)->Withdraw();
-  EXPECT_FALSE(fs::exists(control_));
+  EXPECT_FALSE(fs::exists(requests_));
 }
 
 TEST_F(PipePosixTest, RegularFileInPlaceOfTheFifoIsRefusedAndKept) {
-  std::ofstream(control_) << "precious";
-  ExpectRefused(absl::StatusCode::kFailedPrecondition, control_.string());
+  std::ofstream(requests_) << "precious";
+  ExpectRefused(absl::StatusCode::kFailedPrecondition, requests_.string());
   EXPECT_EQ(PipeClient::Connect(store_, kLong).status().code(),
             absl::StatusCode::kFailedPrecondition);
-  EXPECT_EQ(fs::file_size(control_), 8u);
+  EXPECT_EQ(fs::file_size(requests_), 8u);
 }
 
 TEST_F(PipePosixTest, LinkInPlaceOfTheFifoIsRefused) {
   const fs::path target = dir_.path() / "target";
   ASSERT_EQ(mkfifo(target.c_str(), 0600), 0);
-  fs::create_symlink(target, control_);
-  ExpectRefused(absl::StatusCode::kFailedPrecondition, control_.string());
+  fs::create_symlink(target, requests_);
+  ExpectRefused(absl::StatusCode::kFailedPrecondition, requests_.string());
   EXPECT_EQ(PipeClient::Connect(store_, kLong).status().code(),
             absl::StatusCode::kFailedPrecondition);
 }
 
 TEST_F(PipePosixTest, FifoWithASecondNameIsRefused) {
-  ASSERT_EQ(mkfifo(control_.c_str(), 0600), 0);
-  fs::create_hard_link(control_, dir_.path() / "second");
-  ExpectRefused(absl::StatusCode::kFailedPrecondition, control_.string());
+  ASSERT_EQ(mkfifo(requests_.c_str(), 0600), 0);
+  fs::create_hard_link(requests_, dir_.path() / "second");
+  ExpectRefused(absl::StatusCode::kFailedPrecondition, requests_.string());
 }
 
 TEST_F(PipePosixTest, FifoOfAnotherUserIsRefused) {
   if (geteuid() != 0) GTEST_SKIP() << "only root can give files away";
-  ASSERT_EQ(mkfifo(control_.c_str(), 0600), 0);
-  ASSERT_EQ(chown(control_.c_str(), 1, 1), 0);
-  ExpectRefused(absl::StatusCode::kPermissionDenied, control_.string());
+  ASSERT_EQ(mkfifo(requests_.c_str(), 0600), 0);
+  ASSERT_EQ(chown(requests_.c_str(), 1, 1), 0);
+  ExpectRefused(absl::StatusCode::kPermissionDenied, requests_.string());
 }
 
 TEST_F(PipePosixTest, LinkInPlaceOfAReplyFifoIsNotWrittenTo) {
@@ -179,8 +233,7 @@ TEST_F(PipePosixTest, LinkInPlaceOfAReplyFifoIsNotWrittenTo) {
   const fs::path target = dir_.path() / "target";
   std::ofstream(target) << "precious";
   fs::create_symlink(target, dir_.path() / absl::StrCat(store_, ".reply.00000000000000ff"));
-  EXPECT_EQ((*server)->Answer(0, 0xff, "answer", kLong).code(),
-            absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ((*server)->Answer(0xff, "answer", kLong).code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(fs::file_size(target), 8u);
 }
 
@@ -195,7 +248,7 @@ TEST_F(PipePosixTest, ReplyFifosOfTheDeadAreRemovedAndOthersKept) {
   auto server = PipeServer::Create(store_);
   ASSERT_TRUE(server.ok()) << server.status();
   EXPECT_THAT(Files(),
-              ::testing::UnorderedElementsAre(kept[0], kept[1], kept[2], store_ + ".control"));
+              ::testing::UnorderedElementsAre(kept[0], kept[1], kept[2], store_ + ".requests"));
 }
 
 TEST_F(PipePosixTest, WhereOneClientIsDeadOthersAreLookedForAndTheYoungSpared) {
@@ -214,11 +267,12 @@ TEST_F(PipePosixTest, WhereOneClientIsDeadOthersAreLookedForAndTheYoungSpared) {
     if (path != young) fs::last_write_time(path, fs::last_write_time(path) - std::chrono::hours(1));
   }
 
-  EXPECT_EQ((*server)->Answer(0, 1, "answer", kLong).code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ((*server)->Answer(1, "answer", kLong).code(), absl::StatusCode::kUnavailable);
   ASSERT_TRUE((*server)->Receive(absl::ZeroDuration()).ok());
   EXPECT_FALSE(fs::exists(dead) || fs::exists(old));
   EXPECT_TRUE(fs::exists(young)) << "its client may be about to open it";
-  ASSERT_TRUE((*server)->Answer(0, (*living)->session(), "answer", kLong).ok());
+  const uint64_t reply_to = Send(living->get(), server->get());
+  ASSERT_TRUE((*server)->Answer(reply_to, "answer", kLong).ok());
   EXPECT_EQ((*living)->Receive(kLong).value(), "answer");
 }
 
@@ -242,10 +296,9 @@ TEST_F(PipePosixTest, NeitherEndRaisesSigpipe) {
   auto client = PipeClient::Connect(store_, kLong);
   ASSERT_TRUE(client.ok()) << client.status();
   // An answer half taken, its client gone.
+  const uint64_t reply_to = Send(client->get(), server->get());
   ASSERT_TRUE(
-      (*server)
-          ->Answer(0, (*client)->session(), std::string(1 << 20, 'a'), absl::InfiniteDuration())
-          .ok());
+      (*server)->Answer(reply_to, std::string(1 << 20, 'a'), absl::InfiniteDuration()).ok());
   client->reset();
   (*server)->Drain();
   // A request to a daemon that is gone.

@@ -3,6 +3,7 @@
 #include "os/pipe.h"
 
 #include <atomic>
+#include <memory>
 #include <string>
 #include <thread>
 #include <utility>
@@ -12,6 +13,8 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "os/deadline.h"
+#include "os/pipe_client.h"
+#include "os/pipe_server.h"
 #include "tests/support/child.h"
 #include "tests/support/runtime_dir.h"
 
@@ -42,8 +45,7 @@ absl::StatusOr<std::string> ReceiveAll(PipeClient* client, size_t bytes) {
   return answer;
 }
 
-// A daemon that answers each request with itself, in a thread, until it is destroyed. Requests are
-// "SESSION TEXT;", since a real one finds its sender's session in the request too.
+// A daemon that answers each request with itself, in a thread, until it is destroyed.
 class EchoServer {
  public:
   explicit EchoServer(PipeServer* server) : server_(server), thread_([this] { Serve(); }) {}
@@ -59,16 +61,8 @@ class EchoServer {
       auto request = server_->Receive(kLong);
       ASSERT_TRUE(request.ok()) << request.status();
       if (!request->has_value()) continue;
-      const std::string& bytes = (*request)->bytes;
-      for (size_t at = 0; at < bytes.size();) {
-        const size_t end = bytes.find(';', at);
-        ASSERT_NE(end, std::string::npos) << "a request came in pieces: " << bytes.substr(at);
-        const uint64_t session = std::stoull(bytes.substr(at));
-        absl::Status answered =
-            server_->Answer((*request)->connection, session, bytes.substr(at, end + 1 - at), kLong);
-        EXPECT_TRUE(answered.ok()) << answered;
-        at = end + 1;
-      }
+      absl::Status answered = server_->Answer((*request)->reply_to, (*request)->bytes, kLong);
+      EXPECT_TRUE(answered.ok()) << answered;
     }
   }
 
@@ -104,7 +98,7 @@ TEST_F(PipeTest, RequestArrivesAndAnswerComesBack) {
   auto request = ReceiveOne(server.get());
   ASSERT_TRUE(request.ok()) << request.status();
   EXPECT_EQ(request->bytes, "how are you?");
-  ASSERT_TRUE(server->Answer(request->connection, client->session(), "fine", kLong).ok());
+  ASSERT_TRUE(server->Answer(request->reply_to, "fine", kLong).ok());
   EXPECT_EQ(client->Receive(kLong).value(), "fine");
 }
 
@@ -127,11 +121,45 @@ TEST_F(PipeTest, LongAnswerArrivesWholeWhileTheServerReceives) {
   auto request = ReceiveOne(server.get());
   ASSERT_TRUE(request.ok()) << request.status();
   const std::string answer(1 << 20, 'a');
-  ASSERT_TRUE(server->Answer(request->connection, client->session(), answer, kLong).ok());
+  ASSERT_TRUE(server->Answer(request->reply_to, answer, kLong).ok());
   EchoServer serving(server.get());
   auto received = ReceiveAll(client.get(), answer.size());
   ASSERT_TRUE(received.ok()) << received.status();
   EXPECT_TRUE(*received == answer);
+}
+
+TEST_F(PipeTest, AnswersMayComeLaterAndInAnotherOrder) {
+  auto server = MakeServer();
+  auto slow = MakeClient(), quick = MakeClient();
+  ASSERT_TRUE(server && slow && quick);
+  ASSERT_TRUE(slow->Send("slow", kLong).ok());
+  auto first = ReceiveOne(server.get());
+  ASSERT_TRUE(first.ok()) << first.status();
+  ASSERT_TRUE(quick->Send("quick", kLong).ok());
+  auto second = ReceiveOne(server.get());
+  ASSERT_TRUE(second.ok()) << second.status();
+  ASSERT_NE(first->reply_to, second->reply_to);
+  ASSERT_TRUE(server->Answer(second->reply_to, second->bytes, kLong).ok());
+  EXPECT_EQ(quick->Receive(kLong).value(), "quick");
+  ASSERT_TRUE(server->Receive(kShort).ok());
+  ASSERT_TRUE(server->Answer(first->reply_to, first->bytes, kLong).ok());
+  EXPECT_EQ(slow->Receive(kLong).value(), "slow");
+}
+
+TEST_F(PipeTest, ClientWhoseRequestIsDismissedMaySendAnother) {
+  auto server = MakeServer();
+  auto client = MakeClient();
+  ASSERT_TRUE(server && client);
+  ASSERT_TRUE(client->Send("nonsense", kLong).ok());
+  auto request = ReceiveOne(server.get());
+  ASSERT_TRUE(request.ok()) << request.status();
+  server->Dismiss(request->reply_to);
+  ASSERT_TRUE(client->Send("sense", kLong).ok());
+  request = ReceiveOne(server.get());
+  ASSERT_TRUE(request.ok()) << request.status();
+  EXPECT_EQ(request->bytes, "sense");
+  ASSERT_TRUE(server->Answer(request->reply_to, "yes", kLong).ok());
+  EXPECT_EQ(client->Receive(kLong).value(), "yes");
 }
 
 TEST_F(PipeTest, RequestsOfManyClientsDoNotMix) {
@@ -145,8 +173,7 @@ TEST_F(PipeTest, RequestsOfManyClientsDoNotMix) {
       for (int i = 0; i < 100; ++i) {
         auto client = MakeClient();
         ASSERT_TRUE(client);
-        const std::string sent =
-            absl::StrCat(client->session(), " ", std::string(size_t{40} * i, 'a' + t), i, ";");
+        const std::string sent = absl::StrCat(std::string(size_t{40} * i, 'a' + t), i, ";");
         ASSERT_TRUE(client->Send(sent, kLong).ok());
         auto received = ReceiveAll(client.get(), sent.size());
         ASSERT_TRUE(received.ok()) << received.status();
@@ -211,7 +238,7 @@ TEST_F(PipeTest, AnswerIsReceivedAfterTheDaemonEnded) {
   ASSERT_TRUE(client->Send("request", kLong).ok());
   auto request = ReceiveOne(server.get());
   ASSERT_TRUE(request.ok()) << request.status();
-  ASSERT_TRUE(server->Answer(request->connection, client->session(), "last words", kLong).ok());
+  ASSERT_TRUE(server->Answer(request->reply_to, "last words", kLong).ok());
   server->Drain();
   server.reset();
   auto answer = client->Receive(kLong);
@@ -266,20 +293,18 @@ TEST_F(PipeTest, ClientThatVanishesIsNoTroubleToOthers) {
   auto server = MakeServer();
   auto vanishing = MakeClient();
   ASSERT_TRUE(server && vanishing);
-  const uint64_t session = vanishing->session();
   ASSERT_TRUE(vanishing->Send("request", kLong).ok());
   auto request = ReceiveOne(server.get());
   ASSERT_TRUE(request.ok()) << request.status();
   vanishing.reset();
-  const absl::Status answered =
-      server->Answer(request->connection, session, std::string(1 << 20, 'a'), kLong);
+  const absl::Status answered = server->Answer(request->reply_to, std::string(1 << 20, 'a'), kLong);
   EXPECT_TRUE(answered.ok() || absl::IsUnavailable(answered)) << answered;
   server->Drain();
 
   EchoServer serving(server.get());
   auto client = MakeClient();
   ASSERT_TRUE(client);
-  const std::string sent = absl::StrCat(client->session(), " still there?;");
+  const std::string sent = "still there?";
   ASSERT_TRUE(client->Send(sent, kLong).ok());
   EXPECT_EQ(ReceiveAll(client.get(), sent.size()).value(), sent);
 }
@@ -291,10 +316,8 @@ TEST_F(PipeTest, ClientThatVanishesAmidItsAnswerIsDropped) {
   ASSERT_TRUE(vanishing->Send("request", kLong).ok());
   auto request = ReceiveOne(server.get());
   ASSERT_TRUE(request.ok()) << request.status();
-  ASSERT_TRUE(server
-                  ->Answer(request->connection, vanishing->session(), std::string(1 << 20, 'a'),
-                           absl::InfiniteDuration())
-                  .ok());
+  ASSERT_TRUE(
+      server->Answer(request->reply_to, std::string(1 << 20, 'a'), absl::InfiniteDuration()).ok());
   ASSERT_TRUE(vanishing->Receive(kLong).ok());
   vanishing.reset();
   server->Drain();  // returns, though the answer has no deadline
@@ -308,14 +331,14 @@ TEST_F(PipeTest, ClientThatNeverReadsIsDroppedAtItsDeadline) {
   auto request = ReceiveOne(server.get());
   ASSERT_TRUE(request.ok()) << request.status();
   const std::string answer(1 << 20, 'a');
-  ASSERT_TRUE(server->Answer(request->connection, lazy->session(), answer, kShort).ok());
+  ASSERT_TRUE(server->Answer(request->reply_to, answer, kShort).ok());
 
   // Others are served meanwhile.
   {
     EchoServer serving(server.get());
     auto client = MakeClient();
     ASSERT_TRUE(client);
-    const std::string sent = absl::StrCat(client->session(), " me too;");
+    const std::string sent = "me too";
     ASSERT_TRUE(client->Send(sent, kLong).ok());
     EXPECT_EQ(ReceiveAll(client.get(), sent.size()).value(), sent);
   }
@@ -332,7 +355,7 @@ TEST_F(PipeTest, WithdrawnChannelTakesNobodyInButAnswersWhoIsThere) {
   ASSERT_TRUE(request.ok()) << request.status();
   server->Withdraw();
   EXPECT_FALSE(PipeClient::Connect(store_, kShort).ok());
-  ASSERT_TRUE(server->Answer(request->connection, client->session(), "done", kLong).ok());
+  ASSERT_TRUE(server->Answer(request->reply_to, "done", kLong).ok());
   server->Drain();
   EXPECT_EQ(client->Receive(kLong).value(), "done");
 }

@@ -11,7 +11,8 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "os/deadline.h"
-#include "os/pipe.h"
+#include "os/pipe_client.h"
+#include "os/pipe_server.h"
 #include "tests/support/subprocess.h"
 
 namespace cubby::os {

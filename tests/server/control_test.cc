@@ -14,6 +14,7 @@
 #include "os/clock.h"
 #include "os/mapping.h"
 #include "os/pipe.h"
+#include "os/pipe_client.h"
 #include "proto/control.pb.h"
 #include "proto/frame.h"
 #include "proto/protocol.h"
@@ -262,7 +263,7 @@ class RawChannelTest : public ControlTest {
 TEST_F(RawChannelTest, UnknownRequestIsUnimplemented) {
   auto client = ConnectRaw();
   ASSERT_TRUE(client);
-  control::Request request = Ping(*client);
+  control::Request request = Ping();
   request.clear_ping();
   // Field 99, of the future, is an empty message.
   absl::Status sent = client->Send(
@@ -279,7 +280,7 @@ TEST_F(RawChannelTest, UnknownRequestIsUnimplemented) {
 TEST_F(RawChannelTest, OtherProtocolIsUnimplementedNamingBoth) {
   auto client = ConnectRaw();
   ASSERT_TRUE(client);
-  control::Request request = Ping(*client);
+  control::Request request = Ping();
   request.set_protocol(42);
   request.mutable_shutdown();  // least of all that
   const absl::StatusOr<control::Response> response = Ask(client.get(), request);
@@ -297,7 +298,7 @@ TEST_F(RawChannelTest, RequestPastItsDeadlineIsNotCarriedOut) {
   for (bool shutdown : {false, true}) {
     auto client = ConnectRaw();
     ASSERT_TRUE(client);
-    control::Request request = Ping(*client);
+    control::Request request = Ping();
     if (shutdown) {
       request.mutable_shutdown();
     } else {
@@ -317,13 +318,12 @@ TEST_F(RawChannelTest, WhatComesWhileTheDaemonStopsIsAnswered) {
   auto first = ConnectRaw(), second = ConnectRaw(), late = ConnectRaw();
   auto writer = test::StuckWriter::Of(store());
   ASSERT_TRUE(first && second && late && writer);
-  control::Request shutdown = Ping(*first);
+  control::Request shutdown = Ping();
   shutdown.mutable_shutdown();
   ASSERT_TRUE(first->Send(FrameOf(shutdown), kLong).ok());
   ASSERT_NO_FATAL_FAILURE(writer->AwaitAnother());  // it is stopping, and reads no more requests
-  shutdown.set_session(second->session());
   ASSERT_TRUE(second->Send(FrameOf(shutdown), kLong).ok());
-  ASSERT_TRUE(late->Send(FrameOf(Ping(*late)), kLong).ok());
+  ASSERT_TRUE(late->Send(FrameOf(Ping()), kLong).ok());
   writer.reset();
 
   for (os::PipeClient* client : {first.get(), second.get()}) {
@@ -340,7 +340,7 @@ TEST_F(RawChannelTest, WhatComesWhileTheDaemonStopsIsAnswered) {
 }
 
 TEST_F(RawChannelTest, GoodRequestsAreAnsweredAfterGarbageOfEveryKind) {
-  const std::string good = FrameOf(Ping(*ConnectRaw()));
+  const std::string good = FrameOf(Ping());
   std::string bad_checksum = good;
   bad_checksum.back() = static_cast<char>(bad_checksum.back() ^ 1);
   const std::vector<std::string> garbage = {
@@ -356,7 +356,7 @@ TEST_F(RawChannelTest, GoodRequestsAreAnsweredAfterGarbageOfEveryKind) {
     auto client = ConnectRaw();
     ASSERT_TRUE(client);
     ASSERT_TRUE(client->Send(bytes, kLong).ok());
-    const absl::StatusOr<control::Response> response = Ask(client.get(), Ping(*client));
+    const absl::StatusOr<control::Response> response = Ask(client.get(), Ping());
     ASSERT_TRUE(response.ok()) << response.status() << " after " << bytes.substr(0, 20);
     EXPECT_EQ(response->status_code(), 0);
   }
@@ -367,7 +367,7 @@ TEST_F(RawChannelTest, ClientThatDiesAmidItsRequestIsNoTrouble) {
   {
     auto client = ConnectRaw();
     ASSERT_TRUE(client);
-    const std::string frame = FrameOf(Ping(*client));
+    const std::string frame = FrameOf(Ping());
     ASSERT_TRUE(client->Send(frame.substr(0, frame.size() / 2), kLong).ok());
   }
   auto admin = Connect();
@@ -380,7 +380,7 @@ TEST_F(RawChannelTest, SessionThatNeverReadsDoesNotKeepOthersWaiting) {
   auto lazy = ConnectRaw();
   auto admin = Connect();
   ASSERT_TRUE(lazy && admin);
-  control::Request request = Ping(*lazy);
+  control::Request request = Ping();
   request.mutable_info();
   // Far more answers than a pipe holds. Where a client's next request waits for its last answer,
   // not all are taken.
@@ -396,7 +396,7 @@ TEST_F(RawChannelTest, ClientThatGoesWithoutItsAnswerIsNoTrouble) {
   for (int i = 0; i < 50; ++i) {
     auto client = ConnectRaw();
     ASSERT_TRUE(client);
-    ASSERT_TRUE(client->Send(FrameOf(Ping(*client)), kLong).ok());
+    ASSERT_TRUE(client->Send(FrameOf(Ping()), kLong).ok());
   }
   EXPECT_TRUE(Connect()->Ping().ok());
 }

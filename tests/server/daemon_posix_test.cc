@@ -41,7 +41,7 @@ class DaemonPosixTest : public test::ServerFixture {
   fs::path MappingFile() const { return absl::StrCat("/dev/shm/cubby.", store()); }
   fs::path LockFile() const { return absl::StrCat("/dev/shm/cubby.", store(), ".lock"); }
   fs::path ControlFile() const {
-    return fs::path(std::getenv("CUBBY_RUNTIME_DIR")) / absl::StrCat(store(), ".control");
+    return fs::path(std::getenv("CUBBY_RUNTIME_DIR")) / absl::StrCat(store(), ".requests");
   }
   // A daemon beside the fixture's, serving; null, and a failure of the test, if it does not.
   static std::unique_ptr<test::Subprocess> Launch(const std::vector<std::string>& argv) {

@@ -10,7 +10,7 @@
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "gtest/gtest.h"
-#include "os/pipe.h"
+#include "os/pipe_client.h"
 #include "proto/control.pb.h"
 #include "proto/frame.h"
 #include "proto/protocol.h"
@@ -25,11 +25,10 @@ inline std::unique_ptr<os::PipeClient> ConnectRaw(const std::string& store) {
   return client.ok() ? *std::move(client) : nullptr;
 }
 
-inline control::Request Ping(const os::PipeClient& client) {
+inline control::Request Ping() {
   control::Request request;
   request.set_protocol(proto::kProtocol);
   request.set_request_id(7);
-  request.set_session(client.session());
   request.mutable_ping();
   return request;
 }

@@ -19,6 +19,7 @@
 #include "gtest/gtest.h"
 #include "os/deadline.h"
 #include "os/pipe.h"
+#include "os/pipe_client.h"
 #include "tests/server/raw_channel.h"
 #include "tests/server/server_fixture.h"
 #include "tests/support/child.h"
@@ -39,7 +40,8 @@ constexpr absl::Duration kAllAtOnce = absl::Seconds(240);
 constexpr uint64_t kMayGrow = 1 << 20;
 constexpr int kProcesses = 10;
 // Every one of these has more answers to take than a pipe holds, and takes none. More on Linux than
-// the daemon has patience for (os/pipe_posix.cc); on Windows, each occupies one of 16 instances.
+// the daemon has patience for (os/pipe_server_posix.cc); on Windows, each occupies one of 16
+// instances.
 constexpr int kLazy = CUBBY_LAZY;
 
 // args: store, how many. So many threads ask at once when the input ends; prints how many had their
@@ -87,7 +89,7 @@ class ControlStormTest : public test::ServerFixture {
   void ComeAndGo(uint64_t i) {
     const std::unique_ptr<os::PipeClient> client = test::ConnectRaw(store());
     ASSERT_NE(client, nullptr);
-    const std::string frame = FrameOf(Ping(*client));
+    const std::string frame = FrameOf(Ping());
     absl::Status sent;
     switch (i % 6) {
       case 0:  // says nothing
@@ -105,7 +107,7 @@ class ControlStormTest : public test::ServerFixture {
         sent = client->Send(frame + frame, kLong);
         break;
       default: {
-        const auto response = test::Ask(client.get(), Ping(*client));
+        const auto response = test::Ask(client.get(), Ping());
         ASSERT_TRUE(response.ok()) << response.status() << " after " << i << " others";
         EXPECT_EQ(response->status_code(), 0);
       }
@@ -118,7 +120,7 @@ class ControlStormTest : public test::ServerFixture {
   std::unique_ptr<os::PipeClient> BeLazy() {
     std::unique_ptr<os::PipeClient> client = test::ConnectRaw(store());
     if (client == nullptr) return nullptr;
-    control::Request request = Ping(*client);
+    control::Request request = Ping();
     request.mutable_info();
     std::string many;
     while (many.size() + FrameOf(request).size() <= os::kMaxRequestBytes) many += FrameOf(request);

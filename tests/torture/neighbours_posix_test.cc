@@ -99,7 +99,7 @@ class NeighboursTest : public ::testing::Test {
   std::string WhatMayBeDoneBy(const User& user) {
     auto intruder = test::StartAs(user, dir_,
                                   {test::SelfPath(), "--child=Intruder", Mapping(),
-                                   Mapping() + ".lock", dir_, dir_ / (store_ + ".control")});
+                                   Mapping() + ".lock", dir_, dir_ / (store_ + ".requests")});
     EXPECT_TRUE(intruder.ok()) << intruder.status();
     const test::ExitResult result = (*intruder)->Wait(absl::Seconds(60));
     EXPECT_EQ(result.exit_code, 0) << result.err;

@@ -1,0 +1,272 @@
+#include <dirent.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <deque>
+#include <iterator>
+#include <map>
+#include <utility>
+#include <vector>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+#include "os/clock.h"
+#include "os/deadline.h"
+#include "os/descriptor_posix.h"
+#include "os/envelope_posix.h"
+#include "os/errors.h"
+#include "os/fifo_posix.h"
+#include "os/file_id_posix.h"
+#include "os/pipe.h"
+#include "os/pipe_server.h"
+#include "os/runtime_dir_posix.h"
+
+namespace cubby::os {
+namespace {
+
+static_assert(kEnvelopeBytes + kMaxRequestBytes <= PIPE_BUF, "longer writes are not atomic");
+
+// The largest size that an unprivileged user may give a FIFO.
+constexpr size_t kMaxBurstBytes = 1 << 20;
+// How many unfinished answers there can be. Each administrator's tool has one; a hundred at once
+// means trouble.
+constexpr size_t kMaxUnfinished = 100;
+// How often to look for the reply FIFOs of killed clients, and how old one must be: a client that
+// is about to open the FIFO that it has made is alive.
+constexpr absl::Duration kCleanUpEvery = absl::Minutes(1);
+constexpr absl::Duration kLeftoverAge = absl::Minutes(1);
+
+}  // namespace
+
+struct PipeServer::Impl {
+  struct Unfinished {
+    Descriptor fifo;
+    std::string bytes;
+    size_t written = 0;
+    Deadline deadline;
+  };
+
+  Impl(absl::string_view store, RuntimeDir dir) : store(store), dir(std::move(dir)) {}
+
+  absl::Status MakeRequestFifo();
+  void RemoveLeftovers(absl::Duration age);
+  absl::Status ReadRequests();
+  // Writes as much as fits. Returns true if the answer is complete or the client is gone.
+  static bool WriteSome(Unfinished* answer);
+  // Waits at most `timeout` for room in reply FIFOs and, if `for_requests`, for requests and
+  // Wake(); returns which of the latter two came.
+  struct Ready {
+    bool request = false;
+    bool wake = false;
+  };
+  absl::StatusOr<Ready> Poll(absl::Duration timeout, bool for_requests);
+
+  const std::string store;
+  const RuntimeDir dir;
+  Descriptor requests;
+  Descriptor own_writer;  // keeps `requests` from reporting an end whenever the last client goes
+  Descriptor wake;
+  bool withdrawn = true;         // until the name is made
+  std::deque<Request> received;  // and not yet returned by Receive()
+  uint64_t rejected = 0;
+  std::map<uint64_t, Unfinished> unfinished;  // by reply_to
+  Deadline next_clean_up{kCleanUpEvery};
+};
+
+absl::Status PipeServer::Impl::MakeRequestFifo() {
+  const std::string name = RequestFifoName(store);
+  // A FIFO of an ended daemon is not used again: clients may have left requests in it.
+  RETURN_IF_ERROR(RemoveOwnFifo(dir, name));
+  if (mkfifoat(dir.fd.get(), name.c_str(), 0600) != 0) {
+    return LastError(absl::StrCat("cannot make the FIFO ", dir.path, "/", name));
+  }
+  ASSIGN_OR_RETURN(requests, OpenFifo(dir, name, O_RDONLY));
+  withdrawn = false;
+  ASSIGN_OR_RETURN(own_writer, OpenFifo(dir, name, O_WRONLY));
+  return absl::OkStatus();
+}
+
+// A client removes its reply FIFO unless it is killed. A running client reads its own, so a reply
+// FIFO without a reader, and not used for `age`, is left over.
+void PipeServer::Impl::RemoveLeftovers(absl::Duration age) {
+  next_clean_up = Deadline(kCleanUpEvery);
+  DIR* listing = fdopendir(openat(dir.fd.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (listing == nullptr) return;
+  absl::Cleanup close_listing = [listing] { closedir(listing); };
+  while (const dirent* entry = readdir(listing)) {
+    if (!IsReplyFifoName(store, entry->d_name)) continue;
+    struct stat info;
+    if (fstatat(dir.fd.get(), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
+    const absl::Duration used = absl::DurationFromTimespec(info.st_mtim);
+    if (absl::Nanoseconds(UnixNanos()) - used < age) continue;
+    absl::StatusOr<Descriptor> writer = OpenFifo(dir, entry->d_name, O_WRONLY);
+    if (writer.ok() && !writer->valid()) unlinkat(dir.fd.get(), entry->d_name, 0);
+  }
+}
+
+absl::Status PipeServer::Impl::ReadRequests() {
+  // Until the FIFO is empty: a read that fills the buffer may have stopped inside a client's write.
+  std::string bytes;
+  while (bytes.size() < kMaxBurstBytes) {
+    const size_t before = bytes.size();
+    bytes.resize(before + kFifoBytes);
+    const ssize_t got = read(requests.get(), &bytes[before], kFifoBytes);
+    bytes.resize(before + (got > 0 ? static_cast<size_t>(got) : 0));
+    if (got == static_cast<ssize_t>(kFifoBytes) || (got < 0 && errno == EINTR)) continue;
+    if (got < 0 && errno != EAGAIN) return LastError("cannot read from the request FIFO");
+    break;
+  }
+  OpenedEnvelopes opened = OpenEnvelopes(bytes);
+  std::move(opened.requests.begin(), opened.requests.end(), std::back_inserter(received));
+  rejected += opened.rejected;
+  return absl::OkStatus();
+}
+
+bool PipeServer::Impl::WriteSome(Unfinished* answer) {
+  while (answer->written < answer->bytes.size()) {
+    const ssize_t written =
+        WriteToFifo(answer->fifo.get(), absl::string_view(answer->bytes).substr(answer->written));
+    if (written >= 0) {
+      answer->written += static_cast<size_t>(written);
+    } else if (errno != EINTR) {
+      return errno != EAGAIN;
+    }
+  }
+  return true;
+}
+
+absl::StatusOr<PipeServer::Impl::Ready> PipeServer::Impl::Poll(absl::Duration timeout,
+                                                               bool for_requests) {
+  std::vector<struct pollfd> polled;
+  std::vector<uint64_t> replies;
+  for (auto it = unfinished.begin(); it != unfinished.end();) {
+    if (it->second.deadline.Passed()) {
+      it = unfinished.erase(it);
+      continue;
+    }
+    timeout = std::min(timeout, it->second.deadline.Left());
+    polled.push_back({it->second.fifo.get(), POLLOUT, 0});
+    replies.push_back(it->first);
+    ++it;
+  }
+  if (for_requests) {
+    polled.push_back({requests.get(), POLLIN, 0});
+    polled.push_back({wake.get(), POLLIN, 0});
+  }
+  Ready ready;
+  if (polled.empty()) return ready;
+  if (poll(polled.data(), polled.size(), PollTimeout(timeout)) < 0) {
+    if (errno == EINTR) return ready;
+    return LastError("cannot wait for requests");
+  }
+  for (size_t i = 0; i < replies.size(); ++i) {
+    if (polled[i].revents == 0) continue;
+    const auto it = unfinished.find(replies[i]);
+    if (WriteSome(&it->second)) unfinished.erase(it);
+  }
+  if (for_requests) {
+    ready.request = polled[replies.size()].revents != 0;
+    ready.wake = polled[replies.size() + 1].revents != 0;
+  }
+  return ready;
+}
+
+PipeServer::PipeServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+PipeServer::~PipeServer() { Withdraw(); }
+
+absl::StatusOr<std::unique_ptr<PipeServer>> PipeServer::Create(absl::string_view store) {
+  ASSIGN_OR_RETURN(RuntimeDir dir, OpenOrCreateRuntimeDir());
+  // From here on an error removes what was made.
+  std::unique_ptr<PipeServer> server(new PipeServer(std::make_unique<Impl>(store, std::move(dir))));
+  Impl& impl = *server->impl_;
+  impl.wake = Descriptor(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!impl.wake.valid()) return LastError("cannot make an event");
+  // Clients of the store's last daemon wait for nothing any more.
+  impl.RemoveLeftovers(absl::ZeroDuration());
+  RemoveOwnFifo(impl.dir, OldRequestFifoName(store)).IgnoreError();
+  RETURN_IF_ERROR(impl.MakeRequestFifo());
+  return server;
+}
+
+absl::StatusOr<absl::optional<PipeServer::Request>> PipeServer::Receive(absl::Duration timeout) {
+  const Deadline deadline(timeout);
+  do {
+    // Even if requests are there already: answers go on, and a Wake() comes first.
+    ASSIGN_OR_RETURN(const Impl::Ready ready,
+                     impl_->Poll(impl_->received.empty() ? deadline.Left() : absl::ZeroDuration(),
+                                 /*for_requests=*/true));
+    if (ready.wake) {
+      uint64_t count;
+      [[maybe_unused]] const ssize_t cleared = read(impl_->wake.get(), &count, sizeof(count));
+      return absl::nullopt;
+    }
+    if (impl_->received.empty() && ready.request) RETURN_IF_ERROR(impl_->ReadRequests());
+    if (!impl_->received.empty()) {
+      Request next = std::move(impl_->received.front());
+      impl_->received.pop_front();
+      return next;
+    }
+  } while (!deadline.Passed());
+  // Only while no request is waiting: to a client, the check for a reader is an answer that ends
+  // before it began.
+  if (impl_->next_clean_up.Passed()) impl_->RemoveLeftovers(kLeftoverAge);
+  return absl::nullopt;
+}
+
+absl::Status PipeServer::Answer(uint64_t reply_to, std::string bytes, absl::Duration timeout) {
+  if (impl_->unfinished.count(reply_to) != 0) {
+    return absl::UnavailableError("the client has not taken its last answer");
+  }
+  const std::string name = ReplyFifoName(impl_->store, reply_to);
+  absl::StatusOr<Descriptor> fifo = OpenFifo(impl_->dir, name, O_WRONLY);
+  if (absl::IsNotFound(fifo.status())) return absl::UnavailableError("the client is gone");
+  RETURN_IF_ERROR(fifo.status());
+  if (!fifo->valid()) {
+    unlinkat(impl_->dir.fd.get(), name.c_str(), 0);
+    impl_->next_clean_up = Deadline(absl::ZeroDuration());  // there may be others
+    return absl::UnavailableError("the client is gone");
+  }
+  Impl::Unfinished answer{*std::move(fifo), std::move(bytes), 0, Deadline(timeout)};
+  if (Impl::WriteSome(&answer)) return absl::OkStatus();
+  // Checked only now: clients that do not read must not keep an answer from a client that does.
+  if (impl_->unfinished.size() >= kMaxUnfinished) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat(kMaxUnfinished, " clients have not taken their answers, the limit"));
+  }
+  impl_->unfinished.emplace(reply_to, std::move(answer));
+  return absl::OkStatus();
+}
+
+// A request holds nothing here until it is answered.
+void PipeServer::Dismiss(uint64_t) {}
+
+void PipeServer::Withdraw() {
+  if (std::exchange(impl_->withdrawn, true)) return;
+  // Not a FIFO that another program has put in its place.
+  RemoveIfLeadsTo(impl_->dir.fd.get(), RequestFifoName(impl_->store), IdOf(impl_->requests.get()))
+      .IgnoreError();
+}
+
+void PipeServer::Drain() {
+  while (!impl_->unfinished.empty()) {
+    if (!impl_->Poll(absl::InfiniteDuration(), /*for_requests=*/false).ok()) return;
+  }
+}
+
+void PipeServer::Wake() {
+  const uint64_t one = 1;
+  const int before = errno;  // a signal handler must keep it
+  [[maybe_unused]] const ssize_t told = write(impl_->wake.get(), &one, sizeof(one));
+  errno = before;
+}
+
+uint64_t PipeServer::rejected() const { return impl_->rejected; }
+
+}  // namespace cubby::os
