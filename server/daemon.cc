@@ -1,18 +1,23 @@
 #include "server/daemon.h"
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/types/optional.h"
+#include "base/status_macros.h"
 #include "os/pipe_server.h"
 #include "os/process.h"
 #include "os/signals.h"
 #include "server/control.h"
-#include "server/housekeeper.h"
+#include "server/heartbeat.h"
+#include "server/job.h"
+#include "server/job_lock.h"
 #include "server/log.h"
 #include "server/owned_store.h"
+#include "server/sweep_job.h"
 #include "table/stats.h"
 
 namespace cubby::server {
@@ -47,13 +52,13 @@ void LogServing(const OwnedStore& store) {
                                  geometry.total_bytes, " bytes, pid ", os::ProcessId()));
 }
 
-absl::Status Serve(OwnedStore* store, os::PipeServer* pipe, Control* control) {
-  Housekeeper housekeeper(store);
+absl::Status Serve(OwnedStore* store, os::PipeServer* pipe, Jobs* jobs, Control* control) {
+  Heartbeat heartbeat(store);
   while (!stop_requested.load() && !control->shutdown_requested()) {
-    absl::StatusOr<absl::optional<os::PipeServer::Request>> request =
-        pipe->Receive(housekeeper.Run());
-    if (!request.ok()) return request.status();
-    if (request->has_value()) control->Handle(**request);
+    const absl::Duration until_beat = heartbeat.BeatIfDue();
+    const absl::Duration idle = std::min(until_beat, jobs->Step());
+    ASSIGN_OR_RETURN(const absl::optional<os::PipeServer::Request> request, pipe->Receive(idle));
+    if (request.has_value()) control->Handle(*request);
   }
   return absl::OkStatus();
 }
@@ -77,9 +82,7 @@ void AnswerLastRequests(os::PipeServer* pipe, Control* control) {
 absl::Status RunDaemon(const Options& options) {
   os::OnStopRequest(RequestStop);
   os::IgnoreFileSizeSignal();
-  absl::StatusOr<std::unique_ptr<OwnedStore>> opened = OwnedStore::Open(options);
-  if (!opened.ok()) return opened.status();
-  std::unique_ptr<OwnedStore> store = *std::move(opened);
+  ASSIGN_OR_RETURN(std::unique_ptr<OwnedStore> store, OwnedStore::Open(options));
   absl::StatusOr<std::unique_ptr<os::PipeServer>> made_pipe = os::PipeServer::Create(options.store);
   if (!made_pipe.ok()) {
     if (store->made()) store->Retire();
@@ -89,12 +92,16 @@ absl::Status RunDaemon(const Options& options) {
   os::PipeServer* const pipe = made_pipe->release();
   woken.store(pipe);
 
-  Control control(store.get(), pipe, [] { return stop_requested.load(); });
+  JobLock lock(&store->lock());
+  Jobs jobs;
+  jobs.Add(std::make_unique<SweepJob>(store.get(), &lock));
+  Control control(store.get(), pipe, &jobs, &lock);
   LogServing(*store);
-  const absl::Status served = Serve(store.get(), pipe, &control);
+  const absl::Status served = Serve(store.get(), pipe, &jobs, &control);
 
   Log(options.store,
       control.shutdown_requested() ? "shutting down, as an administrator asked" : "stopping");
+  control.Stop();
   pipe->Withdraw();
   store->Retire();
   store.reset();
