@@ -155,8 +155,11 @@ void Control::Answer(const Client& client, absl::StatusOr<control::Response> res
                                 : frames.status();
   if (sent.ok()) {
     ++requests_;
+    Log(LogLevel::kDebug, name_,
+        absl::StrCat("answered request ", client.request_id, " with code ",
+                     response.status_code()));
   } else {
-    Log(name_, absl::StrCat("an answer was not delivered: ", sent.message()));
+    Log(LogLevel::kWarning, name_, absl::StrCat("an answer was not delivered: ", sent.message()));
   }
 }
 

@@ -82,6 +82,7 @@ void AnswerLastRequests(os::PipeServer* pipe, Control* control) {
 absl::Status RunDaemon(const Options& options) {
   os::OnStopRequest(RequestStop);
   os::IgnoreFileSizeSignal();
+  RETURN_IF_ERROR(StartLog(options.log_level));
   ASSIGN_OR_RETURN(std::unique_ptr<OwnedStore> store, OwnedStore::Open(options));
   absl::StatusOr<std::unique_ptr<os::PipeServer>> made_pipe = os::PipeServer::Create(options.store);
   if (!made_pipe.ok()) {

@@ -31,8 +31,9 @@ void FlushJob::End(const absl::Status& status) {
   if (sweep_.done()) {
     Log(store().name(), absl::StrCat("flushed ", sweep_.removed(), " entries"));
   } else {
-    Log(store().name(), absl::StrCat("ended a flush early, after ", sweep_.removed(),
-                                     " entries: ", status.message()));
+    Log(LogLevel::kWarning, store().name(),
+        absl::StrCat("ended a flush early, after ", sweep_.removed(),
+                     " entries: ", status.message()));
   }
 }
 

@@ -16,13 +16,14 @@ constexpr absl::Duration kInterval = absl::Seconds(1);
 absl::Duration Heartbeat::BeatIfDue() {
   if (!next_.Passed()) return next_.Left();
   next_ = os::Deadline(kInterval);
+  EndLogWindows();
   table::StateLine& line = store_.table().mutable_fixed().state;
   line.daemon_pid.store(os::ProcessId(), std::memory_order_relaxed);
   line.heartbeat_ns.store(os::BootNanos(), std::memory_order_relaxed);
   if (store_.Truncated() && !std::exchange(truncation_logged_, true)) {
     // For clients without a guard of their own, if the state line is still there to be read.
     store_.Poison();
-    Log(store_.name(),
+    Log(LogLevel::kError, store_.name(),
         "was truncated by another process, its entries are lost: restart cubbyd with --fresh");
   }
   return kInterval;

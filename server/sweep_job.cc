@@ -32,6 +32,8 @@ Job::Progress SweepJob::Step(const os::Deadline& until) {
     if (!sweep_->Step(os::BootNanos()).ok()) ++damaged_;
   } while (!sweep_->done() && !until.Passed());
   if (!sweep_->done()) return Progress::Running();
+  Log(LogLevel::kDebug, store_.name(),
+      absl::StrCat("removed ", sweep_->removed(), " expired entries"));
   sweep_.reset();
   LogDamage();
   return Progress::Blocked(kPause);
@@ -39,9 +41,10 @@ Job::Progress SweepJob::Step(const os::Deadline& until) {
 
 void SweepJob::LogDamage() {
   if (damaged_ == damaged_logged_) return;
-  Log(store_.name(), absl::StrCat("met ", damaged_,
-                                  " damaged places while removing expired entries: run cubby "
-                                  "check"));
+  Log(LogLevel::kWarning, store_.name(),
+      absl::StrCat("met ", damaged_,
+                   " damaged places while removing expired entries: run cubby "
+                   "check"));
   damaged_logged_ = damaged_;
 }
 
