@@ -1,5 +1,5 @@
-// Checks the whole table. It owns the writer lock from its first step to its end, so that it sees
-// one state of the store; readers go on meanwhile.
+// Checks the whole table. The job owns the writer lock from its first step to its end, so that it
+// sees one state of the store: writers wait, readers do not.
 #ifndef CUBBY_SERVER_CHECK_JOB_H_
 #define CUBBY_SERVER_CHECK_JOB_H_
 

@@ -22,7 +22,7 @@ namespace {
 
 // A client that takes longer to read its answer has stopped reading it.
 constexpr absl::Duration kAnswerTimeout = absl::Seconds(5);
-// As many answers as the control channel holds for clients that do not read them.
+// Bounds the memory for requests that wait. The control channel holds as many unread answers.
 constexpr size_t kMaxJobs = 100;
 
 control::Response ErrorResponse(const absl::Status& status) {
@@ -66,8 +66,8 @@ void Control::Handle(const os::PipeServer::Request& received) {
 }
 
 void Control::HandleOne(const Client& client, const control::Request& request) {
-  const absl::Status judged = Judge(request);
-  if (!judged.ok()) return Answer(client, judged);
+  const absl::Status accepted = Accept(request);
+  if (!accepted.ok()) return Answer(client, accepted);
   control::Response response;
   switch (request.request_case()) {
     case control::Request::kPing:
@@ -95,7 +95,7 @@ void Control::HandleOne(const Client& client, const control::Request& request) {
                      " does not know this request: use the same cubby version as its cubbyd")));
 }
 
-absl::Status Control::Judge(const control::Request& request) const {
+absl::Status Control::Accept(const control::Request& request) const {
   if (request.protocol() != proto::kProtocol) {
     return absl::UnimplementedError(absl::StrCat(
         "the request is of control protocol ", request.protocol(), " and the daemon speaks ",
@@ -140,7 +140,7 @@ void Control::ConfirmShutdown() {
 }
 
 void Control::Answer(const Client& client, absl::StatusOr<control::Response> result) {
-  // Asked now: the request itself may have met the pages that are missing.
+  // Checked after the work: the work itself may have touched the missing pages first.
   if (result.ok() && ReadsEntries(*result) && store_.Truncated()) {
     result = absl::UnavailableError(absl::StrCat(
         "store '", name_, "' was truncated by another process: restart its cubbyd with --fresh"));

@@ -1,5 +1,5 @@
-// Answers what administrators ask on the control channel (proto/control.proto): at once what needs
-// no work, and by a job (server/job.h) what does.
+// Answers requests on the control channel (proto/control.proto): ping, info and stats at once,
+// flush and check by a job (server/job.h), shutdown when the store is removed.
 #ifndef CUBBY_SERVER_CONTROL_H_
 #define CUBBY_SERVER_CONTROL_H_
 
@@ -21,19 +21,18 @@ namespace cubby::server {
 // Used by the daemon's one thread.
 class Control {
  public:
-  // All outlive this, but for the store: it may be destroyed after Stop(). Adds to `jobs` what
-  // requests ask for.
+  // All outlive this, except the store: it may be destroyed after Stop(). Requests add to `jobs`.
   Control(OwnedStore* store, os::PipeServer* pipe, Jobs* jobs, JobLock* lock);
 
-  // Answers the requests in `received`, or adds the jobs that will; skips bytes that are no
-  // request.
+  // Answers the requests in `received`, or adds jobs that answer them; skips and counts bytes that
+  // are not a request.
   void Handle(const os::PipeServer::Request& received);
 
-  // True once a client has asked for the daemon's end. ConfirmShutdown() answers those who have.
+  // True once a client has requested a shutdown. ConfirmShutdown() answers these requests.
   bool shutdown_requested() const { return shutdown_requested_; }
   void ConfirmShutdown();
 
-  // Ends all jobs. From now on every request but that for a shutdown is refused with Unavailable.
+  // Ends all jobs. From now on every request except shutdown is answered with Unavailable.
   void Stop();
 
  private:
@@ -44,8 +43,8 @@ class Control {
   };
 
   void HandleOne(const Client& client, const control::Request& request);
-  // OK if the request is to be carried out.
-  absl::Status Judge(const control::Request& request) const;
+  // OK if the request can be carried out; else the status that answers it.
+  absl::Status Accept(const control::Request& request) const;
   absl::Status Stopping() const;
   template <typename KindOfJob>
   void AddJob(const Client& client, const control::Request& request);
@@ -58,13 +57,13 @@ class Control {
   os::PipeServer& pipe_;
   Jobs& jobs_;
   JobLock& lock_;
-  const std::string name_;  // of the store, which may be destroyed
+  const std::string name_;  // the store's
   const uint64_t started_ns_;
   uint64_t requests_ = 0;
   uint64_t rejected_ = 0;
   bool shutdown_requested_ = false;
   bool stopping_ = false;
-  std::vector<Client> shutdowns_;  // not answered yet
+  std::vector<Client> shutdowns_;  // requested a shutdown, not answered yet
 };
 
 }  // namespace cubby::server

@@ -29,15 +29,19 @@ constexpr int kLastRequests = 2000;
 // On Windows a Receive() may return nothing although another client's request has come.
 constexpr int kLastIdleTurns = 16;
 
-// What a signal handler may touch. Once set, `woken` stays valid until the process ends.
+// How many requests come before the next step of a job: all that wait, in some milliseconds, but
+// not those of a client that never stops sending.
+constexpr int kRequestsPerStep = 100;
+
+// What the signal handler uses. Once set, `woken` stays valid until the process ends.
 std::atomic<bool> stop_requested{false};
 std::atomic<os::PipeServer*> woken{nullptr};
 static_assert(std::atomic<bool>::is_always_lock_free &&
               std::atomic<os::PipeServer*>::is_always_lock_free);
 
 void RequestStop() {
-  // Sequentially consistent, as is the look at stop_requested after `woken` is set: one of the two
-  // sees the other.
+  // Sequentially consistent, as are the store of `woken` and the load of stop_requested behind it
+  // in RunDaemon(): either this load sees the pipe, or that load sees the request.
   stop_requested.store(true);
   os::PipeServer* pipe = woken.load();
   if (pipe != nullptr) pipe->Wake();
@@ -54,11 +58,16 @@ void LogServing(const OwnedStore& store) {
 
 absl::Status Serve(OwnedStore* store, os::PipeServer* pipe, Jobs* jobs, Control* control) {
   Heartbeat heartbeat(store);
-  while (!stop_requested.load() && !control->shutdown_requested()) {
+  const auto ended = [control] { return stop_requested.load() || control->shutdown_requested(); };
+  while (!ended()) {
     const absl::Duration until_beat = heartbeat.BeatIfDue();
-    const absl::Duration idle = std::min(until_beat, jobs->Step());
-    ASSIGN_OR_RETURN(const absl::optional<os::PipeServer::Request> request, pipe->Receive(idle));
-    if (request.has_value()) control->Handle(*request);
+    absl::Duration idle = std::min(until_beat, jobs->Step());
+    for (int turn = 0; turn < kRequestsPerStep && !ended(); ++turn) {
+      ASSIGN_OR_RETURN(const absl::optional<os::PipeServer::Request> request, pipe->Receive(idle));
+      if (!request.has_value()) break;
+      control->Handle(*request);
+      idle = absl::ZeroDuration();
+    }
   }
   return absl::OkStatus();
 }
@@ -89,7 +98,7 @@ absl::Status RunDaemon(const Options& options) {
     if (store->made()) store->Retire();
     return made_pipe.status();
   }
-  // Not destroyed, but left to the end of the process: a late signal may still wake it.
+  // Never destroyed: a signal may wake it until the process ends.
   os::PipeServer* const pipe = made_pipe->release();
   woken.store(pipe);
 
@@ -100,8 +109,7 @@ absl::Status RunDaemon(const Options& options) {
   LogServing(*store);
   const absl::Status served = Serve(store.get(), pipe, &jobs, &control);
 
-  Log(options.store,
-      control.shutdown_requested() ? "shutting down, as an administrator asked" : "stopping");
+  Log(options.store, control.shutdown_requested() ? "stopping, by a shutdown request" : "stopping");
   control.Stop();
   pipe->Withdraw();
   store->Retire();
@@ -109,7 +117,7 @@ absl::Status RunDaemon(const Options& options) {
   control.ConfirmShutdown();
   if (served.ok()) AnswerLastRequests(pipe, &control);
   pipe->Drain();
-  Log(options.store, "gone");
+  Log(options.store, "stopped");
   return served;
 }
 

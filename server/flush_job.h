@@ -1,5 +1,5 @@
-// Deletes every entry that is there when it starts, a piece at a time under the writer lock: other
-// writers go on meanwhile. An early end leaves the rest of the entries.
+// Deletes every entry that the store has when the job starts. The writer lock is taken for a piece
+// at a time, so that other writers can work in between. An early end leaves the other entries.
 #ifndef CUBBY_SERVER_FLUSH_JOB_H_
 #define CUBBY_SERVER_FLUSH_JOB_H_
 

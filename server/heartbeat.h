@@ -1,5 +1,5 @@
-// Once a second: publishes in the store's state line that the daemon lives, and looks whether the
-// store was truncated.
+// Once a second: stores the daemon's process id and the time in the store's state line, and checks
+// whether the store was truncated.
 #ifndef CUBBY_SERVER_HEARTBEAT_H_
 #define CUBBY_SERVER_HEARTBEAT_H_
 

@@ -1,11 +1,10 @@
-// Daemon work that takes longer than a request may have to wait: cut into steps, which the daemon's
-// one thread does between requests.
+// Long work of the daemon, cut into steps that its one thread does between requests.
 //
-//   loop:  heartbeat if due -> one step of one job -> requests that came meanwhile -> ...
+//   loop:  heartbeat if due -> one step of one job -> requests that have arrived -> ...
 //
-// So a request, a signal or the heartbeat waits for one step at most: kStepBudget, and
-// JobLock::kPatience if another process keeps the writer lock. Jobs take turns, however many there
-// are. Requests that need no job (ping, info, stats) come before all of them.
+// So a request, a signal or the heartbeat waits for one step at most: Jobs::kStepBudget, plus
+// JobLock::kPatience if another process keeps the writer lock. Jobs take turns. Requests that need
+// no job (ping, info, stats) come before the next step.
 #ifndef CUBBY_SERVER_JOB_H_
 #define CUBBY_SERVER_JOB_H_
 
@@ -25,7 +24,8 @@ class Job {
   class Progress {
    public:
     static Progress Running() { return Progress(false, absl::ZeroDuration()); }
-    // Something else has what the job needs; another step makes sense after `pause`.
+    // The job cannot go on now, because another job or process holds the lock, or because there is
+    // nothing to do: no step before `pause` is over.
     static Progress Blocked(absl::Duration pause) { return Progress(false, pause); }
     static Progress Done() { return Progress(true, absl::ZeroDuration()); }
 
@@ -39,22 +39,23 @@ class Job {
   };
 
   virtual ~Job() = default;
-  // Works until `until`, and at most some milliseconds longer. It is not called again after Done().
+  // Works until `until`, at most a few milliseconds longer, and at least a little. Not called again
+  // after Done().
   virtual Progress Step(const os::Deadline& until) = 0;
-  // Ends the job early, because of `why`. It releases what it holds.
+  // Ends the job early, because of `why`, and releases what it holds.
   virtual void Cancel(const absl::Status& why) = 0;
 };
 
 class Jobs {
  public:
-  // Short beside what a client notices, long beside the system calls between two steps.
+  // Short compared with what a client notices, long compared with the system calls between steps.
   static constexpr absl::Duration kStepBudget = absl::Milliseconds(5);
 
   void Add(std::unique_ptr<Job> job);
-  // Gives one step to the next job that is not blocked. Returns how long there is nothing to do
-  // then.
+  // Does one step of the next job that is not blocked. Returns for how long all jobs are blocked
+  // then: zero if one is not, infinite if there is none.
   absl::Duration Step();
-  // Ends all jobs.
+  // Cancels and removes all jobs.
   void Cancel(const absl::Status& why);
 
   size_t size() const { return jobs_.size(); }

@@ -1,5 +1,5 @@
-// The store's writer lock as the daemon's jobs share it: the lock itself knows the daemon as one
-// writer, so which of its jobs owns it is kept here. Used by the daemon's one thread.
+// The store's writer lock, shared by the daemon's jobs. For the lock itself the daemon is one
+// writer; this records whether a job owns it. Used by the daemon's one thread.
 #ifndef CUBBY_SERVER_JOB_LOCK_H_
 #define CUBBY_SERVER_JOB_LOCK_H_
 
@@ -11,7 +11,8 @@ namespace cubby::server {
 
 class JobLock {
  public:
-  // How long a step waits for another process's release. Writers hold the lock for microseconds.
+  // How long a step waits for another process to release the lock. Writers hold it for
+  // microseconds.
   static constexpr absl::Duration kPatience = absl::Milliseconds(10);
   // How long a job is blocked when another job owns the lock.
   static constexpr absl::Duration kPause = absl::Milliseconds(10);
@@ -19,7 +20,7 @@ class JobLock {
   // `lock` outlives this.
   explicit JobLock(lock::WriterLock* lock) : lock_(*lock) {}
 
-  // OK: the caller owns the lock until Release(), if need be over many steps.
+  // OK: the caller owns the lock until Release(), which may come many steps later.
   // Unavailable, at once, if another job owns it; DeadlineExceeded if another process has kept it
   // for kPatience.
   absl::Status Acquire();

@@ -14,7 +14,7 @@
 namespace cubby::server {
 namespace {
 
-// At the end of the process a reader that has taken no line for so long is taken not to read.
+// A reader that works takes the last lines in far less.
 constexpr absl::Duration kLastPatience = absl::Seconds(2);
 
 constexpr struct {
@@ -45,7 +45,7 @@ absl::StatusOr<LogLevel> ParseLogLevel(absl::string_view name) {
       absl::StrCat("bad --log-level '", name, "': use debug, info, warning or error"));
 }
 
-// Lines on their way to the thread.
+// The lines that the thread has not taken yet.
 class Logger::Queue {
  public:
   Queue(std::function<void(absl::string_view)> write, bool journal)
@@ -77,7 +77,7 @@ class Logger::Queue {
       mutex_.Await(absl::Condition(this, &Queue::HasWork));
       std::deque<std::string> lines;
       lines.swap(lines_);
-      // Those came after the lines that are in the queue.
+      // These were dropped after the lines above were queued.
       const uint64_t dropped = std::exchange(dropped_, 0);
       if (lines.empty() && dropped == 0) break;
       writing_ = true;

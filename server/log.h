@@ -3,17 +3,17 @@
 //   cubbyd: store 'jobs': serving, new, capacity 1000, 345 bytes, pid 7
 //   <6>cubbyd: store 'jobs': ...      if standard error is systemd's journal: its priorities
 //
-// - **It never waits** for standard error. A thread writes the lines, from a queue; a line that
-// finds
-//   kQueueLines waiting is dropped, and a line that tells how many were follows as soon as it can
-//   be written. Only a thread fits all that standard error can be, a pipe, terminal, console, or
-//   file on a network: O_NONBLOCK changes a description that other processes share, and RWF_NOWAIT
-//   is refused for terminals, and for pipes before Linux 6.4.
-// - **One place in the code does not flood it**: kBurst lines in kWindow, then a line that has the
-//   last event left out and how many there were. Lines of level debug are not limited.
+// Logging never waits for standard error. A thread writes the lines from a queue of kQueueLines; a
+// line for which the queue has no room is dropped, and the number of dropped lines is logged once
+// there is room. A thread is the one way that works for pipes, terminals, consoles and files on a
+// network: O_NONBLOCK would change an open file description that other processes share, and
+// RWF_NOWAIT is refused for terminals, and for pipes before Linux 6.4.
 //
-// This is smaller here than around spdlog, whose asynchronous logger waits for its thread, and so
-// for standard error, at the end, and has neither a rate limit nor a notice of what it dropped.
+// Each place in the code logs at most kBurst lines in kWindow, then, once, the last event left out
+// and their number. Lines of level debug are not limited.
+//
+// spdlog would not make this smaller: its asynchronous logger joins its thread at the end, which
+// waits for standard error, and it has neither a rate limit nor a notice of dropped lines.
 #ifndef CUBBY_SERVER_LOG_H_
 #define CUBBY_SERVER_LOG_H_
 
@@ -88,15 +88,15 @@ class Logger {
   std::map<LogSite, Window> windows_;
 };
 
-// The process's log. Until StartLog(), lines go to standard error at once and wait for it.
+// The process's log. Until StartLog(), each call writes its line to standard error and waits for
+// it.
 
-// Makes a Logger the process's, for standard error. Call once, after os::OnStopRequest(). Errors as
-// Logger::Start().
+// Starts the process's Logger, which writes to standard error. Call once, after
+// os::OnStopRequest(). Errors: those of Logger::Start().
 absl::Status StartLog(LogLevel level);
 // See Logger::EndWindows().
 void EndLogWindows();
-// At the end of the process: waits until the log is written, but no longer than for a reader that
-// is alive.
+// At the end of the process: waits until the log is written, at most two seconds.
 void FinishLog();
 
 // Logs "cubbyd: MESSAGE". `file` and `line` are the caller's.

@@ -1,5 +1,5 @@
-// A job that a request asked for: ends early when its client has stopped waiting, and answers the
-// request when it is done.
+// A job that carries out a request: it answers the request at its end, and ends early once the
+// request's deadline has passed.
 #ifndef CUBBY_SERVER_REQUEST_JOB_H_
 #define CUBBY_SERVER_REQUEST_JOB_H_
 
@@ -34,14 +34,14 @@ class RequestJob : public Job {
  protected:
   explicit RequestJob(Context context);
 
-  // A step. When done, *response is the answer.
+  // Does a step. With Done(), *response is the answer; an error ends the job and is the answer.
   virtual absl::StatusOr<Progress> Work(const os::Deadline& until, control::Response* response) = 0;
-  // Called once before the answer, at the job's end: releases what the job holds. `status` is what
-  // is answered.
+  // Called once, at the job's end and before the answer: releases what the job holds. `status`: of
+  // the answer.
   virtual void End(const absl::Status& status) = 0;
 
-  // Takes the writer lock, which the job releases. Nothing: taken; else return that from Work().
-  // DeadlineExceeded if other processes have kept it for kLockTimeout.
+  // Takes the writer lock, which the caller releases. Returns nullopt if the job owns it now, else
+  // what Work() has to return. DeadlineExceeded if other processes have kept it for kLockTimeout.
   absl::StatusOr<absl::optional<Progress>> AcquireLock();
 
   OwnedStore& store() { return *context_.store; }
@@ -52,10 +52,10 @@ class RequestJob : public Job {
 
   const Context context_;
   control::Response response_;
-  absl::optional<os::Deadline> patience_;  // since another process has kept the lock
+  absl::optional<os::Deadline> patience_;  // while another process keeps the lock
 };
 
-// DeadlineExceeded if it has passed, on the boot clock; 0 never does.
+// DeadlineExceeded if `deadline_ns` of the boot clock has passed; 0 means no deadline.
 absl::Status CheckDeadline(const std::string& store, uint64_t deadline_ns);
 
 }  // namespace cubby::server

@@ -1,5 +1,5 @@
-// Removes entries that have expired, whenever there may be some. It is never done: a job for as
-// long as the daemon runs.
+// Removes expired entries: starts a sweep whenever some entry may have expired, once a second at
+// most. The job is never done.
 #ifndef CUBBY_SERVER_SWEEP_JOB_H_
 #define CUBBY_SERVER_SWEEP_JOB_H_
 

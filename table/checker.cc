@@ -43,9 +43,9 @@ bool Before(const Displaced& a, const Displaced& b) {
   return std::tie(a.hash, a.second_hash) < std::tie(b.hash, b.second_hash);
 }
 
-// Displaced entries in the order of Before(), sorted without a long pause: in runs of kRunEntries,
-// each sorted when it is full, which are merged as they are read. Memory is allocated, and freed, a
-// run at a time.
+// Displaced entries in the order of Before(), sorted without a long pause: each run of kRunEntries
+// is sorted when it is full, and reading merges the runs. Memory is allocated and freed a run at a
+// time.
 class DisplacedEntries {
  public:
   void Add(const Displaced& entry) {
