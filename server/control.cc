@@ -113,14 +113,16 @@ absl::Status Control::Stopping() const {
 
 template <typename KindOfJob>
 void Control::AddJob(const Client& client, const control::Request& request) {
-  if (jobs_.size() >= kMaxJobs) {
+  if (jobs_under_way_ >= kMaxJobs) {
     return Answer(client, absl::UnavailableError(absl::StrCat(
                               "the daemon of store '", name_, "' has ", kMaxJobs,
                               " flushes and checks under way, the limit: try again later")));
   }
+  ++jobs_under_way_;
   jobs_.Add(std::make_unique<KindOfJob>(
       RequestJob::Context{&store_, &lock_, request.deadline_ns(),
                           [this, client](absl::StatusOr<control::Response> result) {
+                            --jobs_under_way_;
                             Answer(client, std::move(result));
                           }}));
 }

@@ -3,6 +3,7 @@
 #ifndef CUBBY_SERVER_CONTROL_H_
 #define CUBBY_SERVER_CONTROL_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -61,6 +62,7 @@ class Control {
   const uint64_t started_ns_;
   uint64_t requests_ = 0;
   uint64_t rejected_ = 0;
+  size_t jobs_under_way_ = 0;  // that requests asked for
   bool shutdown_requested_ = false;
   bool stopping_ = false;
   std::vector<Client> shutdowns_;  // requested a shutdown, not answered yet

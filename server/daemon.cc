@@ -60,6 +60,7 @@ absl::Status Serve(OwnedStore* store, os::PipeServer* pipe, Jobs* jobs, Control*
   Heartbeat heartbeat(store);
   const auto ended = [control] { return stop_requested.load() || control->shutdown_requested(); };
   while (!ended()) {
+    EndLogWindows();
     const absl::Duration until_beat = heartbeat.BeatIfDue();
     absl::Duration idle = std::min(until_beat, jobs->Step());
     for (int turn = 0; turn < kRequestsPerStep && !ended(); ++turn) {

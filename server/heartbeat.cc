@@ -16,7 +16,6 @@ constexpr absl::Duration kInterval = absl::Seconds(1);
 absl::Duration Heartbeat::BeatIfDue() {
   if (!next_.Passed()) return next_.Left();
   next_ = os::Deadline(kInterval);
-  EndLogWindows();
   table::StateLine& line = store_.table().mutable_fixed().state;
   line.daemon_pid.store(os::ProcessId(), std::memory_order_relaxed);
   line.heartbeat_ns.store(os::BootNanos(), std::memory_order_relaxed);

@@ -28,6 +28,7 @@
 #include "os/deadline.h"
 #include "os/mapping.h"
 #include "table/layout.h"
+#include "tests/server/raw_channel.h"
 #include "tests/server/server_fixture.h"
 
 namespace cubby {
@@ -243,6 +244,35 @@ TEST_F(DaemonPosixTest, LogLevelLeavesOutLowerOnes) {
   daemon->Interrupt();
   EXPECT_EQ(daemon->Wait(test::kLong).exit_code, 0);
   EXPECT_EQ(fs::file_size(log), 0u);
+}
+
+TEST_F(DaemonPosixTest, MoreFlushesAndChecksThanTheLimitAreRefused) {
+  ASSERT_TRUE(StartDaemon({"--capacity", "1000"}));
+  auto writer = test::StuckWriter::Of(store());
+  ASSERT_TRUE(writer);
+  std::vector<std::unique_ptr<os::PipeClient>> clients;
+  for (int i = 0; i < 101; ++i) {
+    clients.push_back(test::ConnectRaw(store()));
+    ASSERT_TRUE(clients.back());
+    control::Request request = test::Ping();
+    if (i % 2 == 0) {
+      request.mutable_flush();
+    } else {
+      request.mutable_check();
+    }
+    ASSERT_TRUE(clients.back()->Send(test::FrameOf(request), test::kLong).ok());
+  }
+  const absl::StatusOr<control::Response> refused = test::ReceiveResponse(clients.back().get());
+  ASSERT_TRUE(refused.ok()) << refused.status();
+  EXPECT_EQ(refused->status_code(), static_cast<int>(absl::StatusCode::kUnavailable));
+  EXPECT_THAT(refused->status_message(), HasSubstr("has 100 flushes and checks under way"));
+  clients.pop_back();
+  writer.reset();
+  for (auto& client : clients) {
+    const absl::StatusOr<control::Response> response = test::ReceiveResponse(client.get());
+    ASSERT_TRUE(response.ok()) << response.status();
+    EXPECT_EQ(response->status_code(), 0) << response->status_message();
+  }
 }
 
 TEST_F(DaemonPosixTest, HalfMadeStoreIsDiscarded) {
