@@ -11,12 +11,17 @@
 
 namespace cubby::program {
 
-void PrintMessage(absl::string_view program, absl::string_view message) {
+std::string MessageLine(absl::string_view program, absl::string_view message) {
   std::string line = absl::StrCat(program, ": ", message);
   for (char& c : line) {
     if (absl::ascii_iscntrl(static_cast<unsigned char>(c))) c = ' ';
   }
   line.push_back('\n');
+  return line;
+}
+
+void PrintMessage(absl::string_view program, absl::string_view message) {
+  const std::string line = MessageLine(program, message);
   std::fwrite(line.data(), 1, line.size(), stderr);
   std::fflush(stderr);  // Windows may buffer it when it is no terminal
 }

@@ -10,8 +10,11 @@
 
 namespace cubby::program {
 
-// Writes "PROGRAM: MESSAGE" to standard error, at once and on one line whatever bytes the message
-// has: control characters become spaces.
+// "PROGRAM: MESSAGE" and a line end: one line whatever bytes the message has, as control characters
+// become spaces.
+std::string MessageLine(absl::string_view program, absl::string_view message);
+
+// Writes that line to standard error, at once.
 void PrintMessage(absl::string_view program, absl::string_view message);
 
 // From now on a program that is refused memory says so, in one such line, and ends with kSystem, as

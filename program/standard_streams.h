@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/string_view.h"
+
 namespace cubby::program {
 
 // Call first in main(), before any file is opened and before any thread starts. Afterwards
@@ -20,6 +22,14 @@ void PrepareStandardStreams();
 
 // True if standard output is a terminal.
 bool OutputIsTerminal();
+
+// Writes to standard error without <cstdio>, whose lock on the stream a thread that waits here
+// would hold while the process ends. Waits until all is written; gives up on an error.
+void WriteToStandardError(absl::string_view bytes);
+
+// True if what goes to standard error is read by systemd's journal, which takes priorities
+// (sd-daemon(3)). Always false on Windows.
+bool ErrorIsJournal();
 
 // Returns the arguments after the program's name, in UTF-8 on Windows and unchanged elsewhere.
 std::vector<std::string> Arguments(int argc, char** argv);

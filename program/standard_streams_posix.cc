@@ -1,9 +1,13 @@
 #include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 
+#include "absl/strings/str_cat.h"
 #include "program/standard_streams.h"
 
 namespace cubby::program {
@@ -19,6 +23,27 @@ void PrepareStandardStreams() {
 }
 
 bool OutputIsTerminal() { return isatty(STDOUT_FILENO) == 1; }
+
+void WriteToStandardError(absl::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = write(STDERR_FILENO, bytes.data(), bytes.size());
+    if (written >= 0) {
+      bytes.remove_prefix(static_cast<size_t>(written));
+    } else if (errno == EAGAIN) {  // another process made the shared description nonblocking
+      struct pollfd room = {STDERR_FILENO, POLLOUT, 0};
+      poll(&room, 1, /*timeout=*/-1);
+    } else if (errno != EINTR) {
+      return;
+    }
+  }
+}
+
+bool ErrorIsJournal() {
+  const char* const stream = std::getenv("JOURNAL_STREAM");
+  struct stat info;
+  if (stream == nullptr || fstat(STDERR_FILENO, &info) != 0) return false;
+  return stream == absl::StrCat(info.st_dev, ":", info.st_ino);
+}
 
 std::vector<std::string> Arguments(int argc, char** argv) {
   return argc > 1 ? std::vector<std::string>(argv + 1, argv + argc) : std::vector<std::string>();

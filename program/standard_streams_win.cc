@@ -31,6 +31,18 @@ void PrepareStandardStreams() {
 
 bool OutputIsTerminal() { return _isatty(_fileno(stdout)) != 0; }
 
+void WriteToStandardError(absl::string_view bytes) {
+  const HANDLE error = GetStdHandle(STD_ERROR_HANDLE);
+  while (!bytes.empty()) {
+    const auto at_most = static_cast<DWORD>(std::min<size_t>(bytes.size(), INT_MAX));
+    DWORD written = 0;
+    if (!WriteFile(error, bytes.data(), at_most, &written, nullptr)) return;
+    bytes.remove_prefix(written);
+  }
+}
+
+bool ErrorIsJournal() { return false; }
+
 std::vector<std::string> Arguments(int /*argc*/, char** /*argv*/) {
   // argv is in the ANSI code page, which cannot say every key.
   std::vector<std::string> arguments;

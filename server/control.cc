@@ -1,30 +1,29 @@
 #include "server/control.h"
 
-#include <string>
+#include <memory>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
+#include "base/status_macros.h"
 #include "base/version.h"
 #include "os/clock.h"
-#include "os/deadline.h"
 #include "os/process.h"
 #include "proto/frame.h"
 #include "proto/protocol.h"
+#include "server/check_job.h"
+#include "server/flush_job.h"
 #include "server/log.h"
-#include "table/checker.h"
-#include "table/repair.h"
 #include "table/stats.h"
-#include "table/sweep.h"
 
 namespace cubby::server {
 namespace {
 
 // A client that takes longer to read its answer has stopped reading it.
 constexpr absl::Duration kAnswerTimeout = absl::Seconds(5);
-// How long to wait for the lock between two looks whether to go on.
-constexpr absl::Duration kLockSlice = absl::Milliseconds(20);
+// Bounds the memory for requests that wait. The control channel holds as many unread answers.
+constexpr size_t kMaxJobs = 100;
 
 control::Response ErrorResponse(const absl::Status& status) {
   control::Response response;
@@ -33,17 +32,22 @@ control::Response ErrorResponse(const absl::Status& status) {
   return response;
 }
 
+bool ReadsEntries(const control::Response& response) {
+  return response.has_stats() || response.has_flush() || response.has_check();
+}
+
 }  // namespace
 
-Control::Control(OwnedStore* store, os::PipeServer* pipe, std::function<bool()> stop_requested)
+Control::Control(OwnedStore* store, os::PipeServer* pipe, Jobs* jobs, JobLock* lock)
     : store_(*store),
       pipe_(*pipe),
-      stop_requested_(std::move(stop_requested)),
+      jobs_(*jobs),
+      lock_(*lock),
       name_(store->name()),
       started_ns_(os::BootNanos()) {}
 
 void Control::Handle(const os::PipeServer::Request& received) {
-  // What is not complete in it never will be, so no state is kept from one piece to the next.
+  // A request that is incomplete here is never completed, so no state is kept between calls.
   proto::FrameDecoder decoder;
   decoder.Append(received.bytes);
   decoder.EndOfInput();
@@ -55,109 +59,109 @@ void Control::Handle(const os::PipeServer::Request& received) {
       continue;
     }
     understood = true;
-    if (request.request_case() == control::Request::kShutdown &&
-        request.protocol() == proto::kProtocol && !TooLate(request)) {
-      shutdown_requested_ = true;
-      shutdowns_.push_back({received.reply_to, std::move(request)});
-      continue;
-    }
-    control::Response response = AnswerTo(request);
-    Send(received.reply_to, request, std::move(response));
+    HandleOne({received.reply_to, request.request_id()}, request);
   }
   rejected_ += decoder.rejected();
   if (!understood) pipe_.Dismiss(received.reply_to);
 }
 
+void Control::HandleOne(const Client& client, const control::Request& request) {
+  const absl::Status accepted = Accept(request);
+  if (!accepted.ok()) return Answer(client, accepted);
+  control::Response response;
+  switch (request.request_case()) {
+    case control::Request::kPing:
+      response.mutable_ping();
+      return Answer(client, std::move(response));
+    case control::Request::kInfo:
+      FillInfo(response.mutable_info());
+      return Answer(client, std::move(response));
+    case control::Request::kStats:
+      FillStats(response.mutable_stats());
+      return Answer(client, std::move(response));
+    case control::Request::kFlush:
+      return AddJob<FlushJob>(client, request);
+    case control::Request::kCheck:
+      return AddJob<CheckJob>(client, request);
+    case control::Request::kShutdown:
+      shutdown_requested_ = true;
+      shutdowns_.push_back(client);
+      return;
+    case control::Request::REQUEST_NOT_SET:
+      break;
+  }
+  Answer(client, absl::UnimplementedError(absl::StrCat(
+                     "cubbyd ", base::kVersion,
+                     " does not know this request: use the same cubby version as its cubbyd")));
+}
+
+absl::Status Control::Accept(const control::Request& request) const {
+  if (request.protocol() != proto::kProtocol) {
+    return absl::UnimplementedError(absl::StrCat(
+        "the request is of control protocol ", request.protocol(), " and the daemon speaks ",
+        proto::kProtocol, ": use the same cubby version as its cubbyd"));
+  }
+  const bool stopping = stopping_ || shutdown_requested_;
+  if (stopping && request.request_case() != control::Request::kShutdown) return Stopping();
+  return CheckDeadline(name_, request.deadline_ns());
+}
+
+absl::Status Control::Stopping() const {
+  return absl::UnavailableError(
+      absl::StrCat("the daemon is stopping: start another for store '", name_, "' and ask again"));
+}
+
+template <typename KindOfJob>
+void Control::AddJob(const Client& client, const control::Request& request) {
+  if (jobs_under_way_ >= kMaxJobs) {
+    return Answer(client, absl::UnavailableError(absl::StrCat(
+                              "the daemon of store '", name_, "' has ", kMaxJobs,
+                              " flushes and checks under way, the limit: try again later")));
+  }
+  ++jobs_under_way_;
+  jobs_.Add(std::make_unique<KindOfJob>(
+      RequestJob::Context{&store_, &lock_, request.deadline_ns(),
+                          [this, client](absl::StatusOr<control::Response> result) {
+                            --jobs_under_way_;
+                            Answer(client, std::move(result));
+                          }}));
+}
+
+void Control::Stop() {
+  stopping_ = true;
+  jobs_.Cancel(Stopping());
+}
+
 void Control::ConfirmShutdown() {
-  for (const Shutdown& shutdown : shutdowns_) {
+  for (const Client& client : shutdowns_) {
     control::Response response;
     response.mutable_shutdown();
-    Send(shutdown.reply_to, shutdown.request, std::move(response));
+    Answer(client, std::move(response));
   }
   shutdowns_.clear();
 }
 
-bool Control::TooLate(const control::Request& request) {
-  return request.deadline_ns() != 0 && os::BootNanos() >= request.deadline_ns();
-}
-
-absl::Status Control::StillWanted(const control::Request& request) const {
-  if (stop_requested_() || shutdown_requested()) {
-    return absl::UnavailableError(absl::StrCat("the daemon is stopping: start another for store '",
-                                               name_, "' and ask again"));
+void Control::Answer(const Client& client, absl::StatusOr<control::Response> result) {
+  // Checked after the work: the work itself may have touched the missing pages first.
+  if (result.ok() && ReadsEntries(*result) && store_.Truncated()) {
+    result = absl::UnavailableError(absl::StrCat(
+        "store '", name_, "' was truncated by another process: restart its cubbyd with --fresh"));
   }
-  if (TooLate(request)) {
-    return absl::DeadlineExceededError(absl::StrCat(
-        "the daemon of store '", name_, "' came to the request too late: allow more time"));
-  }
-  return absl::OkStatus();
-}
-
-absl::Status Control::AcquireFor(const control::Request& request) {
-  const os::Deadline patience(kLockTimeout);
-  for (;;) {
-    absl::Status wanted = StillWanted(request);
-    if (!wanted.ok()) return wanted;
-    absl::Status acquired = store_.lock().Acquire(kLockSlice);
-    if (!absl::IsDeadlineExceeded(acquired)) return acquired;
-    if (patience.Passed()) {
-      return absl::DeadlineExceededError(
-          absl::StrCat("another writer held the store's lock for all of ",
-                       absl::FormatDuration(kLockTimeout), ": let it go on, or end it"));
-    }
-  }
-}
-
-control::Response Control::AnswerTo(const control::Request& request) {
-  if (request.protocol() != proto::kProtocol) {
-    return ErrorResponse(absl::UnimplementedError(absl::StrCat(
-        "the request is of control protocol ", request.protocol(), " and the daemon speaks ",
-        proto::kProtocol, ": use the same cubby version as its cubbyd")));
-  }
-  control::Response response;
-  absl::Status status = StillWanted(request);
-  if (!status.ok()) return ErrorResponse(status);
-  switch (request.request_case()) {
-    case control::Request::kPing:
-      response.mutable_ping();
-      break;
-    case control::Request::kInfo:
-      FillInfo(response.mutable_info());
-      break;
-    case control::Request::kStats:
-      FillStats(response.mutable_stats());
-      break;
-    case control::Request::kFlush:
-      status = Flush(request, response.mutable_flush());
-      break;
-    case control::Request::kCheck:
-      status = Check(request, response.mutable_check());
-      break;
-    default:
-      status = absl::UnimplementedError(
-          absl::StrCat("cubbyd ", base::kVersion,
-                       " does not know this request: use the same cubby version as its cubbyd"));
-  }
-  // After it was done: it may have been what found out.
-  const bool about_entries = !response.has_ping() && !response.has_info();
-  if (status.ok() && about_entries && store_.Truncated()) {
-    status = absl::UnavailableError(absl::StrCat(
-        "store '", name_, "' was truncated by somebody: restart its cubbyd with --fresh"));
-  }
-  return status.ok() ? response : ErrorResponse(status);
-}
-
-void Control::Send(uint64_t reply_to, const control::Request& request, control::Response response) {
+  control::Response response = result.ok() ? *std::move(result) : ErrorResponse(result.status());
   response.set_protocol(proto::kProtocol);
-  response.set_request_id(request.request_id());
+  response.set_request_id(client.request_id);
   absl::StatusOr<std::string> frames = proto::EncodeFrames(response.SerializeAsString());
-  if (!frames.ok()) pipe_.Dismiss(reply_to);
-  absl::Status sent =
-      frames.ok() ? pipe_.Answer(reply_to, *std::move(frames), kAnswerTimeout) : frames.status();
+  if (!frames.ok()) pipe_.Dismiss(client.reply_to);
+  const absl::Status sent = frames.ok()
+                                ? pipe_.Answer(client.reply_to, *std::move(frames), kAnswerTimeout)
+                                : frames.status();
   if (sent.ok()) {
     ++requests_;
+    Log(LogLevel::kDebug, name_,
+        absl::StrCat("answered request ", client.request_id, " with code ",
+                     response.status_code()));
   } else {
-    Log(name_, absl::StrCat("an answer was not delivered: ", sent.message()));
+    Log(LogLevel::kWarning, name_, absl::StrCat("an answer was not delivered: ", sent.message()));
   }
 }
 
@@ -199,42 +203,6 @@ void Control::FillStats(control::StatsResponse* stats) const {
   stats->set_extents_in_use(from.extents_in_use);
   stats->set_requests(requests_);
   stats->set_rejected_frames(rejected_ + pipe_.rejected());
-}
-
-absl::Status Control::Flush(const control::Request& request, control::FlushResponse* flush) {
-  table::Sweep sweep(store_.table(), /*everything=*/true);
-  absl::Status damage;
-  while (!sweep.done()) {
-    // Taken and given back for every step: other writers go on meanwhile.
-    absl::Status acquired = AcquireFor(request);
-    if (!acquired.ok()) {
-      Log(name_, absl::StrCat("broke a flush off after ", sweep.removed(),
-                              " entries: ", acquired.message()));
-      return acquired;
-    }
-    lock::WriterLockHolder holder(&store_.lock());
-    damage.Update(sweep.Step(os::BootNanos()));
-  }
-  flush->set_removed(sweep.removed());
-  Log(name_, absl::StrCat("flushed ", sweep.removed(), " entries"));
-  return damage;
-}
-
-absl::Status Control::Check(const control::Request& request, control::CheckResponse* check) {
-  absl::Status acquired = AcquireFor(request);
-  if (!acquired.ok()) return acquired;
-  lock::WriterLockHolder holder(&store_.lock());
-  // Whoever owns the lock mends first; what is left half done is not damage.
-  table::RepairIfNeeded(store_.table());
-  absl::StatusOr<table::CheckResult> result =
-      table::Check(store_.table(), [&] { return StillWanted(request); });
-  if (!result.ok()) return result.status();
-  for (std::string& problem : result->problems) check->add_problems(std::move(problem));
-  check->set_more_problems(result->more_problems);
-  check->set_entries(result->entries);
-  check->set_extents_in_use(result->extents_in_use);
-  check->set_loose_overflow_counts(result->loose_overflow_counts);
-  return absl::OkStatus();
 }
 
 }  // namespace cubby::server

@@ -1,68 +1,71 @@
-// Answers what administrators ask on the control channel (proto/control.proto).
+// Answers requests on the control channel (proto/control.proto): ping, info and stats at once,
+// flush and check by a job (server/job.h), shutdown when the store is removed.
 #ifndef CUBBY_SERVER_CONTROL_H_
 #define CUBBY_SERVER_CONTROL_H_
 
+#include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
-#include "absl/strings/string_view.h"
+#include "absl/status/statusor.h"
 #include "os/pipe_server.h"
 #include "proto/control.pb.h"
+#include "server/job.h"
+#include "server/job_lock.h"
 #include "server/owned_store.h"
+#include "server/request_job.h"
 
 namespace cubby::server {
 
 // Used by the daemon's one thread.
 class Control {
  public:
-  // `stop_requested` tells, from some moment on for good, that the process is asked to end. All
-  // outlive this, but for the store: once that or shutdown_requested() is true, it may go.
-  Control(OwnedStore* store, os::PipeServer* pipe, std::function<bool()> stop_requested);
+  // All outlive this, except the store: it may be destroyed after Stop(). Requests add to `jobs`.
+  Control(OwnedStore* store, os::PipeServer* pipe, Jobs* jobs, JobLock* lock);
 
-  // Answers every request in `received`, skipping what is none. Takes as long as the longest of
-  // them: a flush, or a check of the whole table, which both end early when the daemon is to stop.
-  // From then on every request but that for a shutdown is refused with Unavailable.
+  // Answers the requests in `received`, or adds jobs that answer them; skips and counts bytes that
+  // are not a request.
   void Handle(const os::PipeServer::Request& received);
 
-  // True once somebody has asked for the daemon's end. Who did is answered by ConfirmShutdown(),
-  // when that has come.
+  // True once a client has requested a shutdown. ConfirmShutdown() answers these requests.
   bool shutdown_requested() const { return shutdown_requested_; }
   void ConfirmShutdown();
 
+  // Ends all jobs. From now on every request except shutdown is answered with Unavailable.
+  void Stop();
+
  private:
-  struct Shutdown {
+  // Where an answer goes.
+  struct Client {
     uint64_t reply_to;
-    control::Request request;
+    uint64_t request_id;
   };
 
-  // True if the client has stopped waiting. It was told that there was no answer, and may have gone
-  // on with that.
-  static bool TooLate(const control::Request& request);
-  // Unavailable if the daemon is stopping, DeadlineExceeded if it is too late.
-  absl::Status StillWanted(const control::Request& request) const;
-  // Takes the writer lock as long as the request is wanted; DeadlineExceeded if another keeps it.
-  absl::Status AcquireFor(const control::Request& request);
+  void HandleOne(const Client& client, const control::Request& request);
+  // OK if the request can be carried out; else the status that answers it.
+  absl::Status Accept(const control::Request& request) const;
+  absl::Status Stopping() const;
+  template <typename KindOfJob>
+  void AddJob(const Client& client, const control::Request& request);
+  void Answer(const Client& client, absl::StatusOr<control::Response> result);
 
-  // The answer to a request; protocol and request_id are the caller's to set.
-  control::Response AnswerTo(const control::Request& request);
   void FillInfo(control::InfoResponse* info) const;
   void FillStats(control::StatsResponse* stats) const;
-  absl::Status Flush(const control::Request& request, control::FlushResponse* flush);
-  absl::Status Check(const control::Request& request, control::CheckResponse* check);
-  void Send(uint64_t reply_to, const control::Request& request, control::Response response);
 
   OwnedStore& store_;
   os::PipeServer& pipe_;
-  const std::function<bool()> stop_requested_;
-  const std::string name_;  // of the store, which may be gone
+  Jobs& jobs_;
+  JobLock& lock_;
+  const std::string name_;  // the store's
   const uint64_t started_ns_;
   uint64_t requests_ = 0;
   uint64_t rejected_ = 0;
+  size_t jobs_under_way_ = 0;  // that requests asked for
   bool shutdown_requested_ = false;
-  std::vector<Shutdown> shutdowns_;  // not answered yet
+  bool stopping_ = false;
+  std::vector<Client> shutdowns_;  // requested a shutdown, not answered yet
 };
 
 }  // namespace cubby::server

@@ -1,18 +1,23 @@
 #include "server/daemon.h"
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/types/optional.h"
+#include "base/status_macros.h"
 #include "os/pipe_server.h"
 #include "os/process.h"
 #include "os/signals.h"
 #include "server/control.h"
-#include "server/housekeeper.h"
+#include "server/heartbeat.h"
+#include "server/job.h"
+#include "server/job_lock.h"
 #include "server/log.h"
 #include "server/owned_store.h"
+#include "server/sweep_job.h"
 #include "table/stats.h"
 
 namespace cubby::server {
@@ -24,15 +29,19 @@ constexpr int kLastRequests = 2000;
 // On Windows a Receive() may return nothing although another client's request has come.
 constexpr int kLastIdleTurns = 16;
 
-// What a signal handler may touch. Once set, `woken` stays valid until the process ends.
+// How many requests come before the next step of a job: all that wait, in some milliseconds, but
+// not those of a client that never stops sending.
+constexpr int kRequestsPerStep = 100;
+
+// What the signal handler uses. Once set, `woken` stays valid until the process ends.
 std::atomic<bool> stop_requested{false};
 std::atomic<os::PipeServer*> woken{nullptr};
 static_assert(std::atomic<bool>::is_always_lock_free &&
               std::atomic<os::PipeServer*>::is_always_lock_free);
 
 void RequestStop() {
-  // Sequentially consistent, as is the look at stop_requested after `woken` is set: one of the two
-  // sees the other.
+  // Sequentially consistent, as are the store of `woken` and the load of stop_requested behind it
+  // in RunDaemon(): either this load sees the pipe, or that load sees the request.
   stop_requested.store(true);
   os::PipeServer* pipe = woken.load();
   if (pipe != nullptr) pipe->Wake();
@@ -47,13 +56,19 @@ void LogServing(const OwnedStore& store) {
                                  geometry.total_bytes, " bytes, pid ", os::ProcessId()));
 }
 
-absl::Status Serve(OwnedStore* store, os::PipeServer* pipe, Control* control) {
-  Housekeeper housekeeper(store);
-  while (!stop_requested.load() && !control->shutdown_requested()) {
-    absl::StatusOr<absl::optional<os::PipeServer::Request>> request =
-        pipe->Receive(housekeeper.Run());
-    if (!request.ok()) return request.status();
-    if (request->has_value()) control->Handle(**request);
+absl::Status Serve(OwnedStore* store, os::PipeServer* pipe, Jobs* jobs, Control* control) {
+  Heartbeat heartbeat(store);
+  const auto ended = [control] { return stop_requested.load() || control->shutdown_requested(); };
+  while (!ended()) {
+    EndLogWindows();
+    const absl::Duration until_beat = heartbeat.BeatIfDue();
+    absl::Duration idle = std::min(until_beat, jobs->Step());
+    for (int turn = 0; turn < kRequestsPerStep && !ended(); ++turn) {
+      ASSIGN_OR_RETURN(const absl::optional<os::PipeServer::Request> request, pipe->Receive(idle));
+      if (!request.has_value()) break;
+      control->Handle(*request);
+      idle = absl::ZeroDuration();
+    }
   }
   return absl::OkStatus();
 }
@@ -77,31 +92,33 @@ void AnswerLastRequests(os::PipeServer* pipe, Control* control) {
 absl::Status RunDaemon(const Options& options) {
   os::OnStopRequest(RequestStop);
   os::IgnoreFileSizeSignal();
-  absl::StatusOr<std::unique_ptr<OwnedStore>> opened = OwnedStore::Open(options);
-  if (!opened.ok()) return opened.status();
-  std::unique_ptr<OwnedStore> store = *std::move(opened);
+  RETURN_IF_ERROR(StartLog(options.log_level));
+  ASSIGN_OR_RETURN(std::unique_ptr<OwnedStore> store, OwnedStore::Open(options));
   absl::StatusOr<std::unique_ptr<os::PipeServer>> made_pipe = os::PipeServer::Create(options.store);
   if (!made_pipe.ok()) {
     if (store->made()) store->Retire();
     return made_pipe.status();
   }
-  // Not destroyed, but left to the end of the process: a late signal may still wake it.
+  // Never destroyed: a signal may wake it until the process ends.
   os::PipeServer* const pipe = made_pipe->release();
   woken.store(pipe);
 
-  Control control(store.get(), pipe, [] { return stop_requested.load(); });
+  JobLock lock(&store->lock());
+  Jobs jobs;
+  jobs.Add(std::make_unique<SweepJob>(store.get(), &lock));
+  Control control(store.get(), pipe, &jobs, &lock);
   LogServing(*store);
-  const absl::Status served = Serve(store.get(), pipe, &control);
+  const absl::Status served = Serve(store.get(), pipe, &jobs, &control);
 
-  Log(options.store,
-      control.shutdown_requested() ? "shutting down, as an administrator asked" : "stopping");
+  Log(options.store, control.shutdown_requested() ? "stopping, by a shutdown request" : "stopping");
+  control.Stop();
   pipe->Withdraw();
   store->Retire();
   store.reset();
   control.ConfirmShutdown();
   if (served.ok()) AnswerLastRequests(pipe, &control);
   pipe->Drain();
-  Log(options.store, "gone");
+  Log(options.store, "stopped");
   return served;
 }
 

@@ -1,4 +1,4 @@
-// The life of a daemon: from its options to its end.
+// Runs a daemon, from its options to its end.
 #ifndef CUBBY_SERVER_DAEMON_H_
 #define CUBBY_SERVER_DAEMON_H_
 
@@ -7,9 +7,9 @@
 
 namespace cubby::server {
 
-// Makes or finds the store, serves it until the process is asked to end (os/signals.h) or an
-// administrator shuts it down, then takes it away. Errors as OwnedStore::Open, and those of the
-// control channel. Call once.
+// Starts the log, creates or adopts the store, serves it until the process is asked to end
+// (os/signals.h) or a shutdown request comes, then removes it. Errors: those of StartLog(),
+// OwnedStore::Open() and the control channel. Call once.
 absl::Status RunDaemon(const Options& options);
 
 }  // namespace cubby::server

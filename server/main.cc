@@ -5,6 +5,7 @@
 #include "program/output.h"
 #include "program/standard_streams.h"
 #include "server/daemon.h"
+#include "server/log.h"
 #include "server/options.h"
 
 using ::cubby::program::ExitCode;
@@ -15,6 +16,7 @@ int main(int argc, char** argv) {
   const auto options = cubby::server::ParseOptions(cubby::program::Arguments(argc, argv));
   if (const ExitCode* done = std::get_if<ExitCode>(&options)) return static_cast<int>(*done);
   const absl::Status ended = cubby::server::RunDaemon(std::get<cubby::server::Options>(options));
-  if (!ended.ok()) cubby::program::PrintMessage("cubbyd", ended.message());
+  if (!ended.ok()) cubby::server::LogMessage(cubby::server::LogLevel::kError, ended.message());
+  cubby::server::FinishLog();
   return static_cast<int>(cubby::program::ExitCodeFor(ended, cubby::program::Subject::kServing));
 }

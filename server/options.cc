@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
 #include "base/store_name.h"
 #include "base/version.h"
 #include "os/group.h"
@@ -30,6 +31,7 @@ struct Words {
   absl::optional<std::string> mode;
   absl::optional<std::string> group;
   absl::optional<std::string> huge_pages;
+  absl::optional<std::string> log_level;
   bool fresh = false;
 };
 
@@ -70,6 +72,9 @@ void Describe(CLI::App* app, Words* words) {
                   "Memory in pages of 2 MiB, for faster look-ups: auto, as far as the system can; "
                   "on, or do not start; off [auto]")
       ->type_name("WHEN");
+  app->add_option("--log-level", words->log_level,
+                  "The lowest level that is logged: debug, info, warning or error [info]")
+      ->type_name("LEVEL");
   app->add_flag("--fresh", words->fresh, "Discard the entries of a store that is there");
   app->footer(
       "Stops on SIGTERM, SIGINT, SIGHUP, Ctrl-C, Ctrl-Break or `cubby shutdown`, and takes the "
@@ -142,6 +147,12 @@ absl::Status ReadHugePages(const absl::optional<std::string>& word, HugePages* h
   return absl::OkStatus();
 }
 
+absl::Status ReadLogLevel(const absl::optional<std::string>& word, LogLevel* level) {
+  if (!word.has_value()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(*level, ParseLogLevel(*word));
+  return absl::OkStatus();
+}
+
 absl::StatusOr<Options> Read(const Words& words) {
   Options options;
   options.store = words.store;
@@ -155,7 +166,8 @@ absl::StatusOr<Options> Read(const Words& words) {
         ReadSize("--extent-bytes", words.extent_bytes, &options.extent_bytes),
         CheckFullPolicy(words.full), ReadMode(words.mode, &options.mode),
         ReadGroup(words.group, &options.group),
-        ReadHugePages(words.huge_pages, &options.huge_pages)}) {
+        ReadHugePages(words.huge_pages, &options.huge_pages),
+        ReadLogLevel(words.log_level, &options.log_level)}) {
     if (!status.ok()) return status;
   }
   if (options.group.has_value() && (options.mode.value_or(kDefaultMode) & 060) == 0) {

@@ -9,6 +9,7 @@
 
 #include "absl/types/optional.h"
 #include "program/exit_code.h"
+#include "server/log.h"
 
 namespace cubby::server {
 
@@ -33,6 +34,7 @@ struct Options {
   // Whom the group's bits of the mode are for; else the group of who starts the daemon.
   absl::optional<uint32_t> group;
   HugePages huge_pages = HugePages::kAuto;
+  LogLevel log_level = LogLevel::kInfo;
   bool fresh = false;  // discard the entries of a store that is there
 };
 

@@ -1,4 +1,4 @@
-// Sizes as people write them.
+// Parses sizes such as "64KiB".
 #ifndef CUBBY_SERVER_SIZE_TEXT_H_
 #define CUBBY_SERVER_SIZE_TEXT_H_
 
@@ -9,8 +9,9 @@
 
 namespace cubby::server {
 
-// The bytes that "1000", "64KiB" (of 1024) or "1MB" (of 1000) stand for; units up to T, in any
-// case. InvalidArgument, naming `option`, for anything else, also for what does not fit 64 bits.
+// Returns the bytes that "1000", "64KiB" (of 1024) or "1MB" (of 1000) stand for; units go up to T,
+// in any case. InvalidArgument, naming `option`, if `text` is anything else or does not fit 64
+// bits.
 absl::StatusOr<uint64_t> ParseSize(absl::string_view option, absl::string_view text);
 
 }  // namespace cubby::server

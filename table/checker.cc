@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <deque>
 #include <string>
 #include <tuple>
 #include <utility>
 
+#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "absl/types/optional.h"
 #include "os/process.h"
 #include "table/bytes.h"
 #include "table/extents.h"
@@ -19,55 +22,106 @@ namespace {
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
 
-// How much is done between two looks whether to go on: buckets and extents, which take some 100 ns
-// to a microsecond each.
-constexpr uint64_t kStepsPerLook = 256;
+// Buckets, extents or displaced entries that a step visits. Each takes 20 ns to a microsecond; a
+// bucket some 100 us if its keys are as long as keys can be.
+constexpr int kVisitsPerStep = 64;
 
 struct Place {
   uint64_t bucket : 60;
   uint64_t way : 4;
 };
 
-// An entry that lives away from home, noted on the way along the table to be judged afterwards.
+// An entry in another bucket than its home, noted by the walk over the slots and judged afterwards.
 struct Displaced {
   uint64_t hash;  // in whose order homes come, too
   uint64_t second_hash;
   Place place;
 };
-static_assert(sizeof(Displaced) == 24, "the header says what they take");
+static_assert(sizeof(Displaced) == 24, "the header names this size");
 
-class Checker {
+bool Before(const Displaced& a, const Displaced& b) {
+  return std::tie(a.hash, a.second_hash) < std::tie(b.hash, b.second_hash);
+}
+
+// Displaced entries in the order of Before(), sorted without a long pause: each run of kRunEntries
+// is sorted when it is full, and reading merges the runs. Memory is allocated and freed a run at a
+// time.
+class DisplacedEntries {
  public:
-  Checker(const Table& table, absl::FunctionRef<absl::Status()> go_on)
-      : table_(table),
-        geometry_(table.geometry()),
-        go_on_(go_on),
-        extent_seen_(geometry_.extent_count, false) {}
+  void Add(const Displaced& entry) {
+    if (runs_.empty() || runs_.back().entries.size() == kRunEntries) {
+      runs_.emplace_back();
+      runs_.back().entries.reserve(kRunEntries);
+    }
+    std::vector<Displaced>& entries = runs_.back().entries;
+    entries.push_back(entry);
+    if (entries.size() == kRunEntries) std::sort(entries.begin(), entries.end(), Before);
+  }
 
-  absl::StatusOr<CheckResult> Run() {
-    if (table_.fixed().intent.operation.load(kRelaxed) != static_cast<uint64_t>(Operation::kNone)) {
-      Problem("a killed writer's operation is not mended yet (the next put or delete does)");
+  // Ends the adding; what follows is for reading.
+  void Finish() {
+    if (!runs_.empty()) {
+      std::sort(runs_.back().entries.begin(), runs_.back().entries.end(), Before);
     }
-    for (uint64_t bucket = 0; bucket < geometry_.bucket_count; ++bucket) {
-      if (Stopped()) return stopped_;
-      CheckBucket(bucket);
+    std::make_heap(runs_.begin(), runs_.end(), FirstIsLater);
+  }
+
+  bool empty() const { return runs_.empty(); }
+  // REQUIRES: not empty().
+  const Displaced& first() const { return runs_.front().first(); }
+  void RemoveFirst() {
+    std::pop_heap(runs_.begin(), runs_.end(), FirstIsLater);
+    Run& run = runs_.back();
+    if (++run.begin == run.entries.size()) {
+      runs_.pop_back();
+    } else {
+      std::push_heap(runs_.begin(), runs_.end(), FirstIsLater);
     }
-    std::sort(displaced_.begin(), displaced_.end(), [](const Displaced& a, const Displaced& b) {
-      return std::tie(a.hash, a.second_hash) < std::tie(b.hash, b.second_hash);
-    });
-    CheckOverflow();
-    CheckDuplicates();
-    CheckFreeQueue();
-    if (!stopped_.ok()) return stopped_;
-    CheckCounters();
-    return std::move(result_);
   }
 
  private:
-  // To be called with each step. True once there is to be none any more.
-  bool Stopped() {
-    if (stopped_.ok() && ++steps_ % kStepsPerLook == 0) stopped_ = go_on_();
-    return !stopped_.ok();
+  // Sorting one takes some 300 us.
+  static constexpr size_t kRunEntries = 4096;
+
+  struct Run {
+    const Displaced& first() const { return entries[begin]; }
+    std::vector<Displaced> entries;
+    size_t begin = 0;
+  };
+  // Makes the heap one whose front has the first entry of all.
+  static bool FirstIsLater(const Run& a, const Run& b) { return Before(b.first(), a.first()); }
+
+  std::vector<Run> runs_;  // a heap once finished
+};
+
+}  // namespace
+
+struct Checker::Impl {
+  // What a step visits next: all of one kind, then all of the next.
+  enum class Phase { kSlots, kOverflow, kFreeQueue, kDone };
+
+  explicit Impl(const Table& table)
+      : table_(table),
+        geometry_(table.geometry()),
+        extent_seen_(geometry_.extent_count, false),
+        free_extent_(table.fixed().extents.head.load(kRelaxed)) {
+    if (table_.fixed().intent.operation.load(kRelaxed) != static_cast<uint64_t>(Operation::kNone)) {
+      Problem(
+          "a killed writer's operation is not repaired yet (the next put or delete repairs it)");
+    }
+  }
+
+  void Visit() {
+    switch (phase_) {
+      case Phase::kSlots:
+        return VisitSlots();
+      case Phase::kOverflow:
+        return VisitOverflow();
+      case Phase::kFreeQueue:
+        return VisitFreeExtent();
+      case Phase::kDone:
+        return;
+    }
   }
 
   void Problem(std::string line) {
@@ -77,44 +131,65 @@ class Checker {
       ++result_.more_problems;
     }
   }
+  void SlotProblem(const Place& place, absl::string_view what) {
+    Problem(absl::StrCat("bucket ", place.bucket, " way ", place.way, ": ", what));
+  }
 
-  void CheckBucket(uint64_t bucket) {
-    const uint64_t word0 = table_.head(bucket).word0.load(std::memory_order_acquire);
-    uint32_t live = LiveWays(word0);
-    if ((live & ~geometry_.ways_mask) != 0) {
+  // Checks an extent of the value at hand, else the slots of the bucket at hand up to the next
+  // value that has extents, else goes on to the next bucket.
+  void VisitSlots() {
+    if (chain_left_ != 0) return CheckExtent();
+    while (live_ != 0) {
+      const auto way = static_cast<uint32_t>(__builtin_ctz(live_));
+      live_ &= live_ - 1;
+      CheckSlot({bucket_, way});
+      if (chain_left_ != 0) return;
+    }
+    FindTwinsAtHome();
+    if (next_bucket_ < geometry_.bucket_count) return EnterBucket(next_bucket_++);
+    displaced_.Finish();
+    next_bucket_ = 0;
+    passing_ = past_end_;
+    phase_ = Phase::kOverflow;
+  }
+
+  void EnterBucket(uint64_t bucket) {
+    bucket_ = bucket;
+    word0_ = table_.head(bucket).word0.load(std::memory_order_acquire);
+    live_ = LiveWays(word0_);
+    if ((live_ & ~geometry_.ways_mask) != 0) {
       Problem(absl::StrCat("bucket ", bucket, " has live ways beyond its ", geometry_.ways));
-      live &= geometry_.ways_mask;
+      live_ &= geometry_.ways_mask;
     }
-    if (live == geometry_.ways_mask) Problem(absl::StrCat("bucket ", bucket, " has no dead way"));
+    if (live_ == geometry_.ways_mask) Problem(absl::StrCat("bucket ", bucket, " has no dead way"));
     at_home_.clear();
-    for (; live != 0; live &= live - 1) {
-      CheckSlot(bucket, static_cast<uint32_t>(__builtin_ctz(live)), word0);
-    }
+  }
+
+  void FindTwinsAtHome() {
     for (size_t i = 0; i < at_home_.size(); ++i) {
       for (size_t j = i; j-- > 0;) {
         if (at_home_[j].hash == at_home_[i].hash &&
-            ReportIfSameKey({bucket, at_home_[i].way}, {bucket, at_home_[j].way})) {
+            ReportIfSameKey({bucket_, at_home_[i].way}, {bucket_, at_home_[j].way})) {
           break;
         }
       }
     }
   }
 
-  void CheckSlot(uint64_t bucket, uint32_t way, uint64_t word0) {
+  void CheckSlot(const Place& place) {
     ++result_.entries;
-    const auto problem = [&](absl::string_view what) {
-      Problem(absl::StrCat("bucket ", bucket, " way ", way, ": ", what));
-    };
+    const uint64_t bucket = place.bucket;
+    const auto way = static_cast<uint32_t>(place.way);
     const SlotHead& slot = table_.slot(bucket, way);
     const uint64_t sequence = slot.sequence.load(std::memory_order_acquire);
-    if ((sequence & 1) != 0) return problem("a live entry is marked as being written");
+    if ((sequence & 1) != 0) return SlotProblem(place, "a live entry is marked as being written");
     const uint64_t revision = sequence >> 1;
     newest_revision_ = std::max(newest_revision_, revision);
-    if (((word0 >> 16) - revision) << 16 >> 63 != 0) {
-      problem("an entry is newer than its bucket's last commit");
+    if (((word0_ >> 16) - revision) << 16 >> 63 != 0) {
+      SlotProblem(place, "an entry is newer than its bucket's last commit");
     }
     const SlotLengths lengths = UnpackLengths(slot.lengths.load(kRelaxed));
-    if (!LengthsArePossible(geometry_, lengths)) return problem("impossible lengths");
+    if (!LengthsArePossible(geometry_, lengths)) return SlotProblem(place, "impossible lengths");
     const uint64_t expiry = slot.expiry_ns.load(kRelaxed);
     if (expiry != 0) {
       ++expiring_;
@@ -125,62 +200,75 @@ class Checker {
     CopyFromShared(&key[0], SlotBytes(slot), lengths.key_bytes);
     const uint64_t hash = HashKey(key, geometry_.hash_seed);
     if (!EqualsShared(SlotBytes(slot), key.data(), key.size())) {
-      problem("the bytes behind its key are not zero: it cannot be found");
+      SlotProblem(place, "the bytes behind its key are not zero: it cannot be found");
     }
-    if (table_.head(bucket).tags[way].load(kRelaxed) != TagOf(hash)) problem("wrong tag");
-    if (table_.hints(bucket).tags[way].load(kRelaxed) != TagOf(hash)) problem("wrong hint");
+    if (table_.head(bucket).tags[way].load(kRelaxed) != TagOf(hash)) {
+      SlotProblem(place, "wrong tag");
+    }
+    if (table_.hints(bucket).tags[way].load(kRelaxed) != TagOf(hash)) {
+      SlotProblem(place, "wrong hint");
+    }
     const uint64_t home = HomeBucket(hash, geometry_.bucket_count);
     if (bucket == home) {
       at_home_.push_back({hash, way});
     } else {
-      displaced_.push_back({hash, HashKey(key, second_seed_), {bucket, way}});
+      displaced_.Add({hash, HashKey(key, second_seed_), place});
       ends_.push_back(bucket * kOverflowClasses + OverflowClass(hash));
       if (bucket < home) ++past_end_[OverflowClass(hash)];
     }
-    if (lengths.in_extents()) CheckChain(slot, sequence, lengths.value_bytes, problem);
+    if (lengths.in_extents()) EnterChain(place, slot, sequence, lengths.value_bytes);
   }
 
-  template <typename Report>
-  void CheckChain(const SlotHead& slot, uint64_t sequence, uint32_t value_bytes,
-                  const Report& problem) {
+  void EnterChain(const Place& place, const SlotHead& slot, uint64_t sequence,
+                  uint32_t value_bytes) {
     absl::StatusOr<Chain> chain = ChainOf(table_, slot);
-    if (!chain.ok()) return problem("impossible extent link");
-    uint32_t index = chain->first;
-    for (uint32_t i = 0; i < ChainLength(geometry_, value_bytes); ++i) {
-      if (Stopped()) return;
-      if (index >= geometry_.extent_count) return problem("its chain of extents leads nowhere");
-      if (extent_seen_[index]) return problem("its extents belong to another value too");
-      extent_seen_[index] = true;
-      ++result_.extents_in_use;
-      const ExtentHead& extent = table_.extent(index);
-      if (extent.sequence.load(kRelaxed) != sequence) {
-        return problem("an extent of it holds another value");
-      }
-      if (i + 1 == chain->length && index != chain->last) {
-        return problem("its chain of extents ends elsewhere than its link says");
-      }
-      index = extent.next.load(kRelaxed);
-    }
+    if (!chain.ok()) return SlotProblem(place, "impossible extent link");
+    chain_place_ = place;
+    chain_sequence_ = sequence;
+    chain_last_ = chain->last;
+    chain_left_ = ChainLength(geometry_, value_bytes);
+    chain_extent_ = chain->first;
   }
 
-  // Walks along the table with how many displaced entries of each class pass over the bucket at
-  // hand: one more from an entry's home on, one less where it lives.
-  void CheckOverflow() {
-    std::array<uint64_t, kOverflowClasses> passing = past_end_;
-    auto begins = displaced_.begin();
-    auto ends = ends_.begin();
-    for (uint64_t bucket = 0; bucket < geometry_.bucket_count; ++bucket) {
-      if (Stopped()) return;
-      for (; ends != ends_.end() && *ends / kOverflowClasses == bucket; ++ends) {
-        --passing[*ends % kOverflowClasses];
-      }
-      for (; begins != displaced_.end() && HomeOf(*begins) == bucket; ++begins) {
-        ++passing[OverflowClass(begins->hash)];
-      }
-      for (uint32_t overflow_class = 0; overflow_class < kOverflowClasses; ++overflow_class) {
-        CheckOverflowCount(bucket, overflow_class, passing[overflow_class]);
-      }
+  void CheckExtent() {
+    const uint32_t left = std::exchange(chain_left_, 0);  // unless its next extent is to be checked
+    const uint32_t index = chain_extent_;
+    if (index >= geometry_.extent_count) {
+      return SlotProblem(chain_place_, "its chain of extents leads nowhere");
     }
+    if (extent_seen_[index]) {
+      return SlotProblem(chain_place_, "its extents belong to another value too");
+    }
+    extent_seen_[index] = true;
+    ++result_.extents_in_use;
+    const ExtentHead& extent = table_.extent(index);
+    if (extent.sequence.load(kRelaxed) != chain_sequence_) {
+      SlotProblem(chain_place_, "an extent of it holds another value");
+    }
+    if (left == 1 && index != chain_last_) {
+      return SlotProblem(chain_place_, "its chain of extents ends elsewhere than its link says");
+    }
+    chain_extent_ = extent.next.load(kRelaxed);
+    chain_left_ = left - 1;
+  }
+
+  // Walks over the buckets with passing_: how many displaced entries of each class have their home
+  // in this bucket or before and live behind it. Visits an entry whose home is the bucket at hand,
+  // else judges the bucket's overflow counts.
+  void VisitOverflow() {
+    if (!displaced_.empty() && HomeOf(displaced_.first()) == next_bucket_) {
+      const Displaced entry = displaced_.first();
+      displaced_.RemoveFirst();
+      ++passing_[OverflowClass(entry.hash)];
+      return FindTwinOf(entry);
+    }
+    for (; !ends_.empty() && ends_.front() / kOverflowClasses == next_bucket_; ends_.pop_front()) {
+      --passing_[ends_.front() % kOverflowClasses];
+    }
+    for (uint32_t overflow_class = 0; overflow_class < kOverflowClasses; ++overflow_class) {
+      CheckOverflowCount(next_bucket_, overflow_class, passing_[overflow_class]);
+    }
+    if (++next_bucket_ == geometry_.bucket_count) phase_ = Phase::kFreeQueue;
   }
 
   void CheckOverflowCount(uint64_t bucket, uint32_t overflow_class, uint64_t passing) {
@@ -193,18 +281,14 @@ class Checker {
     }
   }
 
-  // Compares each displaced entry with those at its home, else with its neighbour in the order of
-  // hashes. At home they were compared already.
-  void CheckDuplicates() {
-    for (size_t i = 0; i < displaced_.size(); ++i) {
-      if (Stopped()) return;
-      const Displaced& entry = displaced_[i];
-      if (HasTwinAtHome(entry)) continue;
-      // Whoever knows the store's seed can make keys of one hash, but not of both.
-      if (i > 0 && displaced_[i - 1].hash == entry.hash &&
-          displaced_[i - 1].second_hash == entry.second_hash) {
-        ReportIfSameKey(entry.place, displaced_[i - 1].place);
-      }
+  // Compares a displaced entry with those at its home, else with its neighbour in the order of
+  // hashes. Those at home are compared among each other by FindTwinsAtHome().
+  void FindTwinOf(const Displaced& entry) {
+    const absl::optional<Displaced> neighbour = std::exchange(last_displaced_, entry);
+    // A process that knows the store's seed can make keys of one hash, but not of both.
+    if (!HasTwinAtHome(entry) && neighbour.has_value() && neighbour->hash == entry.hash &&
+        neighbour->second_hash == entry.second_hash) {
+      ReportIfSameKey(entry.place, neighbour->place);
     }
   }
 
@@ -245,34 +329,41 @@ class Checker {
     return HomeBucket(entry.hash, geometry_.bucket_count);
   }
 
-  void CheckFreeQueue() {
-    if (geometry_.extent_count == 0) return;
-    const ExtentQueue& queue = table_.fixed().extents;
-    const uint64_t free_count = queue.free_count.load(kRelaxed);
-    uint64_t found = 0;
-    uint32_t index = queue.head.load(kRelaxed);
-    const uint32_t tail = queue.tail.load(kRelaxed);
-    for (; found < geometry_.extent_count; index = table_.extent(index).next.load(kRelaxed)) {
-      if (Stopped()) return;
-      if (index >= geometry_.extent_count) {
-        return Problem("the queue of free extents leads nowhere");
-      }
-      if (extent_seen_[index]) {
-        return Problem(absl::StrCat("extent ", index, " is free and in use, or free twice"));
-      }
-      extent_seen_[index] = true;
-      ++found;
-      if (index == tail) break;
+  // Visits the next extent of the free queue.
+  void VisitFreeExtent() {
+    if (free_found_ == geometry_.extent_count) return EndFreeQueue();
+    const uint32_t index = free_extent_;
+    if (index >= geometry_.extent_count) {
+      return EndWith("the queue of free extents leads nowhere");
     }
-    if (found != free_count) {
-      Problem(absl::StrCat(found, " extents are in the free queue, its count says ", free_count));
+    if (extent_seen_[index]) {
+      return EndWith(absl::StrCat("extent ", index, " is free and in use, or free twice"));
+    }
+    extent_seen_[index] = true;
+    ++free_found_;
+    if (index == table_.fixed().extents.tail.load(kRelaxed)) return EndFreeQueue();
+    free_extent_ = table_.extent(index).next.load(kRelaxed);
+  }
+
+  void EndFreeQueue() {
+    const uint64_t free_count = table_.fixed().extents.free_count.load(kRelaxed);
+    if (geometry_.extent_count != 0 && free_found_ != free_count) {
+      Problem(
+          absl::StrCat(free_found_, " extents are in the free queue, its count says ", free_count));
     }
     const uint64_t lost =
         geometry_.extent_count -
-        std::min<uint64_t>(geometry_.extent_count, found + result_.extents_in_use);
+        std::min<uint64_t>(geometry_.extent_count, free_found_ + result_.extents_in_use);
     if (lost != 0) Problem(absl::StrCat(lost, " extents are neither free nor in use"));
+    CheckCounters();
   }
 
+  void EndWith(std::string problem) {
+    Problem(std::move(problem));
+    CheckCounters();
+  }
+
+  // The last of all.
   void CheckCounters() {
     const Counters& counters = table_.fixed().counters;
     const auto expect = [this](absl::string_view what, uint64_t counted, uint64_t found) {
@@ -292,38 +383,62 @@ class Checker {
       Problem(absl::StrCat(result_.entries, " entries are more than the capacity of ",
                            geometry_.capacity));
     }
+    phase_ = Phase::kDone;
   }
 
   const Table& table_;
   const Geometry& geometry_;
-  const absl::FunctionRef<absl::Status()> go_on_;
-  absl::Status stopped_;
-  uint64_t steps_ = 0;
-
+  const uint64_t second_seed_ = os::RandomBits();
   CheckResult result_;
+  Phase phase_ = Phase::kSlots;
+  uint64_t next_bucket_ = 0;
   std::vector<bool> extent_seen_;
+
+  // The bucket at hand.
+  uint64_t bucket_ = 0;
+  uint64_t word0_ = 0;
+  uint32_t live_ = 0;  // ways not visited yet
   struct AtHome {
     uint64_t hash;
     uint32_t way;
   };
-  std::vector<AtHome> at_home_;  // of the bucket at hand
-  const uint64_t second_seed_ = os::RandomBits();
-  std::vector<Displaced> displaced_;
-  std::vector<uint64_t> ends_;  // bucket * kOverflowClasses + class of each, in that order
+  std::vector<AtHome> at_home_;
+
+  // The value at hand.
+  Place chain_place_ = {};
+  uint64_t chain_sequence_ = 0;
+  uint32_t chain_last_ = 0;
+  uint32_t chain_left_ = 0;  // extents not visited yet
+  uint32_t chain_extent_ = 0;
+
+  DisplacedEntries displaced_;
+  absl::optional<Displaced> last_displaced_;  // that was judged
+  std::deque<uint64_t> ends_;  // bucket * kOverflowClasses + class of each, in that order
   std::array<uint64_t, kOverflowClasses> past_end_ = {};  // of them: home at a later bucket
+  std::array<uint64_t, kOverflowClasses> passing_ = {};
+
+  uint32_t free_extent_;  // next to be visited
+  uint64_t free_found_ = 0;
+
   uint64_t expiring_ = 0;
   uint64_t earliest_expiry_ = ~uint64_t{0};
   uint64_t newest_revision_ = 0;
 };
 
-}  // namespace
+Checker::Checker(const Table& table) : impl_(std::make_unique<Impl>(table)) {}
+Checker::~Checker() = default;
 
-absl::StatusOr<CheckResult> Check(const Table& table, absl::FunctionRef<absl::Status()> go_on) {
-  return Checker(table, go_on).Run();
+void Checker::Step() {
+  for (int visit = 0; visit < kVisitsPerStep && !done(); ++visit) impl_->Visit();
 }
 
+bool Checker::done() const { return impl_->phase_ == Impl::Phase::kDone; }
+const CheckResult& Checker::result() const { return impl_->result_; }
+
 CheckResult Check(const Table& table) {
-  return *Check(table, [] { return absl::OkStatus(); });
+  Checker checker(table);
+  while (!checker.done()) checker.Step();
+  return checker.result();
 }
 
 }  // namespace cubby::table

@@ -13,6 +13,8 @@
 #include "proto/frame.h"
 #include "proto/protocol.h"
 #include "server/control.h"
+#include "server/job.h"
+#include "server/job_lock.h"
 #include "server/options.h"
 #include "server/owned_store.h"
 #include "table/writer.h"
@@ -98,7 +100,10 @@ std::string Request(Input* input) {
 
 void Control(absl::string_view bytes) {
   Input input(bytes);
-  server::Control control(TheDaemon().store.get(), TheDaemon().pipe.get(), [] { return false; });
+  server::OwnedStore* const store = TheDaemon().store.get();
+  server::JobLock lock(&store->lock());
+  server::Jobs jobs;
+  server::Control control(store, TheDaemon().pipe.get(), &jobs, &lock);
   std::string received;
   while (!input.empty()) {
     const uint8_t what = input.Byte();
@@ -118,7 +123,13 @@ void Control(absl::string_view bytes) {
     }
   }
   control.Handle({/*reply_to=*/1, received});
-  if (control.shutdown_requested()) control.ConfirmShutdown();
+  // Half of the jobs that a shutdown meets are ended by it, the others by themselves.
+  for (size_t steps = jobs.size() / 2; steps > 0; --steps) jobs.Step();
+  if (control.shutdown_requested()) {
+    control.Stop();
+    control.ConfirmShutdown();
+  }
+  while (jobs.size() != 0) jobs.Step();
 }
 
 }  // namespace cubby::fuzz

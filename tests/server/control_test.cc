@@ -12,6 +12,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "os/clock.h"
+#include "os/deadline.h"
 #include "os/mapping.h"
 #include "os/pipe.h"
 #include "os/pipe_client.h"
@@ -238,6 +239,37 @@ TEST_F(ControlTest, StopEndsWhatIsUnderWay) {
     EXPECT_THAT(ended.err, HasSubstr("the daemon is stopping"));
     writer.reset();
     EXPECT_EQ(daemon()->Wait(kLong).exit_code, 0);
+  }
+}
+
+TEST_F(ControlTest, SmallRequestsAreAnsweredAndTheHeartGoesOnWhileJobsWait) {
+  ASSERT_TRUE(StartDaemon());
+  auto opened = OpenStore();
+  auto writer = test::StuckWriter::Of(store());
+  ASSERT_TRUE(opened && writer);
+  auto mapping = os::Mapping::Open(store(), os::Access::kReadOnly);
+  ASSERT_TRUE(mapping.ok()) << mapping.status();
+  const table::StateLine& state = reinterpret_cast<const table::FixedPart*>(mapping->data())->state;
+  std::vector<std::unique_ptr<test::Subprocess>> clients;
+  for (const char* subcommand : {"flush", "check", "flush", "check"}) {
+    clients.push_back(StartCubby({subcommand}));
+    ASSERT_TRUE(clients.back());
+  }
+  ASSERT_NO_FATAL_FAILURE(writer->AwaitAnother());
+  const uint64_t last_beat = state.heartbeat_ns;
+  const os::Deadline deadline(kLong);
+  do {
+    ASSERT_FALSE(deadline.Passed()) << "no heartbeat";
+    auto admin = Connect();
+    ASSERT_TRUE(admin);
+    EXPECT_TRUE(admin->Ping().ok());
+    EXPECT_TRUE(admin->Info().ok());
+    EXPECT_TRUE(admin->Stats().ok());
+  } while (state.heartbeat_ns == last_beat);
+  writer->LetGo();
+  for (auto& client : clients) {
+    const test::ExitResult result = client->Wait(kLong);
+    EXPECT_EQ(result.exit_code, 0) << result.err;
   }
 }
 

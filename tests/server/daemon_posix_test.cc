@@ -19,6 +19,8 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "client/admin.h"
 #include "client/store.h"
 #include "gmock/gmock.h"
@@ -26,6 +28,7 @@
 #include "os/deadline.h"
 #include "os/mapping.h"
 #include "table/layout.h"
+#include "tests/server/raw_channel.h"
 #include "tests/server/server_fixture.h"
 
 namespace cubby {
@@ -51,6 +54,33 @@ class DaemonPosixTest : public test::ServerFixture {
     const absl::Status serving = (*daemon)->WaitForError("serving", test::kLong);
     EXPECT_TRUE(serving.ok()) << serving;
     return serving.ok() ? *std::move(daemon) : nullptr;
+  }
+  // The same, with its standard error appended to `file`. It serves, sooner or later.
+  std::unique_ptr<test::Subprocess> LaunchLoggingTo(
+      const fs::path& file, const std::vector<std::string>& flags,
+      const std::vector<std::pair<std::string, std::string>>& environment = {}) const {
+    std::vector<std::string> argv = {
+        "/bin/sh", "-c",   "exec \"$@\" 2>>\"$0\"", file.string(), test::ProgramPath("cubbyd"),
+        "--store", store()};
+    argv.insert(argv.end(), flags.begin(), flags.end());
+    test::SubprocessOptions options;
+    options.environment = environment;
+    auto daemon = test::Subprocess::Start(argv, options);
+    EXPECT_TRUE(daemon.ok()) << daemon.status();
+    return daemon.ok() ? *std::move(daemon) : nullptr;
+  }
+  // An Admin of a daemon that may not serve yet.
+  std::unique_ptr<Admin> AwaitAdmin() const {
+    const os::Deadline deadline(test::kLong);
+    for (;;) {
+      absl::StatusOr<std::unique_ptr<Admin>> admin = Admin::Connect(store(), test::kLong);
+      if (admin.ok()) return *std::move(admin);
+      if (deadline.Passed()) {
+        ADD_FAILURE() << admin.status();
+        return nullptr;
+      }
+      absl::SleepFor(absl::Milliseconds(1));
+    }
   }
   // Stops the daemon as a debugger would, and lets it go on.
   void Freeze() {
@@ -154,6 +184,94 @@ TEST_F(DaemonPosixTest, EverySignalThatAsksItToStopDoes) {
     ASSERT_EQ(kill(static_cast<pid_t>(daemon->pid()), signal), 0);
     EXPECT_EQ(daemon->Wait(test::kLong).exit_code, 0) << strsignal(signal);
     EXPECT_FALSE(fs::exists(MappingFile()));
+  }
+}
+
+TEST_F(DaemonPosixTest, FullStandardErrorThatIsNotReadStopsNothing) {
+  const fs::path fifo = ControlFile().parent_path() / "log";
+  ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
+  absl::Cleanup remove_fifo = [&fifo] { fs::remove(fifo); };
+  const int full = open(fifo.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC);
+  ASSERT_GE(full, 0);
+  absl::Cleanup close_full = [full] { close(full); };
+  for (const std::string& some : {std::string(4096, 'x'), std::string(1, 'x')}) {
+    while (write(full, some.data(), some.size()) > 0) {
+    }
+  }
+  auto daemon = LaunchLoggingTo(fifo, {});
+  ASSERT_TRUE(daemon);
+  auto admin = AwaitAdmin();
+  ASSERT_TRUE(admin);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(admin->Ping().ok());
+    EXPECT_TRUE(admin->Flush().ok());
+  }
+  daemon->Interrupt();
+  EXPECT_EQ(daemon->Wait(test::kLong).exit_code, 0);
+  EXPECT_FALSE(fs::exists(MappingFile()));
+}
+
+TEST_F(DaemonPosixTest, JournalGetsPriorities) {
+  const fs::path journal = ControlFile().parent_path() / "log";
+  std::ofstream(journal).close();
+  absl::Cleanup remove_journal = [&journal] { fs::remove(journal); };
+  struct stat info;
+  ASSERT_EQ(stat(journal.c_str(), &info), 0);
+  for (const char* prefix : {"<6>", ""}) {
+    fs::resize_file(journal, 0);
+    const uint64_t inode = info.st_ino + (*prefix == '\0' ? 1 : 0);  // or of another file
+    auto daemon =
+        LaunchLoggingTo(journal, {}, {{"JOURNAL_STREAM", absl::StrCat(info.st_dev, ":", inode)}});
+    ASSERT_TRUE(daemon);
+    ASSERT_TRUE(AwaitAdmin());
+    daemon->Interrupt();
+    EXPECT_EQ(daemon->Wait(test::kLong).exit_code, 0);
+    std::ifstream log(journal);
+    std::string line;
+    ASSERT_TRUE(std::getline(log, line));
+    EXPECT_EQ(line.rfind(absl::StrCat(prefix, "cubbyd: store '", store(), "': serving, new"), 0),
+              0u)
+        << line;
+  }
+}
+
+TEST_F(DaemonPosixTest, LogLevelLeavesOutLowerOnes) {
+  const fs::path log = ControlFile().parent_path() / "log";
+  auto daemon = LaunchLoggingTo(log, {"--log-level", "warning"});
+  ASSERT_TRUE(daemon);
+  absl::Cleanup remove_log = [&log] { fs::remove(log); };
+  ASSERT_TRUE(AwaitAdmin());
+  daemon->Interrupt();
+  EXPECT_EQ(daemon->Wait(test::kLong).exit_code, 0);
+  EXPECT_EQ(fs::file_size(log), 0u);
+}
+
+TEST_F(DaemonPosixTest, MoreFlushesAndChecksThanTheLimitAreRefused) {
+  ASSERT_TRUE(StartDaemon({"--capacity", "1000"}));
+  auto writer = test::StuckWriter::Of(store());
+  ASSERT_TRUE(writer);
+  std::vector<std::unique_ptr<os::PipeClient>> clients;
+  for (int i = 0; i < 101; ++i) {
+    clients.push_back(test::ConnectRaw(store()));
+    ASSERT_TRUE(clients.back());
+    control::Request request = test::Ping();
+    if (i % 2 == 0) {
+      request.mutable_flush();
+    } else {
+      request.mutable_check();
+    }
+    ASSERT_TRUE(clients.back()->Send(test::FrameOf(request), test::kLong).ok());
+  }
+  const absl::StatusOr<control::Response> refused = test::ReceiveResponse(clients.back().get());
+  ASSERT_TRUE(refused.ok()) << refused.status();
+  EXPECT_EQ(refused->status_code(), static_cast<int>(absl::StatusCode::kUnavailable));
+  EXPECT_THAT(refused->status_message(), HasSubstr("has 100 flushes and checks under way"));
+  clients.pop_back();
+  writer.reset();
+  for (auto& client : clients) {
+    const absl::StatusOr<control::Response> response = test::ReceiveResponse(client.get());
+    ASSERT_TRUE(response.ok()) << response.status();
+    EXPECT_EQ(response->status_code(), 0) << response->status_message();
   }
 }
 

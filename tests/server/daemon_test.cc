@@ -201,12 +201,20 @@ TEST_F(DaemonTest, BadCommandLinesAreUsageErrorsOfOneLine) {
       {"--group", "no such group"},
       {"--huge-pages", "2MiB"},
       {"--huge-pages", ""},
+      {"--log-level", "loud"},
+      {"--log-level", ""},
   };
   for (const std::vector<std::string>& flags : cases) {
     const test::ExitResult result = RunDaemon(flags);
     EXPECT_EQ(result.exit_code, 2) << flags[0] << ": " << result.err;
     EXPECT_EQ(result.err.find('\n'), result.err.size() - 1) << result.err;
   }
+}
+
+TEST_F(DaemonTest, LogLevelDebugTellsEachAnswer) {
+  ASSERT_TRUE(StartDaemon({"--log-level", "debug"}));
+  EXPECT_TRUE(Connect()->Ping().ok());
+  EXPECT_THAT(StopDaemon().err, HasSubstr("answered request"));
 }
 
 TEST_F(DaemonTest, FullPolicyIsRejectAndNothingElse) {

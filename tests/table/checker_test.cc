@@ -178,16 +178,18 @@ TEST_F(CheckerTest, FindsAnUnfindableEntry) {
   }
 }
 
-TEST_F(CheckerTest, EndsWithTheErrorOfWhoTellsItToStop) {
+TEST_F(CheckerTest, WorksInStepsAndMayBeDroppedAfterAny) {
   GeometryOptions options = TinyOptions();
   options.capacity = 5000;
   TableBuffer buffer(options);
-  int asked = 0;
-  const absl::Status status = Check(buffer.table(), [&asked] {
-                                return ++asked < 3 ? absl::OkStatus() : absl::CancelledError("now");
-                              }).status();
-  EXPECT_EQ(status, absl::CancelledError("now"));
-  EXPECT_EQ(asked, 3);
+  int steps = 0;
+  for (Checker checker(buffer.table()); !checker.done(); checker.Step()) ++steps;
+  EXPECT_GE(steps, 3);
+  for (int dropped_after = 0; dropped_after < steps; ++dropped_after) {
+    Checker checker(buffer.table());
+    for (int i = 0; i < dropped_after; ++i) checker.Step();
+    EXPECT_FALSE(checker.done());
+  }
 }
 
 TEST_F(CheckerTest, CountsOverflowCountsThatAreTooHighWithoutComplaint) {

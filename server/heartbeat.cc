@@ -1,0 +1,31 @@
+#include "server/heartbeat.h"
+
+#include <utility>
+
+#include "os/clock.h"
+#include "os/process.h"
+#include "server/log.h"
+
+namespace cubby::server {
+namespace {
+
+constexpr absl::Duration kInterval = absl::Seconds(1);
+
+}  // namespace
+
+absl::Duration Heartbeat::BeatIfDue() {
+  if (!next_.Passed()) return next_.Left();
+  next_ = os::Deadline(kInterval);
+  table::StateLine& line = store_.table().mutable_fixed().state;
+  line.daemon_pid.store(os::ProcessId(), std::memory_order_relaxed);
+  line.heartbeat_ns.store(os::BootNanos(), std::memory_order_relaxed);
+  if (store_.Truncated() && !std::exchange(truncation_logged_, true)) {
+    // For clients without a guard of their own, if the state line is still there to be read.
+    store_.Poison();
+    Log(LogLevel::kError, store_.name(),
+        "was truncated by another process, its entries are lost: restart cubbyd with --fresh");
+  }
+  return kInterval;
+}
+
+}  // namespace cubby::server

@@ -1,0 +1,28 @@
+// Once a second: stores the daemon's process id and the time in the store's state line, and checks
+// whether the store was truncated.
+#ifndef CUBBY_SERVER_HEARTBEAT_H_
+#define CUBBY_SERVER_HEARTBEAT_H_
+
+#include "absl/time/time.h"
+#include "os/deadline.h"
+#include "server/owned_store.h"
+
+namespace cubby::server {
+
+class Heartbeat {
+ public:
+  // `store` outlives this.
+  explicit Heartbeat(OwnedStore* store) : store_(*store) {}
+
+  // Beats if it is time to. Returns how long until the next beat.
+  absl::Duration BeatIfDue();
+
+ private:
+  OwnedStore& store_;
+  os::Deadline next_{absl::ZeroDuration()};
+  bool truncation_logged_ = false;
+};
+
+}  // namespace cubby::server
+
+#endif  // CUBBY_SERVER_HEARTBEAT_H_
