@@ -1,4 +1,4 @@
-// A program's words, files, input and output as plain bytes, the same on every system.
+// A program's arguments, files and standard streams as plain bytes, the same on every system.
 #ifndef CUBBY_PROGRAM_STANDARD_STREAMS_H_
 #define CUBBY_PROGRAM_STANDARD_STREAMS_H_
 
@@ -11,27 +11,26 @@
 namespace cubby::program {
 
 // Call first in main(), before any file is opened and before any thread starts. Afterwards
-// - bytes pass through the standard streams as they are (Windows would translate line ends and stop
-// at a ^Z);
-// - writing where nobody reads any more is an error, EPIPE, and not a signal that ends the process;
-// - a standard stream that the caller closed fails when used, and nothing opened later gets its
-// number, as a store's
-//   mapping could: a message meant for standard error would be written into it.
+// - bytes pass through the standard streams unchanged (Windows would translate line ends and stop
+//   at a ^Z);
+// - a write to a pipe without a reader fails with EPIPE and raises no signal;
+// - a standard stream that the caller closed fails when used, and no file opened later gets its
+//   number. Otherwise a message for standard error could be written into a store's mapping.
 void PrepareStandardStreams();
 
-// True if what goes to standard output is seen by a person.
+// Returns true if standard output is a terminal.
 bool OutputIsTerminal();
 
-// The words after the program's name, in UTF-8 on Windows and as they were given elsewhere.
+// Returns the arguments after the program's name: in UTF-8 on Windows, unchanged elsewhere.
 std::vector<std::string> Arguments(int argc, char** argv);
 
-// Opens the file that such a word names, to read its bytes. Null, with errno set, if that cannot
-// be.
+// Opens the file that such an argument names, for reading bytes. Returns null and sets errno on
+// error.
 std::FILE* OpenFile(const std::string& path);
 
-// Reads what there is of `file` into `buffer`, at most `size` bytes, and waits only while there is
-// nothing: std::fread waits until it has `size`. 0 at the end; -1, with errno set, on error. Bytes
-// that <cstdio> has read ahead are not seen: read a file either way, not both.
+// Reads at most `size` bytes of `file` into `buffer` and returns their number; 0 at the end; -1,
+// with errno set, on error. Waits only while no byte is available, unlike std::fread, which waits
+// for all `size`. Bypasses the buffer of <cstdio>: do not mix with its reads on one file.
 int64_t ReadSome(std::FILE* file, char* buffer, size_t size);
 
 }  // namespace cubby::program

@@ -1,4 +1,4 @@
-// Walks a whole table and reports every broken invariant.
+// Checks a whole table and reports every violated invariant.
 #ifndef CUBBY_TABLE_CHECKER_H_
 #define CUBBY_TABLE_CHECKER_H_
 
@@ -15,12 +15,12 @@ namespace cubby::table {
 
 struct CheckResult {
   std::vector<std::string>
-      problems;                // one line each, at most kMaxProblems; none: the table is sound
-  uint64_t more_problems = 0;  // beyond those
-  uint64_t entries = 0;        // live slots found
+      problems;                // one line each, at most kMaxProblems; empty if the table is sound
+  uint64_t more_problems = 0;  // number of further problems
+  uint64_t entries = 0;        // live slots
   uint64_t extents_in_use = 0;
-  // Overflow counts that are higher than need be, as some deaths leave them: misses there are
-  // slower, nothing is wrong.
+  // Overflow counts above the exact value, as a killed writer may leave them. They make some misses
+  // slower and are not a problem.
   uint64_t loose_overflow_counts = 0;
 
   bool sound() const { return problems.empty(); }
@@ -28,20 +28,20 @@ struct CheckResult {
 
 inline constexpr size_t kMaxProblems = 100;
 
-// Checks: each live slot whole, within limits, filed under the right tag; each key in one place
-// only, and found from its home (overflow counts high enough on the way); a dead way in every
-// bucket; each extent in the free queue or in one live value, never both or neither; counters equal
-// to what is there; nothing left to mend.
+// Invariants: each live slot is whole, within limits and has the right tag; each key is in one
+// place only and found from its home bucket (overflow counts are high enough on the way); every
+// bucket has a dead way; each extent is either in the free queue or in exactly one live value;
+// counters equal the table's contents; no repair is pending.
 //
-// Changes nothing and never reads outside the table, whatever bytes it holds. Time: linear in the
+// Changes nothing and never reads outside the table, for any bytes in it. Time: linear in the
 // table. Memory: a bit for each extent, and 32 bytes (a hundred while a vector grows) for each
-// entry that lives away from home. In a full table of honest keys that are 2 % of them, so that 100
-// million entries take some 64 MB; keys or bytes that somebody chose can make it all of them.
+// entry away from its home bucket. In a full table these are 2 % of the entries, so that 100
+// million entries take some 64 MB; chosen keys or bytes can make it all entries.
 //
-// `go_on` is asked every 100 us or so, and an error that it returns ends the check and is returned.
+// Calls `go_on` about every 100 us; if it returns an error, the check ends and returns that error.
 // REQUIRES: the caller holds the writer lock (else an operation in progress looks like damage).
 absl::StatusOr<CheckResult> Check(const Table& table, absl::FunctionRef<absl::Status()> go_on);
-// To the end, however long that takes.
+// Runs to the end, without a limit of time.
 CheckResult Check(const Table& table);
 
 }  // namespace cubby::table
