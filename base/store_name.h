@@ -1,4 +1,4 @@
-// What a store may be called, on every system alike.
+// Rules for store names, the same on every system.
 #ifndef CUBBY_BASE_STORE_NAME_H_
 #define CUBBY_BASE_STORE_NAME_H_
 
@@ -11,10 +11,10 @@ namespace cubby::base {
 
 inline constexpr size_t kMaxStoreNameBytes = 64;
 
-// OK for 1 to 64 of a-z, 0-9, '-' and '_'; InvalidArgument otherwise.
+// Returns OK for 1 to 64 of a-z, 0-9, '-' and '_'; InvalidArgument otherwise.
 //
-// No capitals, because Windows pipe names ignore case: "Jobs" and "jobs" would be two stores on
-// Linux and one there. No dot, because a dot parts the name from what is derived from it
+// Capitals are invalid because Windows pipe names ignore case: "Jobs" and "jobs" would be two
+// stores on Linux and one on Windows. A dot is invalid because it separates the name from suffixes
 // ("cubby.NAME.lock", "cubby.NAME.1").
 absl::Status ValidateStoreName(absl::string_view name);
 

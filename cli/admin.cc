@@ -1,4 +1,4 @@
-// ping info stats flush check shutdown: what the daemon answers.
+// ping info stats flush check shutdown: requests to the daemon.
 #include <memory>
 #include <string>
 
@@ -113,10 +113,11 @@ ExitCode Check(const StoreOptions& store_options, bool json) {
             json);
   const uint64_t problems = report->problems.size() + report->more_problems;
   if (problems == 0) return printed;
-  return Fail(ExitCode::kCorrupt,
-              absl::StrCat("store ", store_options.store(), " has ", problems,
-                           " broken invariants: save what you can with `cubby scan`, then start "
-                           "anew with `cubbyd --fresh`"));
+  return Fail(
+      ExitCode::kCorrupt,
+      absl::StrCat("store ", store_options.store(), " has ", problems,
+                   " broken invariants: save readable entries with `cubby scan`, then restart "
+                   "its cubbyd with --fresh"));
 }
 
 ExitCode Shutdown(const StoreOptions& store_options) {
@@ -141,31 +142,31 @@ void DefinePlain(Subcommand* subcommand, const char* notes, ExitCode (*run)(cons
 }
 
 constexpr Command kCommands[] = {
-    {"ping", "Ask the daemon whether it is there, and say how long it took to answer",
+    {"ping", "Check that the daemon answers, and print the time it took",
      [](Subcommand* ping) { DefinePlain(ping, "Example:\n  cubby ping -s sessions", &Ping); }},
-    {"info", "Print what the store and its daemon are: version, shape, limits",
+    {"info", "Print the version, geometry and limits of store and daemon",
      [](Subcommand* info) { DefineReport(info, "info", "", &Info); }},
-    {"stats", "Print the counts of entries and operations",
+    {"stats", "Print counters of entries and operations",
      [](Subcommand* stats) { DefineReport(stats, "stats", "", &Stats); }},
-    {"flush", "Remove all entries, and say how many there were",
+    {"flush", "Remove all entries and print their number",
      [](Subcommand* flush) {
        DefinePlain(
            flush,
-           "Writers go on meanwhile: what they put while it runs may be removed or not. If it "
+           "Writers continue: an entry put during the flush may be removed or kept. If the flush "
            "fails or\n"
-           "times out, some entries may be gone and others not.\n\n"
+           "times out, some entries may be removed and others kept.\n\n"
            "Example:\n  cubby flush -s sessions",
            &Flush);
      }},
-    {"check", "Print every broken invariant of the store; exit code 8 if there is one",
+    {"check", "Print every violated invariant of the store; exit code 8 if there is one",
      [](Subcommand* check) {
        DefineReport(
            check, "check",
-           "Writers wait while it runs, about 0.1 s per million entries (a put gives up after its\n"
-           "--timeout); readers do not.\n\n",
+           "Writers wait during a check, about 0.1 s per million entries (a put fails after its\n"
+           "--timeout); readers do not wait.\n\n",
            &Check);
      }},
-    {"shutdown", "Stop the daemon and remove the store, entries and all",
+    {"shutdown", "Stop the daemon and remove the store with all entries",
      [](Subcommand* shutdown) {
        DefinePlain(shutdown, "Example:\n  cubby shutdown -s sessions", &Shutdown);
      }},

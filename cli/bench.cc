@@ -1,8 +1,7 @@
-// bench: how fast this very store answers, on this machine, now.
+// bench: measures gets of the store's own keys.
 //
 // Keys are looked up in a random order that is the same in every round. They are copied in that
-// order beforehand, so that fetching the next key is sequential and what is measured is the store
-// and not the list of keys.
+// order first, so that reading the next key is sequential and its cost does not distort the result.
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -21,6 +20,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "base/status_macros.h"
 #include "cli/cli.h"
 #include "cli/histogram.h"
 #include "cli/output.h"
@@ -47,13 +47,12 @@ class ShuffledKeys {
   static absl::StatusOr<ShuffledKeys> Of(const Store& store) {
     ShuffledKeys shuffled;
     std::vector<std::string> keys;
-    const absl::Status status =
+    RETURN_IF_ERROR(
         store.ForEach([&](absl::string_view key, absl::string_view, const Entry& entry) {
           keys.emplace_back(key);
           shuffled.longest_value_ = std::max(shuffled.longest_value_, entry.value_bytes);
           return true;
-        });
-    if (!status.ok()) return status;
+        }));
     std::mt19937_64 random;
     std::shuffle(keys.begin(), keys.end(), random);
     for (const std::string& key : keys) {
@@ -68,7 +67,7 @@ class ShuffledKeys {
     const size_t begin = i == 0 ? 0 : ends_[i - 1];
     return absl::string_view(bytes_).substr(begin, ends_[i] - begin);
   }
-  // Of the values when the keys were listed.
+  // The length of the longest value at the time when the keys were listed.
   size_t longest_value() const { return longest_value_; }
 
  private:
@@ -77,13 +76,13 @@ class ShuffledKeys {
   size_t longest_value_ = 0;
 };
 
-// What one thread saw, or all of them.
+// The results of one thread, or of all.
 struct Tally {
   uint64_t gets = 0;
-  uint64_t missing = 0;    // the key went away since it was listed
-  uint64_t contended = 0;  // writers rewrote the entry under every try
+  uint64_t missing = 0;    // gets whose key was deleted after it had been listed
+  uint64_t contended = 0;  // gets that writers disturbed in every round
   Histogram ticks;
-  absl::Status status;  // what ended it early
+  absl::Status status;  // the error that ended the run early
 
   void Merge(const Tally& other) {
     gets += other.gets;
@@ -94,16 +93,16 @@ struct Tally {
   }
 };
 
-// One thread's look-ups, beginning with key `next`. Aligned, so that readers side by side write no
-// cache line together.
+// The look-ups of one thread, beginning with key `next`. Aligned, so that no two readers write to
+// one cache line.
 class alignas(64) Reader {
  public:
   Reader(const Store& store, const ShuffledKeys& keys, size_t next)
       : store_(store), keys_(keys), next_(next), value_(keys.longest_value(), '\0') {}
 
-  // Looks up until `duration` after `start`; `timed` says whether each get is timed by itself.
+  // Runs until `duration` after `start`. If `timed`, times each get by itself.
   Tally Run(SteadyClock::time_point start, std::chrono::duration<double> duration, bool timed) {
-    // The system's clock is asked once a batch: rarely enough not to show in the figures.
+    // The system's clock is read once per batch, so that its cost does not show in the result.
     constexpr int kBatch = 256;
     Tally tally;
     do {
@@ -121,7 +120,7 @@ class alignas(64) Reader {
     const uint64_t before = os::Ticks();
     const absl::StatusOr<Entry> entry = store_.Get(key, absl::MakeSpan(value_));
     const uint64_t after = os::Ticks();
-    // Processors' clocks may be some ticks apart when the thread moves between them.
+    // The clocks of two processors may differ by some ticks when the thread moves between them.
     tally->ticks.Add(after > before ? after - before : 0);
     Judge(entry.status(), key, tally);
   }
@@ -133,7 +132,7 @@ class alignas(64) Reader {
 
   void Judge(absl::Status status, absl::string_view key, Tally* tally) {
     if (absl::IsOutOfRange(status)) {
-      // Somebody put a longer value than there was.
+      // The value has become longer than the longest one listed.
       std::string longer;
       status = store_.Get(key, &longer).status();
       if (longer.size() > value_.size()) value_ = std::move(longer);
@@ -165,8 +164,8 @@ struct Measured {
   double gets_per_second = 0;
 };
 
-// Runs `threads` readers at once, each beginning elsewhere in the order, all until the same moment.
-// Internal, and none has begun, if the system does not grant so many.
+// Runs `threads` readers concurrently, each from another start in the order, all until the same
+// moment. Returns Internal, without running any, if the system refuses that many threads.
 absl::StatusOr<Measured> RunThreads(const Store& store, const ShuffledKeys& keys, int threads,
                                     std::chrono::duration<double> duration, bool timed) {
   std::vector<Tally> tallies(threads);
@@ -185,7 +184,7 @@ absl::StatusOr<Measured> RunThreads(const Store& store, const ShuffledKeys& keys
         if (all_started.get()) tallies[i] = readers[i].Run(start, duration, timed);
       });
     }
-  } catch (const std::exception& error) {  // of std::thread, or of a buffer for the longest value
+  } catch (const std::exception& error) {  // std::thread, or the buffer for the longest value
     status = absl::InternalError(absl::StrCat("cannot start thread ", running.size() + 1, " of ",
                                               threads, ": ", error.what(),
                                               "; give a smaller --threads"));
@@ -194,15 +193,15 @@ absl::StatusOr<Measured> RunThreads(const Store& store, const ShuffledKeys& keys
   started.set_value(status.ok());
   for (std::thread& thread : running) thread.join();
   const std::chrono::duration<double> elapsed = SteadyClock::now() - start;
-  if (!status.ok()) return status;
+  RETURN_IF_ERROR(status);
   Measured all;
   for (const Tally& tally : tallies) all.tally.Merge(tally);
-  if (!all.tally.status.ok()) return all.tally.status;
+  RETURN_IF_ERROR(all.tally.status);
   all.gets_per_second = static_cast<double>(all.tally.gets) / elapsed.count();
   return all;
 }
 
-// What two readings of the clock with nothing between them are apart, usually.
+// Returns the median difference of two consecutive readings of the clock.
 uint64_t ClockTicks() {
   Histogram ticks;
   for (int i = 0; i < 10'000; ++i) {
@@ -259,51 +258,54 @@ ExitCode Print(const BenchOptions& options, uint64_t keys, const Tally& timed,
   out.Write(absl::StrFormat("  of which reading the clock takes about %d ns\n", clock_ns));
   out.Write(absl::StrFormat("throughput (%d gets, none timed): %d ops/s\n", untimed.tally.gets,
                             ops_per_second));
-  if (missing > 0) out.Write(absl::StrFormat("%d gets found their key gone\n", missing));
+  if (missing > 0) out.Write(absl::StrFormat("%d gets did not find their key\n", missing));
   if (contended > 0) out.Write(absl::StrFormat("%d gets were contended\n", contended));
   return out.Finish();
 }
 
 ExitCode Bench(const Store& store, const BenchOptions& options) {
   const std::chrono::duration<double> duration(absl::ToDoubleSeconds(options.seconds));
-  const absl::StatusOr<ShuffledKeys> keys = ShuffledKeys::Of(store);
-  if (!keys.ok()) return Fail(keys.status(), Subject::kEntry);
-  if (keys->size() == 0) {
+  ASSIGN_OR_RETURN_AS(const ShuffledKeys keys, ShuffledKeys::Of(store),
+                      Fail(status, Subject::kEntry));
+  if (keys.size() == 0) {
     return Fail(ExitCode::kNotFound, absl::StrCat("store ", store.name(),
-                                                  " is empty: nothing to look up; fill it with "
-                                                  "`cubby load` or `cubby put`"));
+                                                  " is empty: fill it with `cubby load` or "
+                                                  "`cubby put`"));
   }
   const SteadyClock::time_point start = SteadyClock::now();
   const uint64_t start_ticks = os::Ticks();
-  const auto timed = RunThreads(store, *keys, options.threads, duration, /*timed=*/true);
+  ASSIGN_OR_RETURN_AS(const Measured timed,
+                      RunThreads(store, keys, options.threads, duration, /*timed=*/true),
+                      Fail(status, Subject::kEntry));
   const std::chrono::duration<double, std::nano> ns = SteadyClock::now() - start;
   const double ns_per_tick = ns.count() / static_cast<double>(os::Ticks() - start_ticks);
-  if (!timed.ok()) return Fail(timed.status(), Subject::kEntry);
-  const auto untimed = RunThreads(store, *keys, options.threads, duration, /*timed=*/false);
-  if (!untimed.ok()) return Fail(untimed.status(), Subject::kEntry);
-  return Print(options, keys->size(), timed->tally, *untimed, ns_per_tick);
+  ASSIGN_OR_RETURN_AS(const Measured untimed,
+                      RunThreads(store, keys, options.threads, duration, /*timed=*/false),
+                      Fail(status, Subject::kEntry));
+  return Print(options, keys.size(), timed.tally, untimed, ns_per_tick);
 }
 
 void DefineBench(Subcommand* bench) {
   const auto options = std::make_shared<BenchOptions>();
   bench->Notes(
-      "Looks keys up in random order in two runs: once timing each get by itself (p50, "
-      "p99, p99.9,\n"
-      "max; percentiles are rounded up by at most 1.6 %), once with no clock between them "
-      "(ops/s).\n"
+      "Looks the store's keys up in random order in two runs. The first times each get by itself "
+      "(p50,\n"
+      "p99, p99.9, max; percentiles are rounded up by at most 1.6 %). The second reads no clock "
+      "between\n"
+      "gets (ops/s).\n"
       "Examples:\n"
       "  cubby bench -s words\n"
       "  cubby bench -s words --seconds 10 --threads 4 --json");
-  bench->AddDuration("--seconds", &options->seconds, "How long each of the two runs takes [1]");
+  bench->AddDuration("--seconds", &options->seconds, "Duration of each of the two runs [1]");
   bench->AddNumber("--threads", 1, kMaxThreads, &options->threads,
-                   absl::StrCat("How many threads read at once, 1 to ", kMaxThreads, " [1]"));
+                   absl::StrCat("Number of reading threads, 1 to ", kMaxThreads, " [1]"));
   bench->AddFlag("--json", &options->json, kJsonHelp);
   bench->DoWithStore(Mode::kReadOnly,
                      [options](const Store& store) { return Bench(store, *options); });
 }
 
 constexpr Command kCommands[] = {
-    {"bench", "Measure look-ups of the store's own keys: latency and throughput", &DefineBench},
+    {"bench", "Measure gets of the store's own keys: latency and throughput", &DefineBench},
 };
 
 }  // namespace

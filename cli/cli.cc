@@ -1,6 +1,6 @@
-// Each subcommand reads its words by itself, with a CLI::App that knows of no others: to a
-// subcommand of another App, CLI11 gives the names of all subcommands and "++" a meaning of their
-// own, and they are keys and values like any other.
+// Each subcommand is parsed by a CLI::App of its own, which knows no other subcommands. Within an
+// App with subcommands, CLI11 treats the names of all subcommands and "++" specially, but a key or
+// value may be any word.
 #include "cli/cli.h"
 
 #include <CLI/App.hpp>
@@ -24,15 +24,12 @@ namespace cubby::cli {
 namespace {
 
 constexpr char kDescription[] =
-    "Looks keys up, and puts them, in a store that cubbyd shares with every process on this "
-    "machine.";
+    "Reads and writes a store that cubbyd shares with every process on this machine.";
 
 constexpr char kExitCodes[] =
-    "Exit codes: 0 done, 1 no such key or condition false, 2 usage, 3 no such store, 4 full or "
-    "too\n"
-    "large, 5 not permitted, 6 incompatible version, 7 timed out or contended, 8 damaged, 9 no "
-    "daemon,\n"
-    "10 other errors of the system.";
+    "Exit codes: 0 success, 1 no such key or condition false, 2 usage, 3 no such store, 4 full or\n"
+    "too large, 5 not permitted, 6 incompatible version, 7 timeout or contended, 8 damaged,\n"
+    "9 no daemon, 10 other system error.";
 
 std::string Environment(const char* variable) {
   const char* const value = std::getenv(variable);
@@ -40,17 +37,16 @@ std::string Environment(const char* variable) {
 }
 
 absl::Status NoStoreNamed() {
-  return absl::InvalidArgumentError("which store? give --store NAME or set CUBBY_STORE");
+  return absl::InvalidArgumentError("no store is named: give --store NAME or set CUBBY_STORE");
 }
 
-// What an empty word would mean, such as that of a variable that is not set, is for the user to
-// say.
+// An empty value, such as that of an unset shell variable, is an error and not a default.
 std::string RefuseEmpty(const std::string& word) {
-  return word.empty() ? "the value is empty: leave the option out, or give it one" : "";
+  return word.empty() ? "the value is empty: omit the option or give it a value" : "";
 }
 
-// `words` with each "--option=" of `app` that lacks its value parted from the empty word that it is
-// given. CLI11 would take the next word for the value.
+// Returns `words` with each "--option=" of `app` replaced by "--option" and an empty word. CLI11
+// would take the next word as the value of "--option=".
 std::vector<std::string> WithEmptyValues(const CLI::App& app, std::vector<std::string> words) {
   for (auto word = words.begin(); word != words.end() && *word != "--"; ++word) {
     if (!absl::EndsWith(*word, "=")) continue;
@@ -67,7 +63,7 @@ std::vector<std::string> WithEmptyValues(const CLI::App& app, std::vector<std::s
 
 bool LooksLikeOption(absl::string_view word) { return word.size() > 1 && word.front() == '-'; }
 
-// The first word that CLI11 had no place for, as a message; empty if it placed all.
+// Returns a message about the first word that CLI11 could not assign; "" if it assigned all.
 std::string Misplaced(const CLI::App& app) {
   if (app.remaining_size() == 0) return "";
   const std::vector<std::string> words = app.remaining();
@@ -80,23 +76,23 @@ std::string Misplaced(const CLI::App& app) {
                       takes_words ? ": give -- before a key or value that begins with a dash" : "");
 }
 
-// What CLI11 found wrong with the words of `app`, as a message.
+// Returns the message for an error that CLI11 found in the command line of `app`.
 std::string MessageOf(const CLI::ParseError& error, const CLI::App& app) {
   std::string message;
   switch (static_cast<CLI::ExitCodes>(error.get_exit_code())) {
     case CLI::ExitCodes::RequiredError:
     case CLI::ExitCodes::ExtrasError:
-      // A word that was not understood is likely to be the one that is missing.
+      // A word that was not understood is usually the reason why a required one is missing.
       message = Misplaced(app);
       break;
     case CLI::ExitCodes::ArgumentMismatch:
       // "--store: At Most 1 required but received 2"
       message = error.what();
       message.resize(std::min(message.find(':'), message.size()));
-      absl::StrAppend(&message, " takes one value, and once only");
+      absl::StrAppend(&message, " takes one value and can be given once");
       break;
     case CLI::ExitCodes::ConversionError:
-      AppendField(error.what(), &message);  // it quotes a word as it is
+      AppendField(error.what(), &message);  // what() quotes a word unescaped
       break;
     default:
       break;
@@ -108,11 +104,11 @@ program::ExitCode UsageError(absl::string_view command, absl::string_view messag
   return Fail(program::ExitCode::kUsage, absl::StrCat(message, "; see ", command, " --help"));
 }
 
-// Gives the options of `app` what `words` say. The exit code if there is nothing more to do: help
-// or the version is printed, or what is wrong, then.
+// Parses `words` into the options of `app`. Returns an exit code if the program ends here: help,
+// the version or an error has been printed.
 absl::optional<program::ExitCode> Parse(CLI::App* app, std::vector<std::string> words) {
   words = WithEmptyValues(*app, std::move(words));
-  std::reverse(words.begin(), words.end());  // CLI11 takes them from the back
+  std::reverse(words.begin(), words.end());  // CLI11 expects them in reverse order
   Output out;
   try {
     app->parse(std::move(words));
@@ -127,7 +123,7 @@ absl::optional<program::ExitCode> Parse(CLI::App* app, std::vector<std::string> 
   return out.Finish();
 }
 
-// Adds option `name`, which takes a duration (text.h); *duration stays what it is without it.
+// Adds option `name`, whose value is a duration (text.h); without it *duration is unchanged.
 void AddDurationTo(CLI::App* app, const std::string& name, absl::Duration* duration,
                    const std::string& help) {
   app->add_option_function<std::string>(
@@ -159,16 +155,18 @@ std::string Help(const CLI::App& app) {
   for (const Command& command : AllCommands()) {
     absl::StrAppendFormat(&help, "  %-28s%s\n", command.name, command.summary);
   }
-  absl::StrAppend(&help, "\n`cubby SUBCOMMAND --help` tells more.\n\n", kExitCodes, "\n");
+  absl::StrAppend(&help, "\n`cubby SUBCOMMAND --help` prints details and examples.\n\n", kExitCodes,
+                  "\n");
   return help;
 }
 
-// Takes what comes before the subcommand's name off `words`. As Parse().
+// Parses the options before the subcommand's name and removes them from `words`. Returns as
+// Parse().
 absl::optional<program::ExitCode> ParseBeforeName(StoreOptions* store_options,
                                                   std::vector<std::string>* words) {
   CLI::App app(kDescription, kProgram);
   app.allow_windows_style_options(false);
-  app.prefix_command();  // the subcommand's name, and all that follows, is left for it
+  app.prefix_command();  // stops at the subcommand's name
   app.set_version_flag("--version", absl::StrCat(kProgram, " ", base::kVersion));
   app.formatter_fn(
       [&app](const CLI::App*, const std::string&, CLI::AppFormatMode) { return Help(app); });
@@ -185,17 +183,17 @@ StoreOptions::StoreOptions()
 
 void StoreOptions::AddTo(CLI::App* app) {
   const CLI::Validator not_empty(&RefuseEmpty, "");
-  app->add_option("-s,--store", store_, "The store; else $CUBBY_STORE")
+  app->add_option("-s,--store", store_, "The store [$CUBBY_STORE]")
       ->type_name("NAME")
       ->check(not_empty);
   app->add_option("--owner", owner_,
-                  "Whose store to trust, a uid (Windows: a SID) or 'any'; else\n"
-                  "$CUBBY_OWNER; else only yours and the administrator's")
+                  "The user whose store to trust: a uid (Windows: a SID) or 'any'\n"
+                  "[$CUBBY_OWNER; else yourself and the administrator]")
       ->type_name("USER")
       ->check(not_empty);
   AddDurationTo(app, "--timeout", &timeout_,
-                "How long to wait for other writers [5s] or the daemon [30s]:\n"
-                "seconds, or as in 500ms, 2m");
+                "Longest wait for other writers [5s] or the daemon [30s]: seconds,\n"
+                "or as in 500ms, 2m");
 }
 
 absl::StatusOr<std::unique_ptr<Store>> StoreOptions::Open(Mode mode) const {
@@ -213,7 +211,7 @@ absl::StatusOr<std::unique_ptr<Admin>> StoreOptions::Connect() const {
   absl::StatusOr<std::unique_ptr<Admin>> admin =
       Admin::Connect(store_, timeout_ > absl::ZeroDuration() ? timeout_ : absl::Seconds(30));
   if (!absl::IsUnavailable(admin.status())) return admin;
-  // Nobody answers: because there is no such store, or because it has lost its daemon.
+  // No daemon answers: either there is no such store, or the store has no daemon.
   const absl::Status store = Open(Mode::kReadOnly).status();
   return absl::IsNotFound(store) ? store : admin.status();
 }
@@ -257,7 +255,7 @@ void Subcommand::DoWithStore(Mode mode, std::function<program::ExitCode(Store&)>
 
 program::ExitCode Run(std::vector<std::string> words) {
   StoreOptions store_options;
-  // Few give options before the name, and a CLI::App is not made for nothing.
+  // Options before the name are rare, and a CLI::App costs time.
   if (words.empty() || LooksLikeOption(words.front())) {
     if (const auto done = ParseBeforeName(&store_options, &words)) return *done;
   }
@@ -273,7 +271,7 @@ program::ExitCode Run(std::vector<std::string> words) {
                                Quoted(name)));
   }
   CLI::App app(command->summary, absl::StrCat(kProgram, " ", name));
-  app.allow_windows_style_options(false);  // "/k" is a key, on every system
+  app.allow_windows_style_options(false);  // "/k" is a key on every system
   store_options.AddTo(&app);
   Subcommand subcommand(&app);
   command->define(&subcommand);

@@ -1,9 +1,9 @@
-// The command line of `cubby`: what its subcommands have in common. Each group of subcommands has a
-// file of its own, with a table of them.
+// The command line of `cubby`: the options and types that all subcommands share. Each group of
+// subcommands has a file of its own with a table of its commands.
 //
-// A process that gets one key is over in half a millisecond, so nothing is made ready that it does
-// not need: a subcommand is defined when it is the one that the user names, and the headers of
-// CLI11, which make objects in each file that includes them, are included in cli.cc only.
+// `cubby get` of one key takes half a millisecond, so start-up does only what the subcommand needs:
+// only the subcommand that the user names is defined, and only cli.cc includes the headers of
+// CLI11, which define objects with constructors in each file that includes them.
 #ifndef CUBBY_CLI_CLI_H_
 #define CUBBY_CLI_CLI_H_
 
@@ -26,16 +26,16 @@ class App;
 
 namespace cubby::cli {
 
-// Which store, and how to reach it: -s/--store, --owner and --timeout, taken before or after the
+// The options that select a store: -s/--store, --owner and --timeout. Accepted before and after the
 // subcommand's name.
 class StoreOptions {
  public:
-  // The environment's CUBBY_STORE and CUBBY_OWNER are the defaults.
+  // Defaults: the environment variables CUBBY_STORE and CUBBY_OWNER.
   StoreOptions();
   void AddTo(CLI::App* app);
 
-  // Errors of the options are InvalidArgument; else as Store::Open and Admin::Connect. A store that
-  // does not exist is NotFound from both.
+  // Return the errors of Store::Open and Admin::Connect, and InvalidArgument if no store is named.
+  // Both return NotFound if the store does not exist.
   absl::StatusOr<std::unique_ptr<Store>> Open(Mode mode) const;
   absl::StatusOr<std::unique_ptr<Admin>> Connect() const;
 
@@ -44,32 +44,32 @@ class StoreOptions {
  private:
   std::string store_;
   std::string owner_;
-  absl::Duration timeout_;  // zero: not given
+  absl::Duration timeout_;  // 0 if not given
 };
 
-// A subcommand while it is being defined: its options, its help, and what it does. What is given to
-// the Add functions as a pointer is set when the options are read.
+// A subcommand: its options, its help and its action. The Add functions store through their pointer
+// argument when the command line is parsed.
 class Subcommand {
  public:
   explicit Subcommand(CLI::App* app) : app_(app) {}
 
-  // What its help ends with: all that its summary does not say, and examples.
+  // Sets the end of the help text: details beyond the summary, and examples.
   void Notes(const std::string& notes);
 
-  // A word that must be there, known by its place.
+  // Adds a required positional argument.
   void AddWord(const std::string& name, std::string* value, const std::string& help);
-  // An option; *value stays what it is without it. `type` is what the help calls its value.
+  // Adds an option; without it *value is unchanged. `type` names the value in the help text.
   void AddText(const std::string& name, const std::string& type, std::string* value,
                const std::string& help);
   void AddFlag(const std::string& name, bool* value, const std::string& help);
-  // One that takes a number from `least` to `most`.
+  // Adds an option whose value is a number from `least` to `most`.
   void AddNumber(const std::string& name, int least, int most, int* value, const std::string& help);
-  // One that takes a duration (text.h).
+  // Adds an option whose value is a duration (text.h).
   void AddDuration(const std::string& name, absl::Duration* value, const std::string& help);
 
-  // What it does once its options are read.
+  // Sets the action, which runs after the command line has been parsed.
   void Do(std::function<program::ExitCode(const StoreOptions&)> run) { run_ = std::move(run); }
-  // The same for a `run` that wants the store opened.
+  // As Do(), but opens the store first.
   void DoWithStore(Mode mode, std::function<program::ExitCode(Store&)> run);
 
   program::ExitCode Run(const StoreOptions& store_options) const { return run_(store_options); }
@@ -81,7 +81,7 @@ class Subcommand {
 
 struct Command {
   const char* name;
-  const char* summary;  // its line in the list of subcommands
+  const char* summary;  // one line for the list of subcommands
   void (*define)(Subcommand* subcommand);
 };
 
@@ -91,16 +91,15 @@ absl::Span<const Command> AdminCommands();    // ping info stats flush check shu
 absl::Span<const Command> BenchCommands();    // bench
 absl::Span<const Command> VersionCommands();  // version
 
-// Reads the command line and does what it says. `arguments` has not the program's name.
+// Executes a command line. `arguments` excludes the program's name.
 program::ExitCode Run(std::vector<std::string> arguments);
 
-// Help that options of several subcommands share.
-inline constexpr char kTtlHelp[] =
-    "How long to live: seconds, or as in 500ms, 5m, 1h30m; else for ever";
-inline constexpr char kJsonHelp[] = "As a JSON object";
+// Help texts of options that several subcommands have.
+inline constexpr char kTtlHelp[] = "Lifetime in seconds, or as in 500ms, 5m, 1h30m [unlimited]";
+inline constexpr char kJsonHelp[] = "Print a JSON object";
 inline constexpr char kEntryJsonHelp[] =
-    "As JSON: key, value, revision, ttl_seconds; bytes that are not\n"
-    "UTF-8 are in key_base64 or value_base64 instead";
+    "Print JSON: key, value, revision, ttl_seconds; key_base64 or\n"
+    "value_base64 instead if the bytes are not UTF-8";
 
 }  // namespace cubby::cli
 

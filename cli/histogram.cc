@@ -14,7 +14,7 @@ constexpr uint64_t kPerOctave = 64;
 constexpr int kOctaveBits = 6;
 constexpr size_t kBuckets = (64 - kOctaveBits + 1) * kPerOctave;
 
-// How many low bits of the value its bucket ignores.
+// The number of low bits of the value that its bucket ignores.
 int IgnoredBits(uint64_t value) {
   return std::max(0, static_cast<int>(absl::bit_width(value)) - (kOctaveBits + 1));
 }

@@ -1,5 +1,5 @@
-// Counts of measured values in buckets that are narrow beside the values, so that any number of
-// measurements keep their percentiles in a fixed 30 KiB.
+// A histogram with buckets of bounded relative width (1/64), so that percentiles of any number of
+// values take a fixed 30 KiB.
 #ifndef CUBBY_CLI_HISTOGRAM_H_
 #define CUBBY_CLI_HISTOGRAM_H_
 
@@ -9,7 +9,7 @@
 
 namespace cubby::cli {
 
-// Not thread-safe: one per thread, then Merge().
+// Not thread-safe: use one per thread, then Merge().
 class Histogram {
  public:
   Histogram();
@@ -19,8 +19,8 @@ class Histogram {
 
   uint64_t count() const { return count_; }
   uint64_t max() const { return max_; }
-  // The least value that `fraction` (0 to 1) of all values do not exceed, rounded up by at most
-  // 1/64 of itself. 0 if there are none.
+  // Returns the least value that `fraction` (0 to 1) of all values do not exceed, rounded up by at
+  // most 1/64. Returns 0 if there are no values.
   uint64_t Percentile(double fraction) const;
 
  private:

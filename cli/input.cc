@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "absl/types/optional.h"
+#include "base/status_macros.h"
 #include "cli/text.h"
 #include "program/standard_streams.h"
 
@@ -15,7 +16,8 @@ namespace {
 
 constexpr size_t kChunkBytes = 64 << 10;
 
-// Appends what there is of `file`, at most kChunkBytes, to *bytes. False at the end.
+// Appends the bytes of `file` that are available, at most kChunkBytes, to *bytes. Returns false at
+// the end of the file.
 absl::StatusOr<bool> ReadMore(std::FILE* file, absl::string_view name, std::string* bytes) {
   const size_t before = bytes->size();
   bytes->resize(before + kChunkBytes);
@@ -34,7 +36,8 @@ class LineReader {
   LineReader(std::FILE* file, absl::string_view name, size_t max_line_bytes)
       : file_(file), name_(name), max_line_bytes_(max_line_bytes) {}
 
-  // The next line without its end, valid until the next call; nothing at the end of the input.
+  // Returns the next line without its line end, valid until the next call; nullopt at the end of
+  // the input.
   absl::StatusOr<absl::optional<absl::string_view>> Next() {
     size_t searched = position_;
     while (true) {
@@ -51,9 +54,8 @@ class LineReader {
         return absl::OutOfRangeError(absl::StrCat("longer than ", max_line_bytes_,
                                                   " bytes: no entry of this store is so long"));
       }
-      const absl::StatusOr<bool> more = ReadMore(file_, name_, &buffer_);
-      if (!more.ok()) return more.status();
-      if (!*more) break;
+      ASSIGN_OR_RETURN(const bool more, ReadMore(file_, name_, &buffer_));
+      if (!more) break;
     }
     if (buffer_.empty()) return absl::nullopt;
     position_ = buffer_.size();
@@ -65,10 +67,10 @@ class LineReader {
   const absl::string_view name_;
   const size_t max_line_bytes_;
   std::string buffer_;
-  size_t position_ = 0;  // of the next line
+  size_t position_ = 0;  // the start of the next line in buffer_
 };
 
-// What `visit` says of the entry in `line`.
+// Calls `visit` with the entry in `line` and returns its result.
 absl::Status VisitLine(
     absl::string_view line, bool escaped,
     absl::FunctionRef<absl::Status(absl::string_view key, absl::string_view value)> visit) {
@@ -77,11 +79,9 @@ absl::Status VisitLine(
     return absl::InvalidArgumentError("no tab between key and value");
   }
   if (!escaped) return visit(line.substr(0, tab), line.substr(tab + 1));
-  const absl::StatusOr<std::string> key = BytesFromField(line.substr(0, tab));
-  if (!key.ok()) return key.status();
-  const absl::StatusOr<std::string> value = BytesFromField(line.substr(tab + 1));
-  if (!value.ok()) return value.status();
-  return visit(*key, *value);
+  ASSIGN_OR_RETURN(const std::string key, BytesFromField(line.substr(0, tab)));
+  ASSIGN_OR_RETURN(const std::string value, BytesFromField(line.substr(tab + 1)));
+  return visit(key, value);
 }
 
 absl::Status AtLine(uint64_t number, const absl::Status& status) {
@@ -93,28 +93,27 @@ absl::Status AtLine(uint64_t number, const absl::Status& status) {
 absl::StatusOr<std::string> ReadAll(std::FILE* file, absl::string_view name, uint64_t max_bytes) {
   std::string bytes;
   while (true) {
-    const absl::StatusOr<bool> more = ReadMore(file, name, &bytes);
-    if (!more.ok()) return more.status();
+    ASSIGN_OR_RETURN(const bool more, ReadMore(file, name, &bytes));
     if (bytes.size() > max_bytes) {
       return absl::OutOfRangeError(absl::StrCat(name, " holds more than ", max_bytes,
                                                 " bytes, this store's limit for a value"));
     }
-    if (!*more) return bytes;
+    if (!more) return bytes;
   }
 }
 
 absl::Status ForEachInputEntry(
     const Geometry& geometry, bool escaped,
     absl::FunctionRef<absl::Status(absl::string_view key, absl::string_view value)> visit) {
-  // An escaped byte takes four; then there are the tab and the line's end.
+  // An escaped byte takes four; 3 more are for the tab and the line end.
   const uint64_t max_line_bytes = 4 * (geometry.max_key_bytes + geometry.max_value_bytes) + 3;
   LineReader lines(stdin, "standard input", max_line_bytes);
   for (uint64_t number = 1;; ++number) {
-    const auto line = lines.Next();
-    if (!line.ok()) return AtLine(number, line.status());
-    if (!line->has_value()) return absl::OkStatus();
-    const absl::Status status = VisitLine(**line, escaped, visit);
-    if (!status.ok()) return AtLine(number, status);
+    ASSIGN_OR_RETURN_AS(const absl::optional<absl::string_view> line, lines.Next(),
+                        AtLine(number, status));
+    if (!line.has_value()) return absl::OkStatus();
+    const absl::Status visited = VisitLine(*line, escaped, visit);
+    if (!visited.ok()) return AtLine(number, visited);
   }
 }
 

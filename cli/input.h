@@ -1,4 +1,4 @@
-// What the command takes in to put: a whole value, or lines that hold an entry each.
+// Input of the command: a whole value, or lines with one entry each.
 #ifndef CUBBY_CLI_INPUT_H_
 #define CUBBY_CLI_INPUT_H_
 
@@ -15,21 +15,21 @@
 
 namespace cubby::cli {
 
-// All that `file` holds. OutOfRange, naming the limit, if that is more than `max_bytes`; Internal
-// if it cannot be read. `name` is what messages call it.
+// Returns the contents of `file`. OutOfRange if they exceed `max_bytes`; Internal if reading fails.
+// `name` denotes the file in messages.
 absl::StatusOr<std::string> ReadAll(std::FILE* file, absl::string_view name, uint64_t max_bytes);
 
-// Calls `visit` with the entry of every line of standard input, in order, until it fails. Each line
-// is visited as soon as it is there, while whoever writes the next ones takes their time.
+// Calls `visit` with the entry of each line of standard input, in order, until `visit` fails. Each
+// line is visited as soon as it has arrived, without waiting for later lines.
 //
-// A line is key, tab, value; the first tab parts them. It ends with a line feed, or a carriage
-// return and a line feed, or where the input ends. With `escaped`, key and value are fields
-// (text.h): what `scan` prints. Without, they are taken as they are, so that neither a tab in a key
-// nor a line feed, nor a carriage return at the end of a value, can be written.
+// A line is key, tab, value; the first tab separates them. It ends with LF, with CR LF, or at the
+// end of the input. If `escaped`, key and value are fields (text.h), the format that `scan` prints.
+// Otherwise they are taken literally: a key cannot contain a tab, neither can contain a line feed,
+// and a value cannot end with a carriage return.
 //
-// Errors, of `visit` too, begin with the line's number. InvalidArgument: a line without a tab, or
-// an unknown escape. OutOfRange: a line longer than any entry that a store of this geometry takes.
-// Internal: the input cannot be read.
+// Error messages, those of `visit` included, begin with the line number. Returns InvalidArgument
+// for a line without a tab or with an unknown escape, OutOfRange for a line longer than any entry
+// of a store of this geometry, Internal if reading fails.
 absl::Status ForEachInputEntry(
     const Geometry& geometry, bool escaped,
     absl::FunctionRef<absl::Status(absl::string_view key, absl::string_view value)> visit);

@@ -1,4 +1,4 @@
-// get put add replace del exists: one key at a time.
+// get put add replace del exists: operations on one key.
 #include <cerrno>
 #include <cstdio>
 #include <memory>
@@ -8,6 +8,7 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/substitute.h"
+#include "base/status_macros.h"
 #include "cli/cli.h"
 #include "cli/input.h"
 #include "cli/output.h"
@@ -20,15 +21,15 @@ namespace {
 
 using program::ExitCode;
 
-constexpr char kKeyHelp[] = "The key; after -- even one that begins with a dash";
+constexpr char kKeyHelp[] = "The key; put -- before a key that begins with a dash";
 
 ExitCode Get(const Store& store, const std::string& key, bool json) {
   std::string value;
-  const absl::StatusOr<Entry> entry = store.Get(key, &value);
-  if (!entry.ok()) return Fail(EntryError(entry.status(), key), Subject::kEntry);
+  ASSIGN_OR_RETURN_AS(const Entry entry, store.Get(key, &value),
+                      Fail(EntryError(status, key), Subject::kEntry));
   Output out;
   if (json) {
-    out.Write(EntryRecord(key, value, *entry).ToJson());
+    out.Write(EntryRecord(key, value, entry).ToJson());
     out.Write("\n");
   } else {
     out.Write(value);
@@ -44,7 +45,7 @@ void DefineGet(Subcommand* get) {
   };
   const auto options = std::make_shared<Options>();
   get->Notes(
-      "Prints the value's exact bytes, and a line end after them only on a terminal.\n"
+      "Prints the exact bytes of the value; appends a line end only on a terminal.\n"
       "Examples:\n"
       "  cubby get -s sessions user:7\n"
       "  cubby get -s sessions user:7 --json");
@@ -62,11 +63,11 @@ struct WriteOptions {
   bool literal = false;
 };
 
-// put, add and replace differ in nothing else.
+// The only difference between put, add and replace.
 using WriteFunction = absl::StatusOr<uint64_t> (Store::*)(absl::string_view, absl::string_view,
                                                           const PutOptions&);
 
-// The bytes that VALUE stands for: itself, or what a file or standard input holds.
+// Returns the bytes that VALUE denotes: itself, or the contents of a file or of standard input.
 absl::StatusOr<std::string> ReadValue(const WriteOptions& options, uint64_t max_bytes) {
   if (options.literal) return options.value;
   if (options.value == "-") return ReadAll(stdin, "standard input", max_bytes);
@@ -84,9 +85,9 @@ absl::StatusOr<std::string> ReadValue(const WriteOptions& options, uint64_t max_
 }
 
 ExitCode Write(Store& store, const WriteOptions& options, WriteFunction write) {
-  const absl::StatusOr<std::string> value = ReadValue(options, store.geometry().max_value_bytes);
-  if (!value.ok()) return Fail(value.status(), Subject::kEntry);
-  const absl::Status status = (store.*write)(options.key, *value, options.put).status();
+  ASSIGN_OR_RETURN_AS(const std::string value, ReadValue(options, store.geometry().max_value_bytes),
+                      Fail(status, Subject::kEntry));
+  const absl::Status status = (store.*write)(options.key, value, options.put).status();
   if (!status.ok()) return Fail(EntryError(status, options.key), Subject::kEntry);
   return ExitCode::kOk;
 }
@@ -103,8 +104,8 @@ void DefineWrite(Subcommand* subcommand, const char* name, WriteFunction write) 
                        name));
   subcommand->AddWord("KEY", &options->key, kKeyHelp);
   subcommand->AddWord("VALUE", &options->value,
-                      "The value; - for all of standard input, @FILE for a file's bytes");
-  subcommand->AddFlag("--literal", &options->literal, "Take VALUE as it is, even - or @FILE");
+                      "The value; - reads standard input, @FILE reads a file");
+  subcommand->AddFlag("--literal", &options->literal, "Take VALUE literally, even - or @FILE");
   subcommand->AddDuration("--ttl", &options->put.ttl, kTtlHelp);
   subcommand->DoWithStore(Mode::kReadWrite,
                           [options, write](Store& store) { return Write(store, *options, write); });
@@ -117,9 +118,8 @@ ExitCode Delete(Store& store, const std::string& key) {
 }
 
 ExitCode Exists(Store& store, const std::string& key) {
-  const absl::StatusOr<bool> there = store.Contains(key);
-  if (!there.ok()) return Fail(there.status(), Subject::kEntry);
-  return *there ? ExitCode::kOk : ExitCode::kNotFound;
+  ASSIGN_OR_RETURN_AS(const bool found, store.Contains(key), Fail(status, Subject::kEntry));
+  return found ? ExitCode::kOk : ExitCode::kNotFound;
 }
 
 void DefineKeyOnly(Subcommand* subcommand, Mode mode, const std::string& notes,
@@ -132,17 +132,17 @@ void DefineKeyOnly(Subcommand* subcommand, Mode mode, const std::string& notes,
 
 constexpr Command kCommands[] = {
     {"get", "Print the value of a key", &DefineGet},
-    {"put", "Set the value of a key, there or not",
+    {"put", "Set the value of a key",
      [](Subcommand* put) { DefineWrite(put, "put", &Store::Put); }},
-    {"add", "Set the value of a key that is not there; exit code 1 if it is",
+    {"add", "Set the value of a new key; exit code 1 if the key exists",
      [](Subcommand* add) { DefineWrite(add, "add", &Store::Add); }},
-    {"replace", "Set the value of a key that is there; exit code 1 if it is not",
+    {"replace", "Set the value of an existing key; exit code 1 if there is none",
      [](Subcommand* replace) { DefineWrite(replace, "replace", &Store::Replace); }},
-    {"del", "Remove a key; exit code 1 if it is not there",
+    {"del", "Remove a key; exit code 1 if it does not exist",
      [](Subcommand* del) {
        DefineKeyOnly(del, Mode::kReadWrite, "Example:\n  cubby del -s sessions user:7", &Delete);
      }},
-    {"exists", "Tell by the exit code alone whether a key is there: 0 yes, 1 no",
+    {"exists", "Print nothing; exit code 0 if the key exists, 1 if not",
      [](Subcommand* exists) {
        DefineKeyOnly(exists, Mode::kReadOnly,
                      "Example:\n  if cubby exists -s sessions user:7; then echo welcome back; fi",

@@ -1,4 +1,4 @@
-// scan count load verify: many entries at a time.
+// scan count load verify: operations on many entries.
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -22,7 +22,7 @@ struct ScanOptions {
   bool json = false;
 };
 
-// One entry as `scan` shows it, without a line end.
+// Returns an entry in the format of `scan`, without a line end.
 std::string ScanLine(const ScanOptions& options, absl::string_view key, absl::string_view value,
                      const Entry& entry) {
   if (options.json) {
@@ -39,8 +39,7 @@ std::string ScanLine(const ScanOptions& options, absl::string_view key, absl::st
 
 ExitCode Scan(const Store& store, const ScanOptions& options) {
   Output out;
-  // Lines end after each entry; in JSON they begin before it, so that the comma can be there or
-  // not.
+  // In JSON the separator is written before an entry, since only then is it known that one follows.
   absl::string_view before = options.json ? "[\n" : "";
   const absl::Status status =
       store.ForEach([&](absl::string_view key, absl::string_view value, const Entry& entry) {
@@ -54,7 +53,7 @@ ExitCode Scan(const Store& store, const ScanOptions& options) {
         }
         return !out.failed();
       });
-  // Without the closing bracket on error: half a list must not pass for a whole one.
+  // On error the closing bracket is left out, so that an incomplete list does not parse.
   if (options.json && status.ok()) out.Write(before == "[\n" ? "[]\n" : "\n]\n");
   const ExitCode written = out.Finish();
   return status.ok() ? written : Fail(status, Subject::kEntry);
@@ -63,16 +62,16 @@ ExitCode Scan(const Store& store, const ScanOptions& options) {
 void DefineScan(Subcommand* scan) {
   const auto options = std::make_shared<ScanOptions>();
   scan->Notes(
-      "In lines, backslash, tab, line feed and carriage return are shown as \\\\ \\t \\n "
-      "\\r, other\n"
-      "control characters and bytes that are not UTF-8 as \\xHH: `cubby load --escaped` "
-      "reads it back.\n"
+      "Backslash, tab, line feed and carriage return are printed as \\\\ \\t \\n \\r, other "
+      "control\n"
+      "characters and bytes that are not UTF-8 as \\xHH. `cubby load --escaped` reads this "
+      "format.\n"
       "Examples:\n"
       "  cubby scan -s sessions --prefix user:\n"
       "  cubby scan -s sessions --json | jq -r '.[].key'\n"
       "  cubby scan -s sessions | cubby load -s copy --escaped");
-  scan->AddText("--prefix", "BYTES", &options->prefix, "Only keys that begin so");
-  scan->AddFlag("--keys-only", &options->keys_only, "Without the values");
+  scan->AddText("--prefix", "BYTES", &options->prefix, "Only keys that begin with BYTES");
+  scan->AddFlag("--keys-only", &options->keys_only, "Print keys without values");
   scan->AddFlag("--json", &options->json, kEntryJsonHelp);
   scan->DoWithStore(Mode::kReadOnly,
                     [options](const Store& store) { return Scan(store, *options); });
@@ -82,7 +81,7 @@ ExitCode Count(const Store& store) {
   const StoreStats stats = store.Stats();
   uint64_t count = stats.entries;
   if (stats.expiring > 0) {
-    // Some of those may have expired and not been swept yet: only a walk leaves them out.
+    // The counter includes expired entries that are not swept yet: count those that a get finds.
     count = 0;
     const absl::Status status =
         store.ForEach([&count](absl::string_view, absl::string_view, const Entry&) {
@@ -101,8 +100,7 @@ void DefineCount(Subcommand* count) {
   count->DoWithStore(Mode::kReadOnly, &Count);
 }
 
-constexpr char kEscapedHelp[] =
-    "Undo the escapes of `cubby scan`; else bytes are taken as they are";
+constexpr char kEscapedHelp[] = "Decode the escapes of `cubby scan`; without it bytes are literal";
 
 struct LoadOptions {
   PutOptions put;
@@ -130,9 +128,10 @@ ExitCode Load(Store& store, const LoadOptions& options) {
 void DefineLoad(Subcommand* load) {
   const auto options = std::make_shared<LoadOptions>();
   load->Notes(
-      "The first tab parts key and value; a line ends with LF or CR LF. Each is put as it comes. "
-      "Stops at\n"
-      "the first line that cannot be loaded, and names it; the entries before it stay.\n"
+      "The first tab separates key and value; a line ends with LF or CR LF. Each entry is put as "
+      "soon as\n"
+      "its line is read. Stops at the first line that fails and prints its number; earlier entries "
+      "stay.\n"
       "Examples:\n"
       "  cubby load -s words < words.tsv\n"
       "  cubby scan -s sessions | cubby load -s copy --escaped");
@@ -141,7 +140,7 @@ void DefineLoad(Subcommand* load) {
   load->DoWithStore(Mode::kReadWrite, [options](Store& store) { return Load(store, *options); });
 }
 
-// OK if the store has that entry; Aborted, saying where they part, if its value is another one.
+// Returns OK if the store has this entry, Aborted with the position if the value differs.
 absl::Status VerifyEntry(const Store& store, absl::string_view key, absl::string_view expected,
                          std::string* value) {
   const absl::Status status = store.Get(key, value).status();
@@ -172,8 +171,9 @@ ExitCode Verify(const Store& store, bool escaped) {
 void DefineVerify(Subcommand* verify) {
   const auto escaped = std::make_shared<bool>(false);
   verify->Notes(
-      "Reads lines as `cubby load` does. Exit code 1, naming the line, at the first whose key is\n"
-      "missing or has another value.\n"
+      "Reads the same lines as `cubby load`. Stops with exit code 1 at the first line whose key "
+      "is\n"
+      "missing or has another value, and prints its number.\n"
       "Example:\n"
       "  cubby verify -s words < words.tsv");
   verify->AddFlag("--escaped", escaped.get(), kEscapedHelp);
@@ -182,12 +182,11 @@ void DefineVerify(Subcommand* verify) {
 }
 
 constexpr Command kCommands[] = {
-    {"scan", "List the entries, in no order: a line each of key, tab, value", &DefineScan},
+    {"scan", "Print all entries in no particular order, one per line: key, tab, value",
+     &DefineScan},
     {"count", "Print the number of entries", &DefineCount},
-    {"load", "Put the entries that standard input lists: a line each of key, tab, value",
-     &DefineLoad},
-    {"verify", "Compare the entries that standard input lists with the store's, byte for byte",
-     &DefineVerify},
+    {"load", "Put entries from standard input, one per line: key, tab, value", &DefineLoad},
+    {"verify", "Compare entries from standard input with the store, byte by byte", &DefineVerify},
 };
 
 }  // namespace

@@ -29,7 +29,7 @@ Record& Record::AddSeconds(absl::string_view name, absl::Duration value) {
   if (value == absl::InfiniteDuration()) {
     Add(name, "null", "never");
   } else {
-    // Whole microseconds in decimal: a double printed short would lose digits, or take an exponent.
+    // Decimal microseconds: a double in short form loses digits or has an exponent.
     const int64_t us = absl::ToInt64Microseconds(value);
     const std::string text =
         absl::StrCat(us / 1'000'000, ".", absl::Dec(us % 1'000'000, absl::kZeroPad6));

@@ -1,4 +1,4 @@
-// What the command writes to standard output, and the shapes of it: bytes as they are, and records.
+// Standard output of the command: plain bytes, and records.
 #ifndef CUBBY_CLI_OUTPUT_H_
 #define CUBBY_CLI_OUTPUT_H_
 
@@ -19,21 +19,21 @@ class Output : public program::Output {
   Output() : program::Output("cubby") {}
 };
 
-// Named values in order, shown as lines or as a JSON object.
+// An ordered list of named values, printed as lines or as a JSON object.
 class Record {
  public:
   Record& AddNumber(absl::string_view name, uint64_t value);
-  // Any bytes. In JSON, those that are not UTF-8 are a member NAME_base64 in place of NAME.
+  // Adds any bytes. In JSON, bytes that are not UTF-8 become a member NAME_base64 instead of NAME.
   Record& AddText(absl::string_view name, absl::string_view bytes);
-  // In seconds with a fraction; null ("never" in a line) if infinite.
+  // Adds a number of seconds with a fraction; null ("never" in a line) if infinite.
   Record& AddSeconds(absl::string_view name, absl::Duration value);
-  // An array of strings; as lines, one each without the name. Bytes that are not UTF-8 are escaped
-  // (text.h).
+  // Adds an array of strings; as lines, one element per line without the name. Bytes that are not
+  // UTF-8 are escaped (text.h).
   Record& AddList(absl::string_view name, const std::vector<std::string>& elements);
 
-  // {"name": value, ...}, without a line end.
+  // Returns {"name": value, ...}, without a line end.
   std::string ToJson() const;
-  // "name: value" each, with line ends.
+  // Returns one line "name: value" for each value, with line ends.
   std::string ToLines() const;
 
  private:
@@ -44,7 +44,7 @@ class Record {
   void AddMember(absl::string_view name, absl::string_view json);
 };
 
-// What is told of an entry in JSON: key, value, revision, ttl_seconds.
+// Returns the JSON members of an entry: key, value, revision, ttl_seconds.
 Record EntryRecord(absl::string_view key, absl::string_view value, const Entry& entry);
 
 }  // namespace cubby::cli

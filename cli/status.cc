@@ -25,7 +25,7 @@ absl::Status EntryError(const absl::Status& status, absl::string_view key) {
       return absl::NotFoundError(absl::StrCat("no such key ", Quoted(key)));
     case absl::StatusCode::kAlreadyExists:
       return absl::AlreadyExistsError(
-          absl::StrCat("key ", Quoted(key), " is already there: put or replace it"));
+          absl::StrCat("key ", Quoted(key), " exists already: use put or replace"));
     default:
       return status;
   }

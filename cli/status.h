@@ -1,4 +1,4 @@
-// What the command says when something went wrong.
+// Error messages of the command.
 #ifndef CUBBY_CLI_STATUS_H_
 #define CUBBY_CLI_STATUS_H_
 
@@ -10,13 +10,13 @@ namespace cubby::cli {
 
 using program::Subject;
 
-// Prints "cubby: MESSAGE" to standard error, on one line whatever bytes the message has, and
-// returns the exit code.
+// Prints "cubby: MESSAGE" to standard error, on one line for any bytes in the message, and returns
+// the exit code.
 program::ExitCode Fail(program::ExitCode code, absl::string_view message);
 program::ExitCode Fail(const absl::Status& status, Subject subject);
 
-// The error of a get, put, add, replace or delete of `key`, with the message that the library
-// leaves to its caller.
+// Returns the error of a get, put, add, replace or delete of `key`, with a message where the
+// library returns none.
 absl::Status EntryError(const absl::Status& status, absl::string_view key);
 
 }  // namespace cubby::cli

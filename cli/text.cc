@@ -22,8 +22,8 @@ void AppendHex(char byte, std::string* out) {
   out->push_back(kHexDigits[value & 15]);
 }
 
-// The length of the UTF-8 sequence that `bytes` begins with; 0 if that is none. Neither overlong
-// forms nor surrogates nor anything past U+10FFFF count: JSON allows none of them.
+// Returns the length of the UTF-8 sequence at the start of `bytes`; 0 if there is none. Overlong
+// forms, surrogates and code points above U+10FFFF are invalid, as in JSON.
 size_t Utf8Length(absl::string_view bytes) {
   const auto between = [bytes](size_t i, unsigned low, unsigned high) {
     return i < bytes.size() && static_cast<unsigned char>(bytes[i]) >= low &&
@@ -47,7 +47,7 @@ size_t Utf8Length(absl::string_view bytes) {
   return 0;
 }
 
-// The code point of the UTF-8 sequence that is all of `bytes`.
+// Returns the code point of `bytes`, which is one UTF-8 sequence.
 uint32_t CodePoint(absl::string_view bytes) {
   const auto first = static_cast<unsigned char>(bytes.front());
   if (bytes.size() == 1) return first;
@@ -162,7 +162,7 @@ absl::StatusOr<absl::Duration> ParseDuration(absl::string_view option, absl::str
   double seconds;
   absl::Duration duration;
   if (absl::SimpleAtod(text, &seconds)) {
-    duration = seconds > 0 ? absl::Seconds(seconds) : absl::ZeroDuration();  // a NaN is not
+    duration = seconds > 0 ? absl::Seconds(seconds) : absl::ZeroDuration();  // false for NaN
   } else if (!absl::ParseDuration(text, &duration)) {
     duration = absl::ZeroDuration();
   }

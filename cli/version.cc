@@ -1,4 +1,4 @@
-// version: what this command is, with no store needed.
+// version: prints the version of this command; needs no store.
 #include "base/version.h"
 
 #include <memory>
@@ -23,8 +23,7 @@ void DefineVersion(Subcommand* version) {
 }
 
 constexpr Command kCommands[] = {
-    {"version", "Print the version of this command; `cubby info` prints the daemon's",
-     &DefineVersion},
+    {"version", "Print the version of this command (`cubby info`: the daemon's)", &DefineVersion},
 };
 
 }  // namespace

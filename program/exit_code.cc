@@ -8,7 +8,7 @@ ExitCode ExitCodeFor(const absl::Status& status, Subject subject) {
       return ExitCode::kOk;
     case absl::StatusCode::kNotFound:
       return subject == Subject::kEntry ? ExitCode::kNotFound : ExitCode::kNoStore;
-    case absl::StatusCode::kAlreadyExists:  // the key, or the store's daemon
+    case absl::StatusCode::kAlreadyExists:  // a key exists, or the store has a daemon
     case absl::StatusCode::kAborted:
       return ExitCode::kNotFound;
     case absl::StatusCode::kInvalidArgument:
@@ -24,8 +24,8 @@ ExitCode ExitCodeFor(const absl::Status& status, Subject subject) {
       return ExitCode::kTimeout;
     case absl::StatusCode::kDataLoss:
       return ExitCode::kCorrupt;
-    case absl::StatusCode::kFailedPrecondition:  // shut down; or something else has the name
-    case absl::StatusCode::kUnavailable:         // half made; contended; no answer
+    case absl::StatusCode::kFailedPrecondition:  // shut down; another object has the name
+    case absl::StatusCode::kUnavailable:         // half made; contended; no daemon
       switch (subject) {
         case Subject::kStore:
           return ExitCode::kNoStore;

@@ -1,4 +1,4 @@
-// What the programs `cubby` and `cubbyd` return to whoever ran them, on every system alike.
+// The exit codes of `cubby` and `cubbyd`, the same on every system.
 #ifndef CUBBY_PROGRAM_EXIT_CODE_H_
 #define CUBBY_PROGRAM_EXIT_CODE_H_
 
@@ -6,31 +6,31 @@
 
 namespace cubby::program {
 
-// Scripts depend on these numbers: add, never change.
+// Scripts depend on these numbers: add new ones, never change existing ones.
 enum class ExitCode : int {
   kOk = 0,
-  kNotFound = 1,      // no such key, or the condition asked about is false
-  kUsage = 2,         // the command line makes no sense
-  kNoStore = 3,       // no store of that name
-  kFull = 4,          // the store is full, or a key or value is over its limit
-  kPermission = 5,    // not allowed, or the store is another user's
+  kNotFound = 1,      // no such key, or the tested condition is false
+  kUsage = 2,         // invalid command line
+  kNoStore = 3,       // no store of that name, or it was shut down
+  kFull = 4,          // the store is full, or a key or value exceeds its limit
+  kPermission = 5,    // not permitted, or the store belongs to another user
   kIncompatible = 6,  // another layout or protocol version
-  kTimeout = 7,       // a lock or an answer did not come in time, or writers were in the way
+  kTimeout = 7,       // timeout of a lock or an answer, or a contended get
   kCorrupt = 8,       // the store's bytes are damaged
   kNoDaemon = 9,      // the store's daemon cannot be reached
-  kSystem = 10,       // anything else the system refused, such as writing the output
+  kSystem = 10,       // any other error of the system, such as a failed write of the output
 };
 
-// What the call was about that gave a Status: NotFound, say, means one thing of a store and another
-// of a key.
+// The subject of the call that returned a Status. The exit code depends on it: NotFound of a store
+// differs from NotFound of a key.
 enum class Subject {
   kStore,    // opening a store
   kEntry,    // an entry of an open store
-  kDaemon,   // asking a store's daemon
-  kServing,  // being a store's daemon
+  kDaemon,   // a request to a store's daemon
+  kServing,  // the daemon itself
 };
 
-// The one place that turns a Status into an exit code.
+// Returns the exit code for `status`. No other code maps a Status to an exit code.
 ExitCode ExitCodeFor(const absl::Status& status, Subject subject);
 
 }  // namespace cubby::program

@@ -23,7 +23,7 @@ std::string MessageLine(absl::string_view program, absl::string_view message) {
 void PrintMessage(absl::string_view program, absl::string_view message) {
   const std::string line = MessageLine(program, message);
   std::fwrite(line.data(), 1, line.size(), stderr);
-  std::fflush(stderr);  // Windows may buffer it when it is no terminal
+  std::fflush(stderr);  // Windows may buffer it unless it is a terminal
 }
 
 namespace {
@@ -33,7 +33,7 @@ const char* program_out_of_memory = "";
 void EndWhenOutOfMemory(const char* program) {
   program_out_of_memory = program;
   std::set_new_handler([] {
-    // Nothing that may want memory itself.
+    // Only calls that do not allocate.
     std::setvbuf(stderr, nullptr, _IONBF, 0);
     std::fputs(program_out_of_memory, stderr);
     std::fputs(": out of memory: allow more (ulimit -v), or end other programs\n", stderr);

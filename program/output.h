@@ -1,5 +1,4 @@
-// What a program writes for people and for other programs: messages to standard error, results to
-// standard output.
+// Output of a program: messages to standard error, results to standard output.
 #ifndef CUBBY_PROGRAM_OUTPUT_H_
 #define CUBBY_PROGRAM_OUTPUT_H_
 
@@ -17,27 +16,27 @@ std::string MessageLine(absl::string_view program, absl::string_view message);
 // Writes that line to standard error, at once.
 void PrintMessage(absl::string_view program, absl::string_view message);
 
-// From now on a program that is refused memory says so, in one such line, and ends with kSystem, as
-// if it had been killed: exceptions for that would be in nobody's way but theirs who look for them.
-// `program` outlives it.
+// From now on a failed allocation prints one such line and ends the process with kSystem, without
+// destructors, as a kill would: the programs do not handle std::bad_alloc. `program` must stay
+// valid until the process ends.
 void EndWhenOutOfMemory(const char* program);
 
-// Standard output, buffered. The first error is kept, and nothing is written after it.
+// Buffered standard output. Keeps the first error and writes nothing after it.
 class Output {
  public:
-  // `program` is who says so if it cannot be written.
+  // `program` begins the message about a failed write.
   explicit Output(absl::string_view program) : program_(program) {}
 
   void Write(absl::string_view bytes);
-  // True once a write has failed: whoever writes much may as well stop.
+  // Returns true once a write has failed, so that callers can stop producing output.
   bool failed() const { return error_ != 0; }
-  // Writes what is left. Returns kOk; or kSystem, having said why, unless the reader simply went
-  // away (`| head`).
+  // Writes buffered bytes. Returns kOk, or kSystem after an error; prints the error unless the
+  // reader has closed its end (`| head`).
   ExitCode Finish();
 
  private:
   const std::string program_;
-  int error_ = 0;  // an errno value
+  int error_ = 0;  // errno of the first failed write
 };
 
 }  // namespace cubby::program

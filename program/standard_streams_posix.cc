@@ -13,8 +13,8 @@
 namespace cubby::program {
 
 void PrepareStandardStreams() {
-  // open() takes the lowest free number, so going upwards fills exactly the gaps; each gap with the
-  // access that makes its use fail.
+  // open() takes the lowest free number, so ascending order fills exactly the gaps. Each gap gets
+  // the access with which the stream's use fails.
   for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
     if (fcntl(fd, F_GETFD) != -1) continue;
     if (open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd) _exit(1);

@@ -14,7 +14,7 @@ namespace cubby::program {
 namespace {
 
 std::string Utf8FromWide(const wchar_t* wide) {
-  // The sizes include the terminating zero. Half a surrogate pair becomes U+FFFD.
+  // The sizes include the terminating zero. An unpaired surrogate becomes U+FFFD.
   const int bytes = WideCharToMultiByte(CP_UTF8, 0, wide, -1, nullptr, 0, nullptr, nullptr);
   if (bytes <= 1) return "";
   std::string utf8(static_cast<size_t>(bytes), '\0');
@@ -44,7 +44,7 @@ void WriteToStandardError(absl::string_view bytes) {
 bool ErrorIsJournal() { return false; }
 
 std::vector<std::string> Arguments(int /*argc*/, char** /*argv*/) {
-  // argv is in the ANSI code page, which cannot say every key.
+  // argv is in the ANSI code page, which cannot represent every key.
   std::vector<std::string> arguments;
   int count = 0;
   wchar_t** const wide = CommandLineToArgvW(GetCommandLineW(), &count);

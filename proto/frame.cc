@@ -13,7 +13,7 @@ namespace cubby::proto {
 namespace {
 
 constexpr size_t kMaxParts = (kMaxMessageBytes + kMaxPayloadBytes - 1) / kMaxPayloadBytes;
-static_assert(kMaxParts <= 0xffff, "the header has 16 bits for it");
+static_assert(kMaxParts <= 0xffff, "the header has 16 bits for the number of parts");
 
 constexpr size_t kLengthOffset = 4;
 constexpr size_t kPartOffset = 8;
@@ -47,7 +47,7 @@ uint32_t Checksum(absl::string_view header, absl::string_view payload) {
   return XXH32(payload.data(), payload.size(), seed);
 }
 
-// How many bytes at the end of `bytes` may be the beginning of a magic, fewer than all of it.
+// Returns the length of the longest proper prefix of the magic that ends `bytes`.
 size_t MagicBegunAtEnd(absl::string_view bytes) {
   const absl::string_view magic = MagicBytes();
   for (size_t length = std::min(magic.size() - 1, bytes.size()); length > 0; --length) {
@@ -116,7 +116,7 @@ absl::optional<FrameDecoder::Frame> FrameDecoder::NextFrame() {
         return frame;
       }
     }
-    if (!ended_) break;  // the rest of it may come
+    if (!ended_) break;  // the rest of the frame may follow
     Skip(1);
   }
   buffer_.erase(0, start_);

@@ -1,13 +1,13 @@
 // Copies and compares bytes of the mapping while other processes may be writing them.
 //
-// What is read may be half old and half new: the caller checks a sequence word afterwards and
-// throws torn bytes away. The compiler must not know: each access here is a relaxed atomic word or
-// an opaque instruction, so nothing is loaded twice, and no store is split. (Measured in ns per
-// copy of 80 B hot / 1 KiB from a 1 GiB set: memcpy 2.2 / 174, a loop of relaxed words 3.4 / 846,
-// `rep movsb` 3.6 / 169. Neither g++ 12 nor clang 14 vectorises relaxed words.)
+// Bytes read may be partly old and partly new: the caller validates a sequence word afterwards and
+// discards torn bytes. Each access here is a relaxed atomic word or an opaque instruction, so that
+// the compiler neither loads a byte twice nor splits a store. (Measured in ns per copy of 80 B hot
+// / 1 KiB from a 1 GiB set: memcpy 2.2 / 174, a loop of relaxed words 3.4 / 846, `rep movsb` 3.6 /
+// 169. Neither g++ 12 nor clang 14 vectorises relaxed words.)
 //
-// Pointers into the mapping are 8-aligned. Order with respect to other accesses is the caller's
-// business.
+// REQUIRES: pointers into the mapping are 8-aligned. The caller orders these accesses with respect
+// to others.
 #ifndef CUBBY_TABLE_BYTES_H_
 #define CUBBY_TABLE_BYTES_H_
 
@@ -18,7 +18,7 @@
 
 #include "absl/base/attributes.h"
 
-// ThreadSanitizer sees neither fences nor assembly: it gets words, always.
+// ThreadSanitizer models neither fences nor assembly: with it every access is an atomic word.
 #if defined(__SANITIZE_THREAD__)
 #define CUBBY_TABLE_WORDS_ONLY 1
 #elif defined(__has_feature)
@@ -33,7 +33,7 @@
 
 namespace cubby::table {
 
-inline constexpr size_t kLineBytes = 64;  // of a processor's cache
+inline constexpr size_t kLineBytes = 64;  // size of a cache line
 
 inline constexpr size_t RoundUp8(size_t bytes) { return (bytes + 7) & ~size_t{7}; }
 
@@ -45,13 +45,13 @@ inline std::atomic<uint64_t>& WordAt(char* shared) {
 }
 
 #if defined(CUBBY_TABLE_X86_COPY)
-// From these sizes on, the microcoded copy's start-up cost is paid back.
+// From these sizes on the microcoded copy is faster, despite its start-up cost.
 inline constexpr size_t kStringCopyBytes = 512;    // out of the mapping
 inline constexpr size_t kStringStoreBytes = 2048;  // into it
 
-// Its stores come in no order among themselves, but after all before it and before all behind it
-// (Intel's Software Developer's Manual, volume 3, "Memory-Ordering Model for String Operations on
-// Write-Back Memory").
+// Its stores are unordered among themselves, but ordered after all earlier and before all later
+// stores (Intel's Software Developer's Manual, volume 3, "Memory-Ordering Model for String
+// Operations on Write-Back Memory").
 inline void StringCopy(void* to, const void* from, size_t bytes) {
   asm volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(bytes) : : "memory");
 }
@@ -67,13 +67,13 @@ inline void StoreShared16(char* shared, __m128i stored) {
 }
 #endif
 
-// The word at `own`.
+// Returns the word at `own`, private memory.
 inline uint64_t OwnWord(const char* own) {
   uint64_t word;
   std::memcpy(&word, own, 8);
   return word;
 }
-// The same where `bytes`, fewer than 8, are: the others are zeros.
+// The same for fewer than 8 `bytes`; the other bytes are zero.
 inline uint64_t OwnPartOfWord(const char* own, size_t bytes) {
   uint64_t word = 0;
   std::memcpy(&word, own, bytes);
@@ -90,8 +90,7 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline void CopyFromShared(char* to, const char* sh
       _mm_storeu_si128(reinterpret_cast<__m128i*>(to + first), LoadShared16(shared + first));
       _mm_storeu_si128(reinterpret_cast<__m128i*>(to + second), LoadShared16(shared + second));
     };
-    // The last blocks overlap those before: to copy some bytes twice costs less than to tell them
-    // apart.
+    // The last blocks overlap earlier ones: copying some bytes twice costs less than a branch.
     if (bytes <= 32) return copy32(0, bytes - 16);
     for (size_t at = 0; at + 64 < bytes; at += 64) {
       copy32(at, at + 16);
@@ -115,8 +114,8 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline void CopyFromShared(char* to, const char* sh
   }
 }
 
-// Asks the memory for the lines that `bytes` at `shared` lie on, to be written, but for what is
-// behind the first 4 KiB: there the processor sees by itself what comes next.
+// Prefetches the cache lines of `bytes` at `shared` for writing, at most the first 4 KiB: the
+// hardware prefetcher fetches the rest.
 inline void PrefetchForWriting(const void* shared, size_t bytes) {
   const auto* const begin = static_cast<const char*>(shared);
   const size_t end = bytes < 4096 ? bytes : 4096;
@@ -127,8 +126,8 @@ inline void PrefetchForWriting(const void* shared, size_t bytes) {
 inline void CopyToShared(char* shared, const char* from, size_t bytes) {
   size_t at = 0;
 #if defined(CUBBY_TABLE_X86_COPY)
-  // The microcoded copy need not read what it writes over, but waits for its last store. (Measured,
-  // 64 KiB into 256 MB: 5.3 us with it, 7.4 without; into 64 pieces there, 7.7 and 6.7.)
+  // The microcoded copy does not read the lines it overwrites, but waits for its last store.
+  // (Measured, 64 KiB into 256 MB: 5.3 us with it, 7.4 without; into 64 pieces there, 7.7 and 6.7.)
   if (bytes >= kStringStoreBytes) {
     at = bytes & ~size_t{7};
     StringCopy(shared, from, at);
@@ -145,8 +144,8 @@ inline void CopyToShared(char* shared, const char* from, size_t bytes) {
   }
 }
 
-// True if the `bytes` at `shared`, padded with zeros to a multiple of 8 as CopyToShared leaves
-// them, equal those at `own`.
+// Returns true if the `bytes` at `shared`, followed by zeros up to a multiple of 8 as CopyToShared
+// writes them, equal those at `own`.
 ABSL_ATTRIBUTE_ALWAYS_INLINE inline bool EqualsShared(const char* shared, const char* own,
                                                       size_t bytes) {
   const auto shared_word = [shared](size_t at) {
@@ -154,7 +153,7 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline bool EqualsShared(const char* shared, const 
   };
   if (bytes == 0) return true;
   if (bytes < 8) return shared_word(0) == OwnPartOfWord(own, bytes);
-  // The last word first: keys that differ mostly differ in their end.
+  // The last word first: different keys mostly differ at their end.
   const size_t last = RoundUp8(bytes) - 8;
   if (shared_word(last) != OwnWord(own + bytes - 8) >> 8 * (last + 8 - bytes)) return false;
   for (size_t at = 0; at != last; at += 8) {

@@ -1,4 +1,4 @@
-// Walks a whole table and reports every broken invariant.
+// Checks a whole table and reports every violated invariant.
 #ifndef CUBBY_TABLE_CHECKER_H_
 #define CUBBY_TABLE_CHECKER_H_
 
@@ -14,12 +14,12 @@ namespace cubby::table {
 
 struct CheckResult {
   std::vector<std::string>
-      problems;                // one line each, at most kMaxProblems; none: the table is sound
-  uint64_t more_problems = 0;  // beyond those
-  uint64_t entries = 0;        // live slots found
+      problems;                // one line each, at most kMaxProblems; empty if the table is sound
+  uint64_t more_problems = 0;  // number of further problems
+  uint64_t entries = 0;        // live slots
   uint64_t extents_in_use = 0;
-  // Overflow counts that are higher than need be, as some deaths leave them: misses there are
-  // slower, nothing is wrong.
+  // Overflow counts above the exact value, as a killed writer may leave them. They make some misses
+  // slower and are not a problem.
   uint64_t loose_overflow_counts = 0;
 
   bool sound() const { return problems.empty(); }

@@ -1,7 +1,8 @@
-// Where a key belongs. The hash is XXH3 (64 bits, seeded per store): fixed for ever, unlike
-// absl::Hash, because processes share what it decides. Its bits are used apart: the high ones
-// choose the bucket (multiply-shift, Lemire 2016), the low 8 are the tag, bits 32 to 34 the
-// overflow class.
+// The hash of a key, and what is derived from it: home bucket, tag and overflow class.
+//
+// The hash is XXH3 (64 bits, seeded per store). It is part of the layout and never changes, unlike
+// absl::Hash, because all processes of a store must agree on it. The high bits select the bucket
+// (multiply-shift, Lemire 2016), the low 8 bits are the tag, bits 32 to 35 the overflow class.
 #ifndef CUBBY_TABLE_HASH_H_
 #define CUBBY_TABLE_HASH_H_
 

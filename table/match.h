@@ -1,4 +1,4 @@
-// Which ways of a bucket a key may be in: those whose tag is the key's.
+// Tag matching and prefetching: finds the ways of a bucket that may hold a key.
 #ifndef CUBBY_TABLE_MATCH_H_
 #define CUBBY_TABLE_MATCH_H_
 
@@ -11,7 +11,7 @@
 
 namespace cubby::table {
 
-// A bit for each of the kMaxWays `tags` that is `tag`.
+// Returns a mask with one bit for each of the kMaxWays `tags` that equals `tag`.
 inline uint32_t MatchTags(const std::atomic<uint8_t>* tags, uint8_t tag) {
 #if defined(CUBBY_TABLE_X86_COPY)
   const __m128i wanted = _mm_set1_epi8(static_cast<char>(tag));
@@ -26,16 +26,15 @@ inline uint32_t MatchTags(const std::atomic<uint8_t>* tags, uint8_t tag) {
 #endif
 }
 
-// Asks the memory for a slot's first lines, to be read. What follows these, the processor sees
-// coming by itself.
+// Prefetches the first two lines of a slot for reading. The hardware prefetcher fetches the rest.
 inline void PrefetchSlot(const Geometry& geometry, const SlotHead& slot) {
   const auto* bytes = reinterpret_cast<const char*>(&slot);
   __builtin_prefetch(bytes);
   if (geometry.slot_bytes > kLineBytes) __builtin_prefetch(bytes + kLineBytes);
 }
 
-// Asks the memory for the slots of a bucket that `tags` say `tag` may be in: its hints, or its
-// head's. A wrong one costs time only. False if there are none.
+// Prefetches the slots of a bucket whose entry in `tags` equals `tag`; `tags` are the hints or
+// those of the head. Returns false if there are none. A wrong tag costs time only.
 inline bool PrefetchSlots(const Geometry& geometry, const Bucket& bucket,
                           const std::atomic<uint8_t>* tags, uint8_t tag) {
   const uint32_t matches = MatchTags(tags, tag) & geometry.ways_mask;
@@ -45,14 +44,14 @@ inline bool PrefetchSlots(const Geometry& geometry, const Bucket& bucket,
   return matches != 0;
 }
 
-// Asks the memory for a bucket's head and slots at once, for a key that is looked up next: they
-// come in one wait and not one after the other. The hints, which are dense, tell which slots.
+// Prefetches a bucket's head and the slots that the hints select, so that the look-up that follows
+// waits once for both. The hints are dense and mostly cached.
 inline void PrefetchLookup(const Table& table, uint64_t index, uint8_t tag) {
   const Bucket bucket = table.bucket(index);
   __builtin_prefetch(&bucket.head());
   PrefetchSlots(table.geometry(), bucket, table.hints(index).tags, tag);
 }
-// The same for a key of which nothing is known but its hash.
+// The same for the home bucket of a key, given its hash.
 inline void PrefetchLookup(const Table& table, uint64_t hash) {
   PrefetchLookup(table, HomeBucket(hash, table.geometry().bucket_count), TagOf(hash));
 }

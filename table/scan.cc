@@ -46,14 +46,14 @@ Outcome ScanBucket(const Table& table, uint64_t bucket, std::vector<ScannedEntry
         ++count;
         continue;
       }
-      // As in a get: left out only if it was not put again before its time had come.
+      // As in a get: expired only if the key was not put again before the expiry.
       std::atomic_thread_fence(std::memory_order_acquire);
       if (head.word0.load(std::memory_order_relaxed) != word0) look = Look::kDisturbed;
     }
     if (look == Look::kDamaged) return Outcome::kDamaged;
     if (look != Look::kWhole) continue;
-    // All were confirmed as of the same word0, so no key that was put again meanwhile is here
-    // twice, or missing.
+    // All entries are confirmed against the same word0, so a key that was put again meanwhile is
+    // neither duplicated nor missing.
     entries->resize(count);
     return Outcome::kFound;
   }

@@ -1,5 +1,5 @@
-// Iteration over a table that others may be writing; the same protocol as a get (table/reader.h), a
-// bucket at a time.
+// Iteration over a table while writers change it, one bucket at a time, by the protocol of a get
+// (table/reader.h).
 #ifndef CUBBY_TABLE_SCAN_H_
 #define CUBBY_TABLE_SCAN_H_
 
@@ -20,8 +20,9 @@ struct ScannedEntry {
   uint64_t expiry_ns = 0;
 };
 
-// Copies the entries that were live in `bucket` at one moment, expired ones left out, into *entries
-// (whose strings are reused). kFound, also for none; kContended; kDamaged.
+// Copies the entries that were live in `bucket` at one moment, without expired ones, into *entries,
+// whose strings are reused. Returns kFound (also if the bucket is empty), kContended after
+// kMaxRounds disturbed rounds, or kDamaged.
 Outcome ScanBucket(const Table& table, uint64_t bucket, std::vector<ScannedEntry>* entries,
                    os::Clock clock = os::BootNanos);
 

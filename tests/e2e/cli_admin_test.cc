@@ -106,9 +106,8 @@ TEST_F(CliAdminTest, BenchReadsValuesThatGrowMeanwhile) {
 TEST_F(CliAdminTest, BenchRefusesAnEmptyStore) {
   const ExitResult bench = Cubby({"bench", "--seconds", "20ms"});
   EXPECT_EQ(bench.exit_code, 1);
-  EXPECT_EQ(bench.err, "cubby: store " + store() +
-                           " is empty: nothing to look up; fill it with `cubby load` or `cubby "
-                           "put`\n");
+  EXPECT_EQ(bench.err,
+            "cubby: store " + store() + " is empty: fill it with `cubby load` or `cubby put`\n");
 }
 
 TEST_F(CliAdminTest, ShutdownEndsTheDaemonAndTheStore) {

@@ -149,7 +149,7 @@ TEST_F(CliKeysTest, AddOnlyAdds) {
   EXPECT_EQ(Cubby({"add", "k", "1"}).exit_code, 0);
   const ExitResult again = Cubby({"add", "k", "2"});
   EXPECT_EQ(again.exit_code, 1);
-  EXPECT_EQ(again.err, "cubby: key 'k' is already there: put or replace it\n");
+  EXPECT_EQ(again.err, "cubby: key 'k' exists already: use put or replace\n");
   EXPECT_EQ(Cubby({"get", "k"}).out, "1");
 }
 

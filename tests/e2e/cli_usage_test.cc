@@ -53,11 +53,11 @@ TEST(CliUsageTest, MistakesAreNamedInOneLineWithAHint) {
        "--threads: '\\xc2\\x9b' is not a number from 1 to 1024; see cubby bench --help"},
       {{"bench", "--json=\xc2\x9b"},
        "Could not convert: --json = \\xc2\\x9b; see cubby bench --help"},
-      {{"get", "k"}, "which store? give --store NAME or set CUBBY_STORE"},
-      {{"ping"}, "which store? give --store NAME or set CUBBY_STORE"},
-      {{"get", "k", "-s"}, "--store takes one value, and once only; see cubby get --help"},
+      {{"get", "k"}, "no store is named: give --store NAME or set CUBBY_STORE"},
+      {{"ping"}, "no store is named: give --store NAME or set CUBBY_STORE"},
+      {{"get", "k", "-s"}, "--store takes one value and can be given once; see cubby get --help"},
       {{"get", "k", "-s", "x", "-s", "y"},
-       "--store takes one value, and once only; see cubby get --help"},
+       "--store takes one value and can be given once; see cubby get --help"},
       {{"put", "k", "v", "--ttl", "soon", "-s", "x"},
        "--ttl 'soon' is not a duration above 0: give seconds, or a number with ms, s, m or h; "
        "see cubby put --help"},
@@ -157,7 +157,7 @@ TEST_F(CliStoreTest, OptionWinsOverEnvironment) {
 
 // "$STORE" of a variable that is not set must not mean what it would mean without the option.
 TEST_F(CliStoreTest, EmptyWordsAreNoValues) {
-  const std::string empty = ": the value is empty: leave the option out, or give it one; see cubby";
+  const std::string empty = ": the value is empty: omit the option or give it a value; see cubby";
   for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
            {"-s", "", "get", "k"}, {"get", "k", "-s", ""}, {"get", "--store=", "k"}}) {
     const ExitResult get = Cubby(arguments);

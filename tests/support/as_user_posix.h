@@ -1,4 +1,5 @@
-// Programs run as other users, for tests that root runs. Include it in one file of a test binary.
+// Runs programs as other users, for tests that run as root. Include it in one file of a test
+// binary.
 #ifndef CUBBY_TESTS_SUPPORT_AS_USER_POSIX_H_
 #define CUBBY_TESTS_SUPPORT_AS_USER_POSIX_H_
 
@@ -19,15 +20,15 @@
 namespace cubby::test {
 
 struct User {
-  uint32_t id;     // of the user, and of a group of that user alone
-  uint32_t group;  // a further one; 0: none
+  uint32_t id;     // uid, and gid of the user's own group
+  uint32_t group;  // a supplementary group; 0: none
 };
 
-// args: user, further group, runtime directory, then a command line.
+// args: uid, supplementary group, runtime directory, then a command line.
 CUBBY_CHILD(AsUser) {
   uint32_t user = 0, group = 0;
   if (!absl::SimpleAtoi(args[0], &user) || !absl::SimpleAtoi(args[1], &group)) return 99;
-  // Opened before: that user may not be able to reach the folder the program lies in.
+  // Opened first: the other user may have no access to the program's folder.
   const int program = open(args[3].c_str(), O_RDONLY | O_CLOEXEC);
   const gid_t groups[] = {group};
   if (program < 0 || setgroups(group == 0 ? 0 : 1, groups) != 0 || setgid(user) != 0 ||
@@ -42,7 +43,7 @@ CUBBY_CHILD(AsUser) {
   return 98;
 }
 
-// Starts a command line as that user. It looks for control channels in `runtime_dir`.
+// Starts a command line as `user`, with `runtime_dir` as its runtime directory.
 inline absl::StatusOr<std::unique_ptr<Subprocess>> StartAs(const User& user,
                                                            const std::string& runtime_dir,
                                                            std::vector<std::string> argv) {

@@ -1,4 +1,5 @@
-// Keys, and values that tell when they are torn, stale in part or another key's.
+// Keys, and self-checking values: a torn value, a mix of two values or another key's value is
+// detected.
 #ifndef CUBBY_TESTS_SUPPORT_CHECKED_VALUE_H_
 #define CUBBY_TESTS_SUPPORT_CHECKED_VALUE_H_
 
@@ -10,14 +11,15 @@
 
 namespace cubby::test {
 
-// "key" and the number.
+// Returns "key" followed by the number.
 std::string KeyOf(uint64_t i);
 
-// A value of 24 to `max_bytes` bytes for `key`: its number and length, a checksum of all, and bytes
-// that follow from both. Every number gives another value, and another length.
+// Returns a value of 24 to `max_bytes` bytes for `key`: its number and length, a checksum of the
+// whole, and bytes derived from key and number. Different numbers give different values and
+// lengths.
 std::string CheckedValue(absl::string_view key, uint64_t number, size_t max_bytes);
 
-// Whether `value` is, whole, some CheckedValue of `key`; *number tells which.
+// Returns true if `value` is a whole CheckedValue of `key`, and stores its number in *number.
 bool IsCheckedValue(absl::string_view key, absl::string_view value, uint64_t* number = nullptr);
 
 }  // namespace cubby::test

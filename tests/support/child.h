@@ -1,5 +1,5 @@
-// Functions of a test that run in processes of their own: the test binary is executed again and
-// told which one to run.
+// Child functions: functions of a test that run in a process of their own, by re-execution of the
+// test binary.
 //
 //   CUBBY_CHILD(HoldsSeat) {                    // args: std::vector<std::string>
 //     ... claim a seat of store args[0] ...
@@ -13,8 +13,8 @@
 //     ASSERT_TRUE(test::WaitUntilReady(**holder).ok());
 //     (*holder)->Kill();
 //
-// A child inherits nothing of the test's memory, on any system. GoogleTest's assertions do nothing
-// useful in it: it returns an exit code.
+// A child inherits none of the test's memory, on any system. GoogleTest's assertions have no effect
+// in a child: it returns an exit code.
 #ifndef CUBBY_TESTS_SUPPORT_CHILD_H_
 #define CUBBY_TESTS_SUPPORT_CHILD_H_
 
@@ -36,15 +36,15 @@
 
 namespace cubby::test {
 
-// In the test: starts child `name`, its standard input held open until CloseInput().
+// In the test: starts child `name`, with its standard input open until CloseInput().
 absl::StatusOr<std::unique_ptr<Subprocess>> StartChild(const std::string& name,
                                                        const std::vector<std::string>& args);
 // In the test: waits until the child has called ReportReady(). Errors as Subprocess::WaitForOutput.
 absl::Status WaitUntilReady(Subprocess& child);
 
-// In the child: what ends WaitUntilReady().
+// In the child: ends WaitUntilReady() in the test.
 void ReportReady();
-// In the child: waits for the test's CloseInput(), or its end.
+// In the child: waits for CloseInput() in the test, or for the end of the test.
 void WaitForInputEnd();
 // In the child: false until then. The first call starts a thread that waits for it; the child reads
 // no input itself after that.
@@ -52,14 +52,14 @@ const std::atomic<bool>& InputEnded();
 
 using ChildFunction = int (*)(const std::vector<std::string>& args);
 
-// A static object of this kind makes a function known to main().
+// A static object of this class registers a function with main().
 class ChildRegistration {
  public:
   ChildRegistration(const char* name, ChildFunction function);
 };
 
-// For main(): true if the command line asks for a child; it has run then, and *exit_code is what it
-// returned.
+// For main(): if the command line names a child function, runs it, stores its result in *exit_code
+// and returns true.
 bool RunAsChild(int argc, char** argv, int* exit_code);
 
 }  // namespace cubby::test

@@ -1,4 +1,4 @@
-// A cubbyd of a test's own, and the cubby command pointed at it.
+// A fixture with a cubbyd of its own, and the cubby command for its store.
 //
 //   class CountTest : public test::DaemonFixture {};
 //   TEST_F(CountTest, NewStoreIsEmpty) {
@@ -6,8 +6,8 @@
 //     EXPECT_EQ(Cubby({"count"}).out, "0\n");
 //   }
 //
-// The store's name is unique to the test, and its control channel lies in a folder of the test's
-// own. Both are gone afterwards, after a killed daemon too.
+// The store's name and runtime directory are unique to the test. Both are removed afterwards, also
+// after the daemon was killed.
 #ifndef CUBBY_TESTS_SUPPORT_DAEMON_H_
 #define CUBBY_TESTS_SUPPORT_DAEMON_H_
 
@@ -25,20 +25,20 @@ namespace cubby::test {
 class DaemonFixture : public ::testing::Test {
  protected:
   DaemonFixture();
-  // Stops the daemon, expecting exit code 0 of it, unless the test has ended it already.
+  // Stops the daemon and expects exit code 0, unless the test has ended it already.
   void TearDown() override;
 
-  // Starts `cubbyd --store STORE FLAGS...` and returns once it serves; on failure the result has
-  // what it wrote. After StopDaemon() or KillDaemon() it may be started again.
+  // Starts `cubbyd --store STORE FLAGS...` and returns once it serves; a failure contains its
+  // output. After StopDaemon() or KillDaemon() it may be started again.
   ::testing::AssertionResult StartDaemon(const std::vector<std::string>& flags = {});
-  // Asks it to end (SIGTERM, Ctrl-Break) and returns what it wrote and its exit code.
+  // Stops it (SIGTERM, Ctrl-Break) and returns its output and exit code.
   ExitResult StopDaemon();
-  // Ends it with no chance to clean up.
+  // Kills it without cleanup.
   void KillDaemon();
 
-  // Runs `cubby ARGUMENTS...` to its end, with CUBBY_STORE naming the store.
+  // Runs `cubby ARGUMENTS...` to its end, with CUBBY_STORE set to the store.
   ExitResult Cubby(const std::vector<std::string>& arguments, absl::string_view input = "") const;
-  // The same without waiting for it. Null, and a failure of the test, if it cannot be started.
+  // The same without waiting for its end. Returns null and fails the test if it cannot be started.
   std::unique_ptr<Subprocess> StartCubby(const std::vector<std::string>& arguments,
                                          absl::string_view input = "") const;
 
@@ -50,7 +50,7 @@ class DaemonFixture : public ::testing::Test {
   void ExpectSound() const;
 
   const std::string& store() const { return store_; }
-  // Null while none runs.
+  // Returns null while no daemon runs.
   Subprocess* daemon() { return daemon_.get(); }
 
  private:

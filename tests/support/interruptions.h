@@ -1,13 +1,12 @@
-// Takes the processor away from a thread at any instruction, over and over: what happens between
-// two instructions of one process then happens often, on few processors too.
+// Preempts a thread at arbitrary instructions, repeatedly, so that interleavings of processes
+// within a few instructions occur often even on few processors.
 #ifndef CUBBY_TESTS_SUPPORT_INTERRUPTIONS_H_
 #define CUBBY_TESTS_SUPPORT_INTERRUPTIONS_H_
 
 namespace cubby::test {
 
-// From now on, and as long as the process lives, the calling thread is interrupted every `micros`
-// microseconds (on Windows every millisecond or two) while others run. False if that cannot be. At
-// most once in a process.
+// Interrupts the calling thread every `micros` microseconds (on Windows every millisecond or two)
+// until the process ends. Returns false if the system refuses. Call at most once per process.
 bool StartInterruptions(int micros);
 
 }  // namespace cubby::test

@@ -1,5 +1,4 @@
-// A strict reader of JSON (RFC 8259), so that tests do not take the programs' word for what they
-// print.
+// A strict JSON parser (RFC 8259), independent of the code that prints JSON.
 #ifndef CUBBY_TESTS_SUPPORT_JSON_H_
 #define CUBBY_TESTS_SUPPORT_JSON_H_
 
@@ -17,16 +16,17 @@ struct Json {
 
   Kind kind = Kind::kNull;
   double number = 0;  // 1 for true
-  std::string text;   // a string's bytes, escapes undone
+  std::string text;   // the decoded bytes of a string
   std::vector<Json> elements;
   std::map<std::string, Json> members;
 
   bool Has(const std::string& member) const { return members.count(member) != 0; }
-  // A null if there is no such member.
+  // Returns a null if there is no such member.
   const Json& operator[](const std::string& member) const;
 };
 
-// InvalidArgument, with the offset, if `text` is not exactly one JSON value between white space.
+// Returns InvalidArgument, with the offset, unless `text` is one JSON value with optional white
+// space around it.
 absl::StatusOr<Json> ParseJson(absl::string_view text);
 
 }  // namespace cubby::test

@@ -1,5 +1,5 @@
-// A folder of a test's own for control channels: this process and all it starts from then on look
-// for them there.
+// A runtime directory for one test: this process and its later children use it for control
+// channels.
 #ifndef CUBBY_TESTS_SUPPORT_RUNTIME_DIR_H_
 #define CUBBY_TESTS_SUPPORT_RUNTIME_DIR_H_
 
@@ -7,8 +7,8 @@
 
 namespace cubby::test {
 
-// Makes the folder and names it in CUBBY_RUNTIME_DIR; removes it, with all in it, when destroyed.
-// One at a time. Not for use while other threads of the process run.
+// Creates the directory and sets CUBBY_RUNTIME_DIR; the destructor removes it with its contents.
+// One at a time. REQUIRES: no other threads run, because it changes the environment.
 class RuntimeDir {
  public:
   RuntimeDir();

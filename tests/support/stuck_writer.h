@@ -1,4 +1,4 @@
-// A writer that has a store's lock and does not let go of it.
+// A live writer that holds a store's lock.
 #ifndef CUBBY_TESTS_SUPPORT_STUCK_WRITER_H_
 #define CUBBY_TESTS_SUPPORT_STUCK_WRITER_H_
 
@@ -16,10 +16,10 @@
 
 namespace cubby::test {
 
-// The bit of the lock's word that says that somebody waits, as docs/layout.md has it.
+// The waiters bit of the lock word (docs/layout.md).
 inline constexpr uint64_t kLockHasWaiters = 0x8000;
 
-// A writer that has the store's lock and keeps it, as one in a debugger may.
+// A writer that acquires the store's lock and keeps it, like a process stopped in a debugger.
 class StuckWriter {
  public:
   static std::unique_ptr<StuckWriter> Of(const std::string& store) {
@@ -31,7 +31,7 @@ class StuckWriter {
   }
   ~StuckWriter() { LetGo(); }
 
-  // Waits until somebody else wants the lock.
+  // Waits until another writer waits for the lock.
   void AwaitAnother() const {
     const table::FixedPart& fixed = attachment_->current().table().fixed();
     const os::Deadline deadline(absl::Seconds(60));

@@ -1,4 +1,4 @@
-// What Subprocess needs of the operating system: subprocess_posix.cc or subprocess_win.cc.
+// The platform part of Subprocess, implemented in subprocess_posix.cc and subprocess_win.cc.
 #ifndef CUBBY_TESTS_SUPPORT_SUBPROCESS_OS_H_
 #define CUBBY_TESTS_SUPPORT_SUBPROCESS_OS_H_
 
@@ -15,8 +15,7 @@
 
 namespace cubby::test {
 
-// One end of a pipe: a descriptor, or a HANDLE. Closed when destroyed; never inherited by another
-// child.
+// Owns one end of a pipe: a descriptor, or a HANDLE. Not inherited by other children.
 class PipeEnd {
  public:
   PipeEnd() = default;
@@ -28,9 +27,9 @@ class PipeEnd {
   }
   ~PipeEnd();
 
-  // Blocks until there is something to read; 0 at the end.
+  // Blocks until bytes are available and returns their number; 0 at the end.
   size_t Read(char* buffer, size_t size);
-  // Blocks until all is written, or nobody will read it any more.
+  // Blocks until everything is written or the other end is closed.
   void Write(absl::string_view bytes);
 
   intptr_t handle() const { return handle_; }
@@ -40,7 +39,7 @@ class PipeEnd {
   intptr_t handle_ = kNone;
 };
 
-// A process that was started. Safe from many threads. REQUIRES: waited for before it is destroyed.
+// A started process. Thread-safe. REQUIRES: it has been waited for before destruction.
 class OsProcess {
  public:
   // The parent's ends of the child's three standard streams.
@@ -52,18 +51,18 @@ class OsProcess {
       const std::vector<std::pair<std::string, std::string>>& environment, Streams* streams);
 
   virtual ~OsProcess() = default;
-  // True if it has ended by then.
+  // Returns true if the process ends by `deadline`.
   virtual bool WaitUntil(absl::Time deadline) = 0;
-  // As ExitResult::exit_code. REQUIRES: it has ended.
+  // Returns the value of ExitResult::exit_code. REQUIRES: the process has ended.
   virtual int ExitCode() = 0;
   virtual void Kill() = 0;
   virtual void Interrupt() = 0;
   virtual uint64_t pid() const = 0;
 };
 
-// What parts the folders in a list of them: ':' or ';'.
+// Returns the separator of a list of paths: ':' or ';'.
 char PathListSeparator();
-// What the names of programs end in: "" or ".exe".
+// Returns the suffix of program names: "" or ".exe".
 absl::string_view ProgramSuffix();
 
 }  // namespace cubby::test

@@ -1,6 +1,6 @@
-// How much a long test does, and how it tells what it has seen. In a build's tests it does what
-// fits there; with CUBBY_TORTURE set in the environment, as tools/torture does, all that is
-// promised in docs/reliability.md.
+// Amount of work and report format of long tests. By default a test does a part of the work; with
+// CUBBY_TORTURE set in the environment, as tools/torture sets it, the full amount stated in
+// docs/reliability.md.
 #ifndef CUBBY_TESTS_SUPPORT_TORTURE_H_
 #define CUBBY_TESTS_SUPPORT_TORTURE_H_
 
@@ -13,15 +13,16 @@
 
 namespace cubby::test {
 
-// `whole` if CUBBY_TORTURE is set, else `usual`.
+// Returns `whole` if CUBBY_TORTURE is set, else `usual`.
 uint64_t Amount(uint64_t usual, uint64_t whole);
 
-// Prints "RESULT what: figure value, figure value ...", one line, which tools/torture puts into its
-// table.
+// Prints one line "RESULT what: figure value, figure value ...", which tools/torture collects in
+// its table.
 void Report(absl::string_view what,
             const std::vector<std::pair<absl::string_view, std::string>>& figures);
 
-// The `fraction` (0 to 1) of `samples` is no larger than this. REQUIRES: there are samples.
+// Returns the value that `fraction` (0 to 1) of `samples` do not exceed. REQUIRES: samples is not
+// empty.
 double Percentile(std::vector<double> samples, double fraction);
 
 }  // namespace cubby::test
