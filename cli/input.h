@@ -28,10 +28,10 @@ absl::StatusOr<std::string> ReadAll(std::FILE* file, absl::string_view name, uin
 // nor a line feed, nor a carriage return at the end of a value, can be written.
 //
 // Errors, of `visit` too, begin with the line's number. InvalidArgument: a line without a tab, or
-// an unknown escape. OutOfRange: a line longer than any entry that a store of this geometry takes.
+// an unknown escape. OutOfRange: a line longer than any entry that a store of these limits takes.
 // Internal: the input cannot be read.
 absl::Status ForEachInputEntry(
-    const Geometry& geometry, bool escaped,
+    const Limits& limits, bool escaped,
     absl::FunctionRef<absl::Status(absl::string_view key, absl::string_view value)> visit);
 
 }  // namespace cubby::cli

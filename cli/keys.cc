@@ -84,7 +84,7 @@ absl::StatusOr<std::string> ReadValue(const WriteOptions& options, uint64_t max_
 }
 
 ExitCode Write(Store& store, const WriteOptions& options, WriteFunction write) {
-  const absl::StatusOr<std::string> value = ReadValue(options, store.geometry().max_value_bytes);
+  const absl::StatusOr<std::string> value = ReadValue(options, store.limits().max_value_bytes);
   if (!value.ok()) return Fail(value.status(), Subject::kEntry);
   const absl::Status status = (store.*write)(options.key, *value, options.put).status();
   if (!status.ok()) return Fail(EntryError(status, options.key), Subject::kEntry);

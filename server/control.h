@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "base/stats.h"
 #include "os/pipe.h"
 #include "proto/control.pb.h"
 #include "server/owned_store.h"
@@ -59,8 +60,7 @@ class Control {
   const std::function<bool()> stop_requested_;
   const std::string name_;  // of the store, which may be gone
   const uint64_t started_ns_;
-  uint64_t requests_ = 0;
-  uint64_t rejected_ = 0;
+  DaemonCounts counts_;
   bool shutdown_requested_ = false;
   std::vector<Shutdown> shutdowns_;  // not answered yet
 };
