@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
+#include "server/options.h"
 #include "tests/server/server_fixture.h"
 
 namespace cubby {
@@ -40,6 +41,20 @@ std::string ReadFile(const std::string& path) {
   return bytes.str();
 }
 
+std::string OptionsTable() {
+  std::string table =
+      "| flag | environment | key | value | default | meaning |\n|---|---|---|---|---|---|\n";
+  const auto code = [](const std::string& text) {
+    return text.empty() ? "" : absl::StrCat("`", text, "`");
+  };
+  for (const server::OptionDescription& option : server::DescribeOptions()) {
+    absl::StrAppend(&table, "| ", code(option.flag), " | ", code(option.environment), " | ",
+                    code(option.key), " | ", option.type, " | ", option.fallback, " | ",
+                    option.help, " |\n");
+  }
+  return table;
+}
+
 using ReferenceTest = test::ServerFixture;
 
 // `page` with `table` in place of what it has between the marks called `name`.
@@ -55,13 +70,14 @@ std::string WithTable(const std::string& page, const std::string& name, const st
   return absl::StrCat(page.substr(0, from + begin.size()), table, page.substr(to));
 }
 
-TEST_F(ReferenceTest, PageListsEveryNumberAndProperty) {
+TEST_F(ReferenceTest, PageListsEveryNumberPropertyAndOption) {
   ASSERT_TRUE(StartDaemon());
   const auto admin = Connect();
   ASSERT_TRUE(admin);
   const std::string page = ReadFile(CUBBY_REFERENCE);
   std::string expected = WithTable(page, "numbers", NumbersTable(admin->Stats()->numbers));
   expected = WithTable(expected, "properties", PropertiesTable(admin->Info()->properties));
+  expected = WithTable(expected, "options", OptionsTable());
   if (std::getenv("CUBBY_WRITE_REFERENCE") != nullptr) {
     std::ofstream(CUBBY_REFERENCE, std::ios::binary) << expected;
     return;
