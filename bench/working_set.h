@@ -86,7 +86,7 @@ class WorkingSet {
 
     const std::vector<uint32_t> next = RandomCycle(entries_);
     absl::StatusOr<std::unique_ptr<PointerChase>> chase =
-        PointerChase::Make(next, store_->geometry().total_bytes);
+        PointerChase::Make(next, *NumberIn(store_->Properties(), "total_bytes"));
     if (!chase.ok()) return chase.status();
     chase_ = *std::move(chase);
 

@@ -1,11 +1,16 @@
 // ping info stats flush check shutdown: requests to the daemon.
+#include <cstdint>
 #include <memory>
 #include <string>
+#include <variant>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "base/openmetrics.h"
+#include "base/property.h"
+#include "base/stats.h"
 #include "cli/cli.h"
 #include "cli/output.h"
 #include "cli/status.h"
@@ -39,53 +44,54 @@ ExitCode Info(const StoreOptions& store_options, bool json) {
   if (!admin.ok()) return Fail(admin.status(), Subject::kDaemon);
   const absl::StatusOr<DaemonInfo> info = (*admin)->Info();
   if (!info.ok()) return Fail(info.status(), Subject::kDaemon);
-  const Geometry& geometry = info->geometry;
-  return Print(Record()
-                   .AddText("store", info->store)
-                   .AddText("version", info->version)
-                   .AddNumber("pid", info->pid)
-                   .AddSeconds("uptime_seconds", info->uptime)
-                   .AddText("created", absl::FormatTime(absl::RFC3339_sec, geometry.created,
-                                                        absl::UTCTimeZone()))
-                   .AddText("full_policy", info->full_policy)
-                   .AddNumber("capacity", geometry.capacity)
-                   .AddNumber("max_key_bytes", geometry.max_key_bytes)
-                   .AddNumber("max_value_bytes", geometry.max_value_bytes)
-                   .AddNumber("max_inline_bytes", geometry.max_inline_bytes)
-                   .AddNumber("slot_bytes", geometry.slot_bytes)
-                   .AddNumber("ways", geometry.ways)
-                   .AddNumber("bucket_count", geometry.bucket_count)
-                   .AddNumber("extent_bytes", geometry.extent_bytes)
-                   .AddNumber("extent_count", geometry.extent_count)
-                   .AddNumber("total_bytes", geometry.total_bytes)
-                   .AddNumber("huge_page_bytes", info->huge_page_bytes)
-                   .AddNumber("bytes_per_entry",
-                              (geometry.total_bytes + geometry.capacity - 1) / geometry.capacity)
-                   .AddNumber("generation", geometry.generation)
-                   .AddNumber("layout_major", geometry.layout_major)
-                   .AddNumber("layout_minor", geometry.layout_minor),
-               json);
+  Record record;
+  record.AddText("store", info->store)
+      .AddText("version", info->version)
+      .AddNumber("pid", info->pid)
+      .AddSeconds("uptime_seconds", info->uptime);
+  for (const Property& property : info->properties) {
+    if (const auto* number = std::get_if<uint64_t>(&property.value)) {
+      record.AddNumber(property.name, *number);
+    } else {
+      record.AddText(property.name, std::get<std::string>(property.value));
+    }
+  }
+  return Print(record, json);
 }
 
-ExitCode Stats(const StoreOptions& store_options, bool json) {
+struct StatsOptions {
+  bool json = false;
+  bool openmetrics = false;
+};
+
+ExitCode Stats(const StoreOptions& store_options, const StatsOptions& options) {
+  if (options.json && options.openmetrics) {
+    return Fail(ExitCode::kUsage, "--json and --openmetrics exclude each other: give one of them");
+  }
   const auto admin = store_options.Connect();
   if (!admin.ok()) return Fail(admin.status(), Subject::kDaemon);
   const absl::StatusOr<DaemonStats> stats = (*admin)->Stats();
   if (!stats.ok()) return Fail(stats.status(), Subject::kDaemon);
-  const StoreStats& store = stats->store;
-  return Print(Record()
-                   .AddNumber("entries", store.entries)
-                   .AddNumber("expiring", store.expiring)
-                   .AddNumber("revision", store.revision)
-                   .AddNumber("puts", store.puts)
-                   .AddNumber("deletes", store.deletes)
-                   .AddNumber("expired", store.expired)
-                   .AddNumber("lock_takeovers", store.lock_takeovers)
-                   .AddNumber("repairs", store.repairs)
-                   .AddNumber("extents_in_use", store.extents_in_use)
-                   .AddNumber("requests", stats->requests)
-                   .AddNumber("rejected_frames", stats->rejected_frames),
-               json);
+  if (options.openmetrics) {
+    Output out;
+    out.Write(base::OpenMetrics(store_options.store(), stats->numbers));
+    return out.Finish();
+  }
+  Record record;
+  for (const Number& number : stats->numbers) record.AddNumber(number.name, number.value);
+  return Print(record, options.json);
+}
+
+void DefineStats(Subcommand* stats) {
+  const auto options = std::make_shared<StatsOptions>();
+  stats->Notes(
+      "docs/reference.md says what each number is.\n\n"
+      "Examples:\n  cubby stats -s sessions\n  cubby stats -s sessions --json\n"
+      "  cubby stats -s sessions --openmetrics");
+  stats->AddFlag("--json", &options->json, kJsonHelp);
+  stats->AddFlag("--openmetrics", &options->openmetrics,
+                 "In the OpenMetrics text format, for Prometheus and others");
+  stats->Do([options](const StoreOptions& store) { return Stats(store, *options); });
 }
 
 ExitCode Flush(const StoreOptions& store_options) {
@@ -146,8 +152,7 @@ constexpr Command kCommands[] = {
      [](Subcommand* ping) { DefinePlain(ping, "Example:\n  cubby ping -s sessions", &Ping); }},
     {"info", "Print the version, geometry and limits of store and daemon",
      [](Subcommand* info) { DefineReport(info, "info", "", &Info); }},
-    {"stats", "Print counters of entries and operations",
-     [](Subcommand* stats) { DefineReport(stats, "stats", "", &Stats); }},
+    {"stats", "Print counters of entries and operations", &DefineStats},
     {"flush", "Remove all entries and print their number",
      [](Subcommand* flush) {
        DefinePlain(

@@ -103,10 +103,10 @@ absl::StatusOr<std::string> ReadAll(std::FILE* file, absl::string_view name, uin
 }
 
 absl::Status ForEachInputEntry(
-    const Geometry& geometry, bool escaped,
+    const Limits& limits, bool escaped,
     absl::FunctionRef<absl::Status(absl::string_view key, absl::string_view value)> visit) {
   // An escaped byte takes four; 3 more are for the tab and the line end.
-  const uint64_t max_line_bytes = 4 * (geometry.max_key_bytes + geometry.max_value_bytes) + 3;
+  const uint64_t max_line_bytes = 4 * (limits.max_key_bytes + limits.max_value_bytes) + 3;
   LineReader lines(stdin, "standard input", max_line_bytes);
   for (uint64_t number = 1;; ++number) {
     ASSIGN_OR_RETURN_AS(const absl::optional<absl::string_view> line, lines.Next(),

@@ -29,9 +29,9 @@ absl::StatusOr<std::string> ReadAll(std::FILE* file, absl::string_view name, uin
 //
 // Error messages, those of `visit` included, begin with the line number. Returns InvalidArgument
 // for a line without a tab or with an unknown escape, OutOfRange for a line longer than any entry
-// of a store of this geometry, Internal if reading fails.
+// of a store of these limits, Internal if reading fails.
 absl::Status ForEachInputEntry(
-    const Geometry& geometry, bool escaped,
+    const Limits& limits, bool escaped,
     absl::FunctionRef<absl::Status(absl::string_view key, absl::string_view value)> visit);
 
 }  // namespace cubby::cli

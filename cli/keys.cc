@@ -85,7 +85,7 @@ absl::StatusOr<std::string> ReadValue(const WriteOptions& options, uint64_t max_
 }
 
 ExitCode Write(Store& store, const WriteOptions& options, WriteFunction write) {
-  ASSIGN_OR_RETURN_AS(const std::string value, ReadValue(options, store.geometry().max_value_bytes),
+  ASSIGN_OR_RETURN_AS(const std::string value, ReadValue(options, store.limits().max_value_bytes),
                       Fail(status, Subject::kEntry));
   const absl::Status status = (store.*write)(options.key, value, options.put).status();
   if (!status.ok()) return Fail(EntryError(status, options.key), Subject::kEntry);

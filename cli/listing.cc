@@ -110,7 +110,7 @@ struct LoadOptions {
 ExitCode Load(Store& store, const LoadOptions& options) {
   uint64_t loaded = 0;
   const absl::Status status = ForEachInputEntry(
-      store.geometry(), options.escaped, [&](absl::string_view key, absl::string_view value) {
+      store.limits(), options.escaped, [&](absl::string_view key, absl::string_view value) {
         const absl::Status put = store.Put(key, value, options.put).status();
         if (put.ok()) ++loaded;
         return put;
@@ -157,7 +157,7 @@ ExitCode Verify(const Store& store, bool escaped) {
   uint64_t verified = 0;
   std::string value;
   const absl::Status status = ForEachInputEntry(
-      store.geometry(), escaped, [&](absl::string_view key, absl::string_view expected) {
+      store.limits(), escaped, [&](absl::string_view key, absl::string_view expected) {
         const absl::Status same = VerifyEntry(store, key, expected, &value);
         if (same.ok()) ++verified;
         return same;

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/store_name.h"
+#include "client/answers.h"
 #include "os/deadline.h"
 #include "os/pipe.h"
 #include "os/pipe_client.h"
@@ -88,29 +89,7 @@ absl::StatusOr<DaemonInfo> Admin::Info() {
   absl::StatusOr<control::Response> response =
       impl_->Call(std::move(request), control::Response::kInfo);
   if (!response.ok()) return response.status();
-  const control::InfoResponse& answer = response->info();
-  DaemonInfo info;
-  info.store = answer.store();
-  info.version = answer.version();
-  info.pid = answer.pid();
-  info.uptime = absl::Seconds(answer.uptime_seconds());
-  info.full_policy = answer.full_policy();
-  info.huge_page_bytes = answer.huge_page_bytes();
-  info.geometry.capacity = answer.capacity();
-  info.geometry.max_key_bytes = answer.max_key_bytes();
-  info.geometry.max_value_bytes = answer.max_value_bytes();
-  info.geometry.max_inline_bytes = answer.max_inline_bytes();
-  info.geometry.slot_bytes = answer.slot_bytes();
-  info.geometry.ways = answer.ways();
-  info.geometry.bucket_count = answer.bucket_count();
-  info.geometry.extent_bytes = answer.extent_bytes();
-  info.geometry.extent_count = answer.extent_count();
-  info.geometry.total_bytes = answer.total_bytes();
-  info.geometry.generation = answer.generation();
-  info.geometry.layout_major = answer.layout_major();
-  info.geometry.layout_minor = answer.layout_minor();
-  info.geometry.created = absl::UnixEpoch() + absl::Seconds(answer.created_unix_seconds());
-  return info;
+  return InfoFrom(response->info());
 }
 
 absl::StatusOr<DaemonStats> Admin::Stats() {
@@ -119,20 +98,7 @@ absl::StatusOr<DaemonStats> Admin::Stats() {
   absl::StatusOr<control::Response> response =
       impl_->Call(std::move(request), control::Response::kStats);
   if (!response.ok()) return response.status();
-  const control::StatsResponse& answer = response->stats();
-  DaemonStats stats;
-  stats.store.entries = answer.entries();
-  stats.store.expiring = answer.expiring();
-  stats.store.revision = answer.revision();
-  stats.store.puts = answer.puts();
-  stats.store.deletes = answer.deletes();
-  stats.store.expired = answer.expired();
-  stats.store.lock_takeovers = answer.lock_takeovers();
-  stats.store.repairs = answer.repairs();
-  stats.store.extents_in_use = answer.extents_in_use();
-  stats.requests = answer.requests();
-  stats.rejected_frames = answer.rejected_frames();
-  return stats;
+  return StatsFrom(response->stats());
 }
 
 absl::StatusOr<uint64_t> Admin::Flush() {

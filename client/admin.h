@@ -21,6 +21,8 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "base/property.h"
+#include "base/stats.h"
 #include "client/store.h"
 
 namespace cubby {
@@ -30,15 +32,17 @@ struct DaemonInfo {
   std::string version;
   uint64_t pid = 0;
   absl::Duration uptime;
-  std::string full_policy;
-  uint64_t huge_page_bytes = 0;  // of the store's memory, when the daemon started
-  Geometry geometry;
+  // What Store::Properties() returns, and what the daemon adds: docs/reference.md lists them.
+  std::vector<Property> properties;
 };
 
+// What the store and the daemon count (base/stats.h).
 struct DaemonStats {
+  // 0 for what an older daemon does not count.
   StoreStats store;
-  uint64_t requests = 0;         // answered since the daemon started
-  uint64_t rejected_frames = 0;  // garbage on the control channel
+  DaemonCounts daemon;  // since the daemon started
+  // All that the daemon counts, also what a newer one counts and the structs above have not.
+  std::vector<Number> numbers;
 };
 
 struct CheckReport {

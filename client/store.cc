@@ -20,6 +20,7 @@
 #include "table/expiry.h"
 #include "table/geometry.h"
 #include "table/hash.h"
+#include "table/properties.h"
 #include "table/reader.h"
 #include "table/scan.h"
 #include "table/stats.h"
@@ -30,25 +31,6 @@
 
 namespace cubby {
 namespace {
-
-Geometry PublicGeometry(const table::Geometry& from) {
-  Geometry geometry;
-  geometry.capacity = from.capacity;
-  geometry.max_key_bytes = from.max_key_bytes;
-  geometry.max_value_bytes = from.max_value_bytes;
-  geometry.max_inline_bytes = from.max_inline_bytes;
-  geometry.slot_bytes = from.slot_bytes;
-  geometry.ways = from.ways;
-  geometry.bucket_count = from.bucket_count;
-  geometry.extent_bytes = from.extent_bytes;
-  geometry.extent_count = from.extent_count;
-  geometry.total_bytes = from.total_bytes;
-  geometry.generation = from.generation;
-  geometry.layout_major = table::kLayoutMajor;
-  geometry.layout_minor = from.layout_minor;
-  geometry.created = absl::FromUnixNanos(static_cast<int64_t>(from.created_unix_ns));
-  return geometry;
-}
 
 absl::Duration TimeLeft(uint64_t expiry_ns) {
   const uint64_t now = os::BootNanos();
@@ -261,7 +243,6 @@ struct Store::Impl {
   }
 
   std::unique_ptr<attach::Attachment> attachment;
-  Geometry geometry;
   absl::Duration lock_timeout;
 };
 
@@ -274,7 +255,6 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(absl::string_view name,
   auto impl = std::make_unique<Impl>();
   ASSIGN_OR_RETURN(impl->attachment, attach::Attachment::Open(name, attach_options));
   const attach::MappedTable& mapped = impl->attachment->current().mapped();
-  impl->geometry = PublicGeometry(mapped.table().geometry());
   impl->lock_timeout = options.lock_timeout;
   if (options.prefault) {
     RETURN_IF_ERROR(attach::About(name, mapped.mapping().Prefault()));
@@ -381,22 +361,19 @@ absl::Status Store::ForEach(
   return absl::OkStatus();
 }
 
-const Geometry& Store::geometry() const { return impl_->geometry; }
+Limits Store::limits() const {
+  const table::Geometry& geometry = impl_->attachment->current().table().geometry();
+  Limits limits;
+  limits.capacity = geometry.capacity;
+  limits.max_key_bytes = geometry.max_key_bytes;
+  limits.max_value_bytes = geometry.max_value_bytes;
+  limits.max_inline_bytes = geometry.max_inline_bytes;
+  return limits;
+}
 const std::string& Store::name() const { return impl_->attachment->name(); }
-
-StoreStats Store::Stats() const {
-  const table::TableStats from = table::ReadStats(impl_->attachment->current().table());
-  StoreStats stats;
-  stats.entries = from.entries;
-  stats.expiring = from.expiring;
-  stats.revision = from.revision;
-  stats.puts = from.puts;
-  stats.deletes = from.deletes;
-  stats.expired = from.expired;
-  stats.lock_takeovers = from.lock_takeovers;
-  stats.repairs = from.repairs;
-  stats.extents_in_use = from.extents_in_use;
-  return stats;
+StoreStats Store::Stats() const { return table::ReadStats(impl_->attachment->current().table()); }
+std::vector<Property> Store::Properties() const {
+  return table::Properties(impl_->attachment->current().table().geometry());
 }
 
 }  // namespace cubby

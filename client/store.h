@@ -27,6 +27,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
@@ -34,6 +35,8 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "base/property.h"
+#include "base/stats.h"
 
 namespace cubby {
 
@@ -75,36 +78,14 @@ struct Entry {
   absl::Duration ttl = absl::InfiniteDuration();  // what is left of it
 };
 
-// The store's shape: fixed when the daemon made it.
-struct Geometry {
+// What fits into the store, as it was created or last resized.
+struct Limits {
   uint64_t capacity = 0;  // entries
   uint64_t max_key_bytes = 0;
   uint64_t max_value_bytes = 0;
-  // A key (rounded up to 8) and value that together fit this need no extents.
+  // An entry needs no extents if its key, rounded up to 8 bytes, and its value together are no
+  // longer than this.
   uint64_t max_inline_bytes = 0;
-  uint64_t slot_bytes = 0;
-  uint64_t ways = 0;
-  uint64_t bucket_count = 0;
-  uint64_t extent_bytes = 0;
-  uint64_t extent_count = 0;
-  uint64_t total_bytes = 0;  // of shared memory
-  uint64_t generation = 0;
-  uint32_t layout_major = 0;
-  uint32_t layout_minor = 0;
-  absl::Time created;
-};
-
-// Numbers at a moment, read without a lock: each is right, together they may be an operation apart.
-struct StoreStats {
-  uint64_t entries = 0;   // those that expired and are not swept yet included
-  uint64_t expiring = 0;  // entries that have a ttl
-  uint64_t revision = 0;
-  uint64_t puts = 0;  // totals since the store was made
-  uint64_t deletes = 0;
-  uint64_t expired = 0;
-  uint64_t lock_takeovers = 0;  // dead lock owners replaced
-  uint64_t repairs = 0;         // unfinished commits of killed writers that were repaired
-  uint64_t extents_in_use = 0;
 };
 
 class Store {
@@ -174,8 +155,12 @@ class Store {
       absl::FunctionRef<bool(absl::string_view key, absl::string_view value, const Entry& entry)>
           visit) const;
 
-  const Geometry& geometry() const;
+  Limits limits() const;
+  // Returns what the store counts (base/stats.h).
   StoreStats Stats() const;
+  // Returns the store's internals by name, such as "total_bytes", "slot_bytes" and "created"; see
+  // docs/reference.md. For people and monitoring: names may come and go with versions.
+  std::vector<Property> Properties() const;
   const std::string& name() const;
 
  private:

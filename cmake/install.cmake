@@ -7,11 +7,13 @@ include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/cubby)
 
 # The tree knows a public header by its folder, users know it by the project's name.
-set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS client/store.h client/admin.h)
-foreach(header store.h admin.h)
-  file(READ client/${header} text)
-  string(REPLACE "client/store.h" "cubby/store.h" text "${text}")
-  file(GENERATE OUTPUT ${PROJECT_BINARY_DIR}/include/cubby/${header} CONTENT "${text}")
+set(public_headers base/property.h base/stats.h client/store.h client/admin.h)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${public_headers})
+foreach(header ${public_headers})
+  file(READ ${header} text)
+  string(REGEX REPLACE "#include \"(base|client)/" "#include \"cubby/" text "${text}")
+  get_filename_component(name ${header} NAME)
+  file(GENERATE OUTPUT ${PROJECT_BINARY_DIR}/include/cubby/${name} CONTENT "${text}")
 endforeach()
 install(DIRECTORY ${PROJECT_BINARY_DIR}/include/cubby DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 

@@ -1,11 +1,16 @@
 #include "server/control.h"
 
+#include <cstddef>
 #include <memory>
 #include <utility>
+#include <variant>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
+#include "base/property.h"
+#include "base/stats.h"
 #include "base/status_macros.h"
 #include "base/version.h"
 #include "os/clock.h"
@@ -15,6 +20,7 @@
 #include "server/check_job.h"
 #include "server/flush_job.h"
 #include "server/log.h"
+#include "table/properties.h"
 #include "table/stats.h"
 
 namespace cubby::server {
@@ -36,6 +42,31 @@ bool ReadsEntries(const control::Response& response) {
   return response.has_stats() || response.has_flush() || response.has_check();
 }
 
+control::Number::Kind KindOf(NumberKind kind) {
+  switch (kind) {
+    case NumberKind::kCounter:
+      return control::Number::COUNTER;
+    case NumberKind::kGauge:
+      return control::Number::GAUGE;
+    case NumberKind::kUnknown:
+      break;
+  }
+  return control::Number::UNKNOWN;
+}
+
+template <typename Stats, size_t kCount>
+void AddNumbers(const StatsField<Stats> (&fields)[kCount], const Stats& values,
+                control::StatsResponse* stats) {
+  for (const StatsField<Stats>& field : fields) {
+    control::Number* number = stats->add_numbers();
+    number->set_name(field.name);
+    number->set_kind(KindOf(field.kind));
+    number->set_unit(field.unit);
+    number->set_help(field.help);
+    number->set_value(values.*field.value);
+  }
+}
+
 }  // namespace
 
 Control::Control(OwnedStore* store, os::PipeServer* pipe, Jobs* jobs, JobLock* lock)
@@ -55,13 +86,13 @@ void Control::Handle(const os::PipeServer::Request& received) {
   while (absl::optional<std::string> message = decoder.Next()) {
     control::Request request;
     if (!request.ParseFromString(*message)) {
-      ++rejected_;
+      ++counts_.rejected_frames;
       continue;
     }
     understood = true;
     HandleOne({received.reply_to, request.request_id()}, request);
   }
-  rejected_ += decoder.rejected();
+  counts_.rejected_frames += decoder.rejected();
   if (!understood) pipe_.Dismiss(received.reply_to);
 }
 
@@ -156,7 +187,7 @@ void Control::Answer(const Client& client, absl::StatusOr<control::Response> res
                                 ? pipe_.Answer(client.reply_to, *std::move(frames), kAnswerTimeout)
                                 : frames.status();
   if (sent.ok()) {
-    ++requests_;
+    ++counts_.requests;
     Log(LogLevel::kDebug, name_,
         absl::StrCat("answered request ", client.request_id, " with code ",
                      response.status_code()));
@@ -166,43 +197,31 @@ void Control::Answer(const Client& client, absl::StatusOr<control::Response> res
 }
 
 void Control::FillInfo(control::InfoResponse* info) const {
-  const table::Geometry& geometry = store_.table().geometry();
   info->set_store(name_);
   info->set_version(base::kVersion);
   info->set_pid(os::ProcessId());
   info->set_uptime_seconds(absl::ToDoubleSeconds(absl::Nanoseconds(os::BootNanos() - started_ns_)));
-  info->set_capacity(geometry.capacity);
-  info->set_max_key_bytes(geometry.max_key_bytes);
-  info->set_max_value_bytes(geometry.max_value_bytes);
-  info->set_max_inline_bytes(geometry.max_inline_bytes);
-  info->set_slot_bytes(geometry.slot_bytes);
-  info->set_ways(geometry.ways);
-  info->set_bucket_count(geometry.bucket_count);
-  info->set_extent_bytes(geometry.extent_bytes);
-  info->set_extent_count(geometry.extent_count);
-  info->set_total_bytes(geometry.total_bytes);
-  info->set_generation(geometry.generation);
-  info->set_layout_major(table::kLayoutMajor);
-  info->set_layout_minor(geometry.layout_minor);
-  info->set_created_unix_seconds(
-      absl::ToDoubleSeconds(absl::Nanoseconds(geometry.created_unix_ns)));
-  info->set_full_policy("reject");
-  info->set_huge_page_bytes(store_.huge_page_bytes());
+  std::vector<Property> properties = table::Properties(store_.table().geometry());
+  properties.push_back({"huge_page_bytes", store_.huge_page_bytes(), "bytes",
+                        "How much of total_bytes lay in huge pages when the daemon started"});
+  for (const Property& property : properties) {
+    control::Property* sent = info->add_properties();
+    sent->set_name(property.name);
+    if (const auto* number = std::get_if<uint64_t>(&property.value)) {
+      sent->set_number(*number);
+    } else {
+      sent->set_text(std::get<std::string>(property.value));
+    }
+    sent->set_unit(property.unit);
+    sent->set_help(property.help);
+  }
 }
 
 void Control::FillStats(control::StatsResponse* stats) const {
-  const table::TableStats from = table::ReadStats(store_.table());
-  stats->set_entries(from.entries);
-  stats->set_expiring(from.expiring);
-  stats->set_revision(from.revision);
-  stats->set_puts(from.puts);
-  stats->set_deletes(from.deletes);
-  stats->set_expired(from.expired);
-  stats->set_lock_takeovers(from.lock_takeovers);
-  stats->set_repairs(from.repairs);
-  stats->set_extents_in_use(from.extents_in_use);
-  stats->set_requests(requests_);
-  stats->set_rejected_frames(rejected_ + pipe_.rejected());
+  AddNumbers(kStoreStatsFields, table::ReadStats(store_.table()), stats);
+  DaemonCounts counts = counts_;
+  counts.rejected_frames += pipe_.rejected();
+  AddNumbers(kDaemonStatsFields, counts, stats);
 }
 
 }  // namespace cubby::server

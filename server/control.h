@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "base/stats.h"
 #include "os/pipe_server.h"
 #include "proto/control.pb.h"
 #include "server/job.h"
@@ -60,8 +61,7 @@ class Control {
   JobLock& lock_;
   const std::string name_;  // the store's
   const uint64_t started_ns_;
-  uint64_t requests_ = 0;
-  uint64_t rejected_ = 0;
+  DaemonCounts counts_;        // but for the frames that the pipe rejects
   size_t jobs_under_way_ = 0;  // that requests asked for
   bool shutdown_requested_ = false;
   bool stopping_ = false;

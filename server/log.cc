@@ -42,7 +42,7 @@ absl::StatusOr<LogLevel> ParseLogLevel(absl::string_view name) {
     if (known.name == name) return known.level;
   }
   return absl::InvalidArgumentError(
-      absl::StrCat("bad --log-level '", name, "': use debug, info, warning or error"));
+      "use debug, info, warning or error");
 }
 
 // The lines that the thread has not taken yet.

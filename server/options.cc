@@ -1,82 +1,176 @@
 #include "server/options.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdlib>
+#include <map>
 #include <utility>
 
 #include "CLI/CLI.hpp"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/numbers.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/string_view.h"
 #include "base/status_macros.h"
 #include "base/store_name.h"
 #include "base/version.h"
 #include "os/group.h"
 #include "program/output.h"
+#include "server/config_file.h"
 #include "server/size_text.h"
 #include "table/geometry.h"
 
 namespace cubby::server {
 namespace {
 
-// The options as they were written; unset: not given.
+// Reads `word`, which was given as `source` ("--capacity", "CUBBYD_CAPACITY"), into *options.
+using Reader = absl::Status (*)(absl::string_view source, const std::string& word,
+                                Options* options);
+
+absl::Status ReadStore(absl::string_view, const std::string& word, Options* options) {
+  RETURN_IF_ERROR(base::ValidateStoreName(word));
+  options->store = word;
+  return absl::OkStatus();
+}
+
+template <absl::optional<uint64_t> Options::*kMember>
+absl::Status ReadSize(absl::string_view source, const std::string& word, Options* options) {
+  ASSIGN_OR_RETURN(options->*kMember, ParseSize(source, word));
+  return absl::OkStatus();
+}
+
+// There is one policy so far, so that nothing is to be kept.
+absl::Status ReadFullPolicy(absl::string_view source, const std::string& word, Options*) {
+  if (word == "reject") return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("bad ", source, " '", word, "': a full store can only 'reject' new keys"));
+}
+
+absl::Status ReadMode(absl::string_view source, const std::string& word, Options* options) {
+  uint32_t bits = 0;
+  bool octal = word.size() <= 4;
+  for (char c : word) {
+    octal = octal && c >= '0' && c <= '7';
+    bits = bits * 8 + static_cast<uint32_t>(c - '0');
+  }
+  if (!octal || (bits & ~0666u) != 0 || (bits & 0600) != 0600) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("bad ", source, " '", word,
+                     "': use octal digits that let the owner read and write and nobody execute, "
+                     "such as 0600 or 0644"));
+  }
+  options->mode = bits;
+  return absl::OkStatus();
+}
+
+absl::Status ReadGroup(absl::string_view source, const std::string& word, Options* options) {
+  ASSIGN_OR_RETURN_AS(
+      options->group, os::GroupId(word),
+      absl::InvalidArgumentError(absl::StrCat("bad ", source, " '", word, "': ", status.message(),
+                                              ": leave it out, or name one that exists")));
+  return absl::OkStatus();
+}
+
+absl::Status ReadHugePages(absl::string_view source, const std::string& word, Options* options) {
+  if (word == "auto") {
+    options->huge_pages = HugePages::kAuto;
+  } else if (word == "on") {
+    options->huge_pages = HugePages::kOn;
+  } else if (word == "off") {
+    options->huge_pages = HugePages::kOff;
+  } else {
+    return absl::InvalidArgumentError(
+        absl::StrCat("bad ", source, " '", word, "': use auto, on or off"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ReadLogLevel(absl::string_view source, const std::string& word, Options* options) {
+  ASSIGN_OR_RETURN_AS(options->log_level, ParseLogLevel(word),
+                      absl::InvalidArgumentError(
+                          absl::StrCat("bad ", source, " '", word, "': ", status.message())));
+  return absl::OkStatus();
+}
+
+struct Definition {
+  const char* flags;  // the long one last; the other forms' names follow from it
+  const char* type;
+  const char* help;
+  std::string (*fallback)();
+  Reader read;
+};
+
+// clang-format off
+constexpr Definition kDefinitions[] = {
+    {"-s,--store", "NAME", "The store's name: a-z, 0-9, '-' and '_'",
+     [] { return std::string("required"); }, &ReadStore},
+    {"--capacity", "N", "Entries it is made for",
+     [] { return absl::StrCat(table::GeometryOptions().capacity); }, &ReadSize<&Options::capacity>},
+    {"--slot-bytes", "B", "Bytes for an entry's key, value and 24 more; longer values lie in the extent pool",
+     [] { return absl::StrCat(table::GeometryOptions().slot_bytes); }, &ReadSize<&Options::slot_bytes>},
+    {"--max-value", "SIZE", "The largest value, such as 64KiB",
+     [] { return absl::StrCat(table::GeometryOptions().max_value_bytes >> 20, "MiB"); }, &ReadSize<&Options::max_value_bytes>},
+    {"--extent-pool", "SIZE", "Memory for values too long for their slot",
+     [] { return std::string("a quarter of the slots'"); }, &ReadSize<&Options::extent_pool_bytes>},
+    {"--extent-bytes", "SIZE", "Bytes for a piece of a longer value and 16 more: smaller for less waste, larger for faster copies",
+     [] { return absl::StrCat(table::GeometryOptions().extent_bytes); }, &ReadSize<&Options::extent_bytes>},
+    {"--full", "POLICY", "What a full store does with a new key: reject",
+     [] { return std::string("reject"); }, &ReadFullPolicy},
+    {"--mode", "MODE", "Who may use it: as a file's mode, such as 0644 to let others read",
+     [] { return absl::StrFormat("%#o", kDefaultMode); }, &ReadMode},
+    {"--group", "GROUP", "Whom the group's part of --mode is for; not on Windows",
+     [] { return std::string("your own group"); }, &ReadGroup},
+    {"--huge-pages", "WHEN", "Memory in pages of 2 MiB, for faster look-ups: auto, as far as the system can; on, or do not start; off",
+     [] { return std::string("auto"); }, &ReadHugePages},
+    {"--log-level", "LEVEL", "The lowest level that is logged: debug, info, warning or error",
+     [] { return std::string("info"); }, &ReadLogLevel},
+};
+// clang-format on
+constexpr size_t kCount = sizeof(kDefinitions) / sizeof(kDefinitions[0]);
+
+constexpr char kConfigHelp[] = "A file of lines such as capacity = 1000";
+// A flag only: in a file or an environment that stays, it would empty the store at every start.
+constexpr char kFreshHelp[] = "Discard the entries of a store that is there";
+
+// "--capacity"
+std::string FlagOf(const Definition& definition) {
+  const absl::string_view flags = definition.flags;
+  return std::string(flags.substr(flags.rfind("--")));
+}
+// "capacity"
+std::string KeyOf(const Definition& definition) { return FlagOf(definition).substr(2); }
+// "CUBBYD_CAPACITY"
+std::string EnvironmentOf(const Definition& definition) {
+  return absl::AsciiStrToUpper(
+      absl::StrCat("CUBBYD_", absl::StrReplaceAll(KeyOf(definition), {{"-", "_"}})));
+}
+
+// What the command line says.
 struct Words {
-  std::string store;
-  absl::optional<std::string> capacity;
-  absl::optional<std::string> slot_bytes;
-  absl::optional<std::string> max_value;
-  absl::optional<std::string> extent_pool;
-  absl::optional<std::string> extent_bytes;
-  absl::optional<std::string> full;
-  absl::optional<std::string> mode;
-  absl::optional<std::string> group;
-  absl::optional<std::string> huge_pages;
-  absl::optional<std::string> log_level;
+  absl::optional<std::string> options[kCount];  // as kDefinitions; unset: not given
+  absl::optional<std::string> config;
   bool fresh = false;
 };
 
 void Describe(CLI::App* app, Words* words) {
-  const table::GeometryOptions defaults;
   app->description("Makes a cubby store and serves it until it is told to stop.");
   app->set_version_flag("--version", absl::StrCat("cubbyd ", base::kVersion));
-  app->add_option("-s,--store", words->store, "The store's name: a-z, 0-9, '-' and '_'")
-      ->required()
-      ->type_name("NAME");
-  app->add_option("--capacity", words->capacity,
-                  absl::StrCat("Entries it is made for [", defaults.capacity, "]"))
-      ->type_name("N");
-  app->add_option("--slot-bytes", words->slot_bytes,
-                  absl::StrCat("Bytes for an entry's key, value and 24 more; longer values lie in "
-                               "the extent pool [",
-                               defaults.slot_bytes, "]"))
-      ->type_name("B");
-  app->add_option("--max-value", words->max_value, "The largest value, such as 64KiB [1MiB]")
-      ->type_name("SIZE");
-  app->add_option("--extent-pool", words->extent_pool,
-                  "Memory for values too long for their slot [a quarter of the slots']")
-      ->type_name("SIZE");
-  app->add_option("--extent-bytes", words->extent_bytes,
-                  absl::StrCat("Bytes for a piece of a longer value and 16 more: smaller for less "
-                               "waste, larger for faster copies [",
-                               defaults.extent_bytes, "]"))
-      ->type_name("SIZE");
-  app->add_option("--full", words->full, "What a full store does with a new key: reject [reject]")
-      ->type_name("POLICY");
-  app->add_option("--mode", words->mode,
-                  "Who may use it: as a file's mode, such as 0644 to let others read [0600]")
-      ->type_name("MODE");
-  app->add_option("--group", words->group,
-                  "Whom the group's part of --mode is for; not on Windows [your own group]")
-      ->type_name("GROUP");
-  app->add_option("--huge-pages", words->huge_pages,
-                  "Memory in pages of 2 MiB, for faster look-ups: auto, as far as the system can; "
-                  "on, or do not start; off [auto]")
-      ->type_name("WHEN");
-  app->add_option("--log-level", words->log_level,
-                  "The lowest level that is logged: debug, info, warning or error [info]")
-      ->type_name("LEVEL");
-  app->add_flag("--fresh", words->fresh, "Discard the entries of a store that is there");
+  for (size_t i = 0; i < kCount; ++i) {
+    const Definition& definition = kDefinitions[i];
+    app->add_option(definition.flags, words->options[i],
+                    absl::StrCat(definition.help, " [", definition.fallback(), "]"))
+        ->type_name(definition.type);
+  }
+  app->add_option("--config", words->config, kConfigHelp)->type_name("FILE");
+  app->add_flag("--fresh", words->fresh, kFreshHelp);
   app->footer(
+      "An option but --config and --fresh may also come from the environment, as CUBBYD_CAPACITY "
+      "does,\n"
+      "or from the file that --config names. A flag is stronger than the environment, and that is\n"
+      "stronger than the file.\n"
       "Stops on SIGTERM, SIGINT, SIGHUP, Ctrl-C, Ctrl-Break or `cubby shutdown`, and takes the "
       "store\n"
       "away then. SIGINT and SIGHUP stay ignored if it was started so, as by nohup.\nExit codes: 0 "
@@ -85,91 +179,44 @@ void Describe(CLI::App* app, Words* words) {
       "other.");
 }
 
-// An option that is a number or a size; unset if it was not given.
-absl::Status ReadSize(absl::string_view option, const absl::optional<std::string>& word,
-                      absl::optional<uint64_t>* value) {
-  if (!word.has_value()) return absl::OkStatus();
-  absl::StatusOr<uint64_t> size = ParseSize(option, *word);
-  if (!size.ok()) return size.status();
-  *value = *size;
-  return absl::OkStatus();
-}
-
-// There is one policy so far, so that nothing is to be kept.
-absl::Status CheckFullPolicy(const absl::optional<std::string>& word) {
-  if (word.value_or("reject") == "reject") return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat("bad --full '", *word, "': a full store can only 'reject' new keys"));
-}
-
-absl::Status ReadMode(const absl::optional<std::string>& word, absl::optional<uint32_t>* mode) {
-  if (!word.has_value()) return absl::OkStatus();
-  uint32_t bits = 0;
-  bool octal = word->size() <= 4;
-  for (char c : *word) {
-    octal = octal && c >= '0' && c <= '7';
-    bits = bits * 8 + static_cast<uint32_t>(c - '0');
-  }
-  if (!octal || (bits & ~0666u) != 0 || (bits & 0600) != 0600) {
+absl::Status CheckKeys(absl::string_view file, const std::map<std::string, std::string>& values) {
+  for (const auto& [key, value] : values) {
+    std::string known;
+    bool found = false;
+    for (const Definition& definition : kDefinitions) {
+      absl::StrAppend(&known, known.empty() ? "" : ", ", KeyOf(definition));
+      found = found || key == KeyOf(definition);
+    }
+    if (found) continue;
     return absl::InvalidArgumentError(
-        absl::StrCat("bad --mode '", *word,
-                     "': use octal digits that let the owner read and write and nobody execute, "
-                     "such as 0600 or 0644"));
+        absl::StrCat("there is no key '", key, "' for ", file, ": use ", known));
   }
-  *mode = bits;
-  return absl::OkStatus();
-}
-
-absl::Status ReadGroup(const absl::optional<std::string>& word, absl::optional<uint32_t>* group) {
-  if (!word.has_value()) return absl::OkStatus();
-  absl::StatusOr<uint32_t> id = os::GroupId(*word);
-  if (!id.ok()) {
-    return absl::InvalidArgumentError(absl::StrCat("bad --group '", *word,
-                                                   "': ", id.status().message(),
-                                                   ": leave it out, or name one that exists"));
-  }
-  *group = *id;
-  return absl::OkStatus();
-}
-
-absl::Status ReadHugePages(const absl::optional<std::string>& word, HugePages* huge_pages) {
-  const std::string when = word.value_or("auto");
-  if (when == "auto") {
-    *huge_pages = HugePages::kAuto;
-  } else if (when == "on") {
-    *huge_pages = HugePages::kOn;
-  } else if (when == "off") {
-    *huge_pages = HugePages::kOff;
-  } else {
-    return absl::InvalidArgumentError(
-        absl::StrCat("bad --huge-pages '", when, "': use auto, on or off"));
-  }
-  return absl::OkStatus();
-}
-
-absl::Status ReadLogLevel(const absl::optional<std::string>& word, LogLevel* level) {
-  if (!word.has_value()) return absl::OkStatus();
-  ASSIGN_OR_RETURN(*level, ParseLogLevel(*word));
   return absl::OkStatus();
 }
 
 absl::StatusOr<Options> Read(const Words& words) {
   Options options;
-  options.store = words.store;
   options.fresh = words.fresh;
-  for (const absl::Status& status :
-       {base::ValidateStoreName(words.store),
-        ReadSize("--capacity", words.capacity, &options.capacity),
-        ReadSize("--slot-bytes", words.slot_bytes, &options.slot_bytes),
-        ReadSize("--max-value", words.max_value, &options.max_value_bytes),
-        ReadSize("--extent-pool", words.extent_pool, &options.extent_pool_bytes),
-        ReadSize("--extent-bytes", words.extent_bytes, &options.extent_bytes),
-        CheckFullPolicy(words.full), ReadMode(words.mode, &options.mode),
-        ReadGroup(words.group, &options.group),
-        ReadHugePages(words.huge_pages, &options.huge_pages),
-        ReadLogLevel(words.log_level, &options.log_level)}) {
-    if (!status.ok()) return status;
+  std::map<std::string, std::string> file;
+  if (words.config.has_value()) {
+    ASSIGN_OR_RETURN(file, ReadConfigFile(*words.config));
+    RETURN_IF_ERROR(CheckKeys(*words.config, file));
   }
+  for (size_t i = 0; i < kCount; ++i) {
+    const Definition& definition = kDefinitions[i];
+    const std::string variable = EnvironmentOf(definition);
+    const char* const environment = std::getenv(variable.c_str());
+    const auto in_file = file.find(KeyOf(definition));
+    if (words.options[i].has_value()) {
+      RETURN_IF_ERROR(definition.read(FlagOf(definition), *words.options[i], &options));
+    } else if (environment != nullptr && *environment != '\0') {
+      RETURN_IF_ERROR(definition.read(variable, environment, &options));
+    } else if (in_file != file.end()) {
+      RETURN_IF_ERROR(definition.read(absl::StrCat(in_file->first, " in ", *words.config),
+                                      in_file->second, &options));
+    }
+  }
+  if (options.store.empty()) return absl::InvalidArgumentError("--store is required");
   if (options.group.has_value() && (options.mode.value_or(kDefaultMode) & 060) == 0) {
     return absl::InvalidArgumentError(
         "--group lets nobody in without a --mode that does: give one such as 0660 or 0640");
@@ -204,6 +251,17 @@ std::variant<Options, program::ExitCode> ParseOptions(std::vector<std::string> a
   absl::StatusOr<Options> options = Read(words);
   if (!options.ok()) return UsageError(options.status().message());
   return *std::move(options);
+}
+
+std::vector<OptionDescription> DescribeOptions() {
+  std::vector<OptionDescription> descriptions;
+  for (const Definition& definition : kDefinitions) {
+    descriptions.push_back({FlagOf(definition), EnvironmentOf(definition), KeyOf(definition),
+                            definition.type, definition.fallback(), definition.help});
+  }
+  descriptions.push_back({"--config", "", "", "FILE", "none", kConfigHelp});
+  descriptions.push_back({"--fresh", "", "", "", "", kFreshHelp});
+  return descriptions;
 }
 
 }  // namespace cubby::server

@@ -1,4 +1,6 @@
-// cubbyd's command line.
+// cubbyd's options. Each is one line of the table in options.cc, from which its flag, its
+// environment variable, its key in a configuration file, its help and its line in docs/reference.md
+// follow. A flag is stronger than the environment, and that is stronger than the file.
 #ifndef CUBBY_SERVER_OPTIONS_H_
 #define CUBBY_SERVER_OPTIONS_H_
 
@@ -38,9 +40,21 @@ struct Options {
   bool fresh = false;  // discard the entries of a store that is there
 };
 
-// Reads the words after the program's name. The exit code if there is nothing more to do: it has
-// printed help or the version, or, in a line, what is wrong, then.
+// Reads the words after the program's name, the environment, and the file that --config names.
+// Returns the exit code if there is nothing more to do: it has printed help or the version, or, in
+// a line, what is wrong.
 std::variant<Options, program::ExitCode> ParseOptions(std::vector<std::string> arguments);
+
+// An option in all its forms.
+struct OptionDescription {
+  std::string flag;         // "--capacity"
+  std::string environment;  // "CUBBYD_CAPACITY"; empty: it can only be given as a flag
+  std::string key;          // in a configuration file, "capacity"; empty: the same
+  std::string type;         // "N"; empty: it takes no value
+  std::string fallback;     // what holds if it is not given
+  std::string help;
+};
+std::vector<OptionDescription> DescribeOptions();
 
 }  // namespace cubby::server
 

@@ -44,6 +44,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/stats.h"
 #include "lock/lock_words.h"
 
 namespace cubby::table {
@@ -165,17 +166,16 @@ struct LockLine {
   uint64_t reserved[6];
 };
 
-// Written by the owner of the writer lock, read by anyone.
-struct Counters {
+// Written by the owner of the writer lock, read by anyone. The words after the revision are those
+// that base/stats.h lists, in its order.
+#define CUBBY_COUNTER_WORD(name, kind, unit, help) std::atomic<uint64_t> name;
+#define CUBBY_NO_WORD(name, kind, unit, help)
+struct alignas(64) Counters {
   std::atomic<uint64_t> revision;  // the newest that was handed out; a killed put leaves a gap
-  std::atomic<uint64_t> entries;   // live slots, including expired ones that are not swept yet
-  std::atomic<uint64_t> expiring;  // live slots that have an expiry
-  std::atomic<uint64_t> puts;      // totals since creation
-  std::atomic<uint64_t> deletes;
-  std::atomic<uint64_t> expired;  // expired entries removed
-  std::atomic<uint64_t> repairs;  // commits of killed writers that were completed or taken back
-  uint64_t reserved;
+  CUBBY_STORE_STATS(CUBBY_COUNTER_WORD, CUBBY_NO_WORD)
 };
+#undef CUBBY_COUNTER_WORD
+#undef CUBBY_NO_WORD
 
 // The free extents: a queue linked by ExtentHead::next. Writers take from its head and return to
 // its tail, so that a freed chain stays untouched for as long as possible under readers that are
@@ -339,6 +339,9 @@ static_assert(offsetof(FixedPart, recency) == 1088 && sizeof(RecencyLine) == 64)
 static_assert(offsetof(FixedPart, changes) == 1152 && sizeof(ChangesLine) == 64);
 static_assert(offsetof(FixedPart, upstream) == 1216 && sizeof(UpstreamLine) == 64);
 static_assert(sizeof(Counters) == 64 && sizeof(HintRow) == 16);
+static_assert(offsetof(Counters, entries) == 8 && offsetof(Counters, expiring) == 16);
+static_assert(offsetof(Counters, puts) == 24 && offsetof(Counters, deletes) == 32);
+static_assert(offsetof(Counters, expired) == 40 && offsetof(Counters, repairs) == 48);
 static_assert(offsetof(FixedPart, incarnations) == 4096 && sizeof(FixedPart) == kHeaderBytes);
 static_assert(offsetof(BucketHead, tags) == 8 && offsetof(BucketHead, overflow) == 24);
 static_assert(sizeof(BucketHead) == 32 && sizeof(SlotHead) == kSlotHeadBytes);

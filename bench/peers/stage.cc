@@ -107,8 +107,9 @@ absl::StatusOr<std::unique_ptr<Stage>> Stage::Make(uint32_t value_bytes, uint32_
   }
   const absl::StatusOr<std::unique_ptr<Store>> store = Store::Open(stage->cell().name);
   if (!store.ok()) return store.status();
+  const uint64_t total_bytes = *NumberIn((*store)->Properties(), "total_bytes");
   absl::StatusOr<std::unique_ptr<PointerChase>> floor =
-      PointerChase::Make(stage->next_, (*store)->geometry().total_bytes);
+      PointerChase::Make(stage->next_, total_bytes);
   if (!floor.ok()) return floor.status();
   stage->floor_ = *std::move(floor);
   // What was filled first has lain idle while the others were filled, and a virtual machine's
@@ -121,7 +122,7 @@ absl::StatusOr<std::unique_ptr<Stage>> Stage::Make(uint32_t value_bytes, uint32_
       if (!read.ok()) return Named(stage->kinds_[i], read);
     }
   }
-  stage->TouchFloor((*store)->geometry().total_bytes);
+  stage->TouchFloor(total_bytes);
   return stage;
 }
 

@@ -167,12 +167,12 @@ INSTANTIATE_TEST_SUITE_P(Capacities, CapacityTest, ::testing::Values(1000, 100'0
 TEST_F(StoreTest, LimitsAreNamedByWhatTheyRefuse) {
   ASSERT_TRUE(StartDaemon({"--max-value", "1000"}));
   auto store = Open();
-  const Geometry& geometry = store->geometry();
-  EXPECT_EQ(geometry.max_value_bytes, 1000u);
-  EXPECT_TRUE(store->Put(std::string(geometry.max_key_bytes, 'k'), std::string(1000, 'v')).ok());
-  const absl::Status key = store->Put(std::string(geometry.max_key_bytes + 1, 'k'), "").status();
+  const Limits limits = store->limits();
+  EXPECT_EQ(limits.max_value_bytes, 1000u);
+  EXPECT_TRUE(store->Put(std::string(limits.max_key_bytes, 'k'), std::string(1000, 'v')).ok());
+  const absl::Status key = store->Put(std::string(limits.max_key_bytes + 1, 'k'), "").status();
   EXPECT_EQ(key.code(), absl::StatusCode::kOutOfRange);
-  EXPECT_THAT(std::string(key.message()), HasSubstr(absl::StrCat(geometry.max_key_bytes)));
+  EXPECT_THAT(std::string(key.message()), HasSubstr(absl::StrCat(limits.max_key_bytes)));
   const absl::Status value = store->Put("k", std::string(1001, 'v')).status();
   EXPECT_EQ(value.code(), absl::StatusCode::kOutOfRange);
   EXPECT_THAT(std::string(value.message()), HasSubstr("limit is 1000"));

@@ -13,6 +13,7 @@
 namespace cubby::test {
 namespace {
 
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
@@ -58,6 +59,23 @@ TEST_F(CliAdminTest, StatsCountWhatWasDone) {
   EXPECT_EQ(stats["puts"].number, 3);
   EXPECT_EQ(stats["deletes"].number, 1);
   EXPECT_THAT(Cubby({"stats"}).out, HasSubstr("entries: 2\n"));
+}
+
+TEST_F(CliAdminTest, StatsComeAsOpenMetrics) {
+  ASSERT_EQ(Cubby({"load"}, "a\t1\nb\t2\nc\t3\n").exit_code, 0);
+  const ExitResult stats = Cubby({"stats", "--openmetrics"});
+  EXPECT_EQ(stats.exit_code, 0) << stats.err;
+  const std::string label = "{store=\"" + store() + "\"} ";
+  EXPECT_THAT(stats.out, HasSubstr("# TYPE cubby_puts counter\n"));
+  EXPECT_THAT(stats.out, HasSubstr("\ncubby_puts_total" + label + "3\n"));
+  EXPECT_THAT(stats.out, HasSubstr("\ncubby_entries" + label + "3\n"));
+  EXPECT_THAT(stats.out, EndsWith("\n# EOF\n"));
+}
+
+TEST_F(CliAdminTest, StatsComeInOneFormatAtATime) {
+  const ExitResult stats = Cubby({"stats", "--json", "--openmetrics"});
+  EXPECT_EQ(stats.exit_code, 2);
+  EXPECT_EQ(stats.err, "cubby: --json and --openmetrics exclude each other: give one of them\n");
 }
 
 TEST_F(CliAdminTest, FlushRemovesAllAndCountsThem) {

@@ -1,10 +1,16 @@
 // Whether the daemon answers whatever comes through its pipe, and its clients understand whatever
 // comes back, without harm. A real store and a real pipe; no client takes the answers.
+#include <algorithm>
+#include <cstddef>
 #include <memory>
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "base/openmetrics.h"
+#include "client/admin.h"
+#include "client/answers.h"
 #include "lock/seats.h"
 #include "os/mapping.h"
 #include "os/pipe_server.h"
@@ -63,6 +69,15 @@ void Understand(absl::string_view message) {
   Require(status.ok() == (response.status_code() == 0), "an error stays an error");
   control::Response again;
   Require(again.ParseFromString(response.SerializeAsString()), "an answer can be written again");
+  const absl::StatusOr<DaemonStats> stats = StatsFrom(response.stats());
+  Require(stats.ok() || absl::IsInternal(stats.status()), "numbers are read or refused");
+  if (stats.ok()) {
+    const std::string exposition = base::OpenMetrics("store", stats->numbers);
+    const auto lines = std::count(exposition.begin(), exposition.end(), '\n');
+    Require(static_cast<size_t>(lines) <= 4 * stats->numbers.size() + 1, "each text is in a line");
+  }
+  const absl::StatusOr<DaemonInfo> info = InfoFrom(response.info());
+  Require(info.ok() || absl::IsInternal(info.status()), "properties are read or refused");
 }
 
 // A request that the daemon knows, of some protocol.

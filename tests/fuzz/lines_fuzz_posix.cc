@@ -55,7 +55,7 @@ ReadLines Expected(absl::string_view input, bool escaped) {
   return expected;
 }
 
-ReadLines Read(absl::string_view input, const cubby::Geometry& geometry, bool escaped) {
+ReadLines Read(absl::string_view input, const cubby::Limits& limits, bool escaped) {
   ReadLines read;
   const int file = memfd_create("lines", MFD_CLOEXEC);
   Require(file >= 0 &&
@@ -65,7 +65,7 @@ ReadLines Read(absl::string_view input, const cubby::Geometry& geometry, bool es
   std::FILE* const own = stdin;
   stdin = fdopen(file, "r");
   const absl::Status status = cli::ForEachInputEntry(
-      geometry, escaped, [&read](absl::string_view key, absl::string_view value) {
+      limits, escaped, [&read](absl::string_view key, absl::string_view value) {
         read.entries.emplace_back(key, value);
         return absl::OkStatus();
       });
@@ -78,9 +78,9 @@ ReadLines Read(absl::string_view input, const cubby::Geometry& geometry, bool es
 }  // namespace
 
 void Lines(absl::string_view input) {
-  cubby::Geometry roomy;
+  cubby::Limits roomy;
   roomy.max_key_bytes = input.size();
-  cubby::Geometry narrow;
+  cubby::Limits narrow;
   for (const bool escaped : {false, true}) {
     const ReadLines expected = Expected(input, escaped);
     const ReadLines read = Read(input, roomy, escaped);

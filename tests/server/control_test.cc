@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "base/property.h"
 #include "base/version.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -33,10 +34,17 @@ using test::kLong;
 using test::Ping;
 using test::ReceiveResponse;
 using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::Field;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::VariantWith;
 
 using ControlTest = test::ServerFixture;
+
+uint64_t TotalBytes(const Store& store) {
+  return NumberIn(store.Properties(), "total_bytes").value();
+}
 
 TEST_F(ControlTest, InfoTellsWhatWasAskedFor) {
   ASSERT_TRUE(StartDaemon({"--capacity", "1000", "--slot-bytes", "256", "--max-value", "64KiB"}));
@@ -48,21 +56,26 @@ TEST_F(ControlTest, InfoTellsWhatWasAskedFor) {
   EXPECT_EQ(info->store, store());
   EXPECT_EQ(info->version, base::kVersion);
   EXPECT_GE(info->uptime, absl::ZeroDuration());
-  EXPECT_EQ(info->full_policy, "reject");
-  EXPECT_EQ(info->geometry.capacity, 1000u);
-  EXPECT_EQ(info->geometry.slot_bytes, 256u);
-  EXPECT_EQ(info->geometry.max_value_bytes, 65536u);
-  EXPECT_EQ(info->geometry.layout_major, table::kLayoutMajor);
+  EXPECT_THAT(info->properties,
+              Contains(AllOf(Field(&Property::name, "full_policy"),
+                             Field(&Property::value, VariantWith<std::string>("reject")))));
+  EXPECT_EQ(NumberIn(info->properties, "capacity"), 1000u);
+  EXPECT_EQ(NumberIn(info->properties, "slot_bytes"), 256u);
+  EXPECT_EQ(NumberIn(info->properties, "max_value_bytes"), 65536u);
+  EXPECT_EQ(NumberIn(info->properties, "layout_major"), table::kLayoutMajor);
 
-  // The same as who maps the store sees.
+  // A process that maps the store finds the same properties, but for those of the daemon.
   auto opened = OpenStore();
   ASSERT_TRUE(opened);
-  EXPECT_EQ(info->geometry.bucket_count, opened->geometry().bucket_count);
-  EXPECT_EQ(info->geometry.extent_count, opened->geometry().extent_count);
-  EXPECT_EQ(info->geometry.total_bytes, opened->geometry().total_bytes);
-  EXPECT_EQ(info->geometry.max_key_bytes, opened->geometry().max_key_bytes);
-  EXPECT_EQ(absl::ToUnixSeconds(info->geometry.created),
-            absl::ToUnixSeconds(opened->geometry().created));
+  const std::vector<Property> properties = opened->Properties();
+  ASSERT_LT(properties.size(), info->properties.size());
+  for (size_t i = 0; i < properties.size(); ++i) {
+    EXPECT_EQ(properties[i].name, info->properties[i].name);
+    EXPECT_EQ(properties[i].value, info->properties[i].value) << properties[i].name;
+    EXPECT_EQ(properties[i].unit, info->properties[i].unit) << properties[i].name;
+    EXPECT_EQ(properties[i].help, info->properties[i].help) << properties[i].name;
+  }
+  EXPECT_EQ(opened->limits().max_key_bytes, NumberIn(properties, "max_key_bytes"));
 }
 
 TEST_F(ControlTest, ExtentsMayBeAsLongAsValues) {
@@ -70,7 +83,7 @@ TEST_F(ControlTest, ExtentsMayBeAsLongAsValues) {
                            "--extent-pool", "1MiB"}));
   auto store = OpenStore();
   ASSERT_TRUE(store);
-  EXPECT_EQ(store->geometry().extent_bytes, 65552u);
+  EXPECT_EQ(NumberIn(store->Properties(), "extent_bytes"), 65552u);
   auto admin = Connect();
   ASSERT_TRUE(admin);
   // To and fro, so that each takes extents that another gave back. The sizes at which a piece more
@@ -95,11 +108,11 @@ TEST_F(ControlTest, ExtentsMayBeAsLongAsValues) {
 TEST_F(ControlTest, InfoTellsHowMuchLiesInHugePages) {
   const auto huge_page_bytes = [this] {
     const auto admin = Connect();
-    return admin ? admin->Info()->huge_page_bytes : ~uint64_t{0};
+    return admin ? NumberIn(admin->Info()->properties, "huge_page_bytes").value() : ~uint64_t{0};
   };
   ASSERT_TRUE(StartDaemon({"--capacity", "100000", "--huge-pages", "off"}));
   EXPECT_EQ(huge_page_bytes(), 0u);
-  const uint64_t all = os::HugePageBytesOf(OpenStore()->geometry().total_bytes);
+  const uint64_t all = os::HugePageBytesOf(TotalBytes(*OpenStore()));
   KillDaemon();
   // The next one finds the store, and what is in it.
   ASSERT_TRUE(StartDaemon({"--huge-pages", "auto"}));
@@ -122,8 +135,8 @@ TEST_F(ControlTest, HugePagesThatMustBeAreOrTheDaemonDoesNotStart) {
       EXPECT_THAT(started.message(), HasSubstr("bytes could lie in such pages"));
       return;
     }
-    EXPECT_EQ(Connect()->Info()->huge_page_bytes,
-              os::HugePageBytesOf(OpenStore()->geometry().total_bytes));
+    EXPECT_EQ(NumberIn(Connect()->Info()->properties, "huge_page_bytes"),
+              os::HugePageBytesOf(TotalBytes(*OpenStore())));
     return;
   }
   const test::ExitResult result = RunDaemon(flags);
@@ -147,9 +160,9 @@ TEST_F(ControlTest, StatsCountWhatClientsDid) {
   EXPECT_EQ(stats->store.expiring, 1u);
   EXPECT_EQ(stats->store.puts, 2u);
   EXPECT_EQ(stats->store.deletes, 1u);
-  EXPECT_EQ(stats->requests, 0u);
-  EXPECT_EQ(stats->rejected_frames, 0u);
-  EXPECT_EQ(admin->Stats()->requests, 1u);
+  EXPECT_EQ(stats->daemon.requests, 0u);
+  EXPECT_EQ(stats->daemon.rejected_frames, 0u);
+  EXPECT_EQ(admin->Stats()->daemon.requests, 1u);
 }
 
 TEST_F(ControlTest, FlushRemovesEveryEntry) {
@@ -180,7 +193,7 @@ TEST_F(ControlTest, FlushRemovesWhatIsSoundInADamagedStoreAndSaysSo) {
   const absl::Status flushed = admin->Flush().status();
   EXPECT_EQ(flushed.code(), absl::StatusCode::kDataLoss);
   EXPECT_THAT(std::string(flushed.message()), HasSubstr("bucket 0 is damaged"));
-  EXPECT_LE(opened->Stats().entries, opened->geometry().ways);
+  EXPECT_LE(opened->Stats().entries, NumberIn(opened->Properties(), "ways"));
   EXPECT_TRUE(admin->Ping().ok());
 }
 
@@ -207,7 +220,7 @@ TEST_F(ControlTest, CheckReportsDamageThoughThereIsMuch) {
   auto mapping = os::Mapping::Open(store(), os::Access::kReadWrite);
   ASSERT_TRUE(mapping.ok()) << mapping.status();
   std::memset(mapping->data() + table::kHeaderBytes, 0xa5,
-              opened->geometry().total_bytes - table::kHeaderBytes);
+              TotalBytes(*opened) - table::kHeaderBytes);
   const absl::StatusOr<CheckReport> report = admin->Check();
   ASSERT_TRUE(report.ok()) << report.status();
   EXPECT_EQ(report->problems.size(), 100u);
@@ -392,7 +405,7 @@ TEST_F(RawChannelTest, GoodRequestsAreAnsweredAfterGarbageOfEveryKind) {
     ASSERT_TRUE(response.ok()) << response.status() << " after " << bytes.substr(0, 20);
     EXPECT_EQ(response->status_code(), 0);
   }
-  EXPECT_GE(Connect()->Stats()->rejected_frames, garbage.size());
+  EXPECT_GE(Connect()->Stats()->daemon.rejected_frames, garbage.size());
 }
 
 TEST_F(RawChannelTest, ClientThatDiesAmidItsRequestIsNoTrouble) {
@@ -405,7 +418,7 @@ TEST_F(RawChannelTest, ClientThatDiesAmidItsRequestIsNoTrouble) {
   auto admin = Connect();
   ASSERT_TRUE(admin);
   EXPECT_TRUE(admin->Ping().ok());
-  EXPECT_EQ(admin->Stats()->rejected_frames, 1u);
+  EXPECT_EQ(admin->Stats()->daemon.rejected_frames, 1u);
 }
 
 TEST_F(RawChannelTest, SessionThatNeverReadsDoesNotKeepOthersWaiting) {

@@ -310,7 +310,7 @@ TEST_F(DaemonPosixTest, FreshTellsWhoHasTheOldStoreOpen) {
 TEST_F(DaemonPosixTest, FreshMakesAnotherShape) {
   LeaveStore();
   ASSERT_TRUE(StartDaemon({"--fresh", "--capacity", "2000"}));
-  EXPECT_EQ(Store::Open(store()).value()->geometry().capacity, 2000u);
+  EXPECT_EQ(Store::Open(store()).value()->limits().capacity, 2000u);
   ExpectEmptyAndSound();
 }
 

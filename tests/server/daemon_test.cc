@@ -42,7 +42,7 @@ TEST_F(DaemonTest, StoreCanBeMadeAgainAtOnceAfterShutdown) {
   const absl::Status shut_down = Connect()->Shutdown();
   ASSERT_TRUE(shut_down.ok()) << shut_down;
   ASSERT_TRUE(StartDaemon({"--capacity", "2000"}));
-  EXPECT_EQ(Connect()->Info()->geometry.capacity, 2000u);
+  EXPECT_EQ(NumberIn(Connect()->Info()->properties, "capacity"), 2000u);
   EXPECT_FALSE(OpenStore()->Contains("k").value());
 }
 
@@ -83,7 +83,7 @@ TEST_F(DaemonTest, KilledDaemonsStoreIsServedOnWithItsEntries) {
 
   ASSERT_TRUE(StartDaemon());
   EXPECT_TRUE(admin->Ping().ok()) << "through an Admin of before";
-  EXPECT_EQ(admin->Info()->geometry.capacity, 1000u);
+  EXPECT_EQ(NumberIn(admin->Info()->properties, "capacity"), 1000u);
   ASSERT_TRUE(OpenStore()->Get("k", &value).ok());
   EXPECT_EQ(value, "v");
   EXPECT_TRUE(opened->Put("k", "w").ok()) << "through a Store of before";

@@ -173,7 +173,7 @@ TEST_F(ControlStormTest, WhoComesAndGoesLeavesNothing) {
     grew = absl::StrCat(*bytes / 1024, " to ", *bytes_after / 1024);
   }
   // Half a frame and the garbage of the next client may be rejected as one.
-  EXPECT_GE(Connect()->Stats()->rejected_frames, connects / 6);
+  EXPECT_GE(Connect()->Stats()->daemon.rejected_frames, connects / 6);
   test::Report(
       "control channel",
       {{"connects", absl::StrCat(connects)},

@@ -230,11 +230,11 @@ CUBBY_CHILD(CorruptedReader) {
     cpu_ns.Add(test::ThreadCpuNanos() - cpu);
     wall_ns.Add(os::BootNanos() - wall);
     if (round % 4 == 0 && absl::IsOutOfRange(status)) status = absl::OkStatus();  // long for that
-    too_long = too_long || value.size() > store->geometry().max_value_bytes;
+    too_long = too_long || value.size() > store->limits().max_value_bytes;
     gets.Add(status);
     if (round % 1000 == 0) {
       scans.Add(store->ForEach([&](absl::string_view, absl::string_view found, const Entry&) {
-        too_long = too_long || found.size() > store->geometry().max_value_bytes;
+        too_long = too_long || found.size() > store->limits().max_value_bytes;
         return true;
       }));
       store->Stats();

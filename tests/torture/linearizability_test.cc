@@ -136,7 +136,7 @@ TEST_F(LinearizabilityTest, FewKeys) {
 TEST_F(LinearizabilityTest, TwoKeysInAFullBucket) {
   ASSERT_TRUE(StartDaemon({"--capacity", "12", "--max-value", "64KiB", "--extent-pool", "512KiB"}));
   ASSERT_NO_FATAL_FAILURE(Prepare(2));
-  ASSERT_EQ(own_store().geometry().bucket_count, 1u);
+  ASSERT_EQ(NumberIn(own_store().Properties(), "bucket_count"), 1u);
   for (int i = 0; i < 10; ++i) ASSERT_TRUE(own_store().Put(absl::StrCat("other", i), "").ok());
   ASSERT_NO_FATAL_FAILURE(Run(test::Amount(CUBBY_HISTORIES / 3, CUBBY_HISTORIES_WHOLE / 4)));
   Finish("linearizability, one bucket");

@@ -1,0 +1,68 @@
+#include "server/config_file.h"
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdio>
+#include <memory>
+#include <sstream>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "CLI/CLI.hpp"
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+
+namespace cubby::server {
+namespace {
+
+constexpr size_t kMaxBytes = size_t{1} << 20;
+
+absl::Status Unreadable(absl::string_view path, absl::string_view why) {
+  return absl::InvalidArgumentError(absl::StrCat("cannot read --config '", path, "': ", why));
+}
+
+absl::Status Unreadable(absl::string_view path, int error) {
+  return Unreadable(path, std::error_code(error, std::generic_category()).message());
+}
+
+absl::StatusOr<std::string> ReadWhole(const std::string& path) {
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"),
+                                                             &std::fclose);
+  if (file == nullptr) return Unreadable(path, errno);
+  std::string text(kMaxBytes + 1, '\0');
+  text.resize(std::fread(text.data(), 1, text.size(), file.get()));
+  if (std::ferror(file.get()) != 0) return Unreadable(path, errno);
+  if (text.size() > kMaxBytes) {
+    return Unreadable(path, absl::StrCat("it is longer than ", kMaxBytes, " bytes"));
+  }
+  return text;
+}
+
+}  // namespace
+
+absl::StatusOr<std::map<std::string, std::string>> ParseConfig(absl::string_view path,
+                                                               absl::string_view text) {
+  std::istringstream stream{std::string(text)};
+  std::map<std::string, std::string> values;
+  for (CLI::ConfigItem& item : CLI::ConfigBase().from_config(stream)) {
+    if (!item.parents.empty()) {
+      return absl::InvalidArgumentError(absl::StrCat(path, " has a section '", item.parents[0],
+                                                     "': write its lines without sections"));
+    }
+    if (item.inputs.size() != 1 || values.count(item.name) != 0) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(path, " gives '", item.name, "' not one value: write NAME = VALUE, once"));
+    }
+    values.emplace(std::move(item.name), std::move(item.inputs[0]));
+  }
+  return values;
+}
+
+absl::StatusOr<std::map<std::string, std::string>> ReadConfigFile(const std::string& path) {
+  ASSIGN_OR_RETURN(const std::string text, ReadWhole(path));
+  return ParseConfig(path, text);
+}
+
+}  // namespace cubby::server

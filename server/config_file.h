@@ -1,0 +1,30 @@
+// cubbyd's configuration file: a line for each option, with a quoted or a plain value, and
+// comments.
+//
+//   # The sessions of the shop.
+//   store = "sessions"
+//   capacity = 1000000
+//
+// It is TOML, or an INI file, without sections.
+#ifndef CUBBY_SERVER_CONFIG_FILE_H_
+#define CUBBY_SERVER_CONFIG_FILE_H_
+
+#include <map>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace cubby::server {
+
+// Returns the values by key. InvalidArgument, naming the file `path`: it cannot be read, is longer
+// than 1 MiB, has a section, or gives a key not exactly one value.
+absl::StatusOr<std::map<std::string, std::string>> ReadConfigFile(const std::string& path);
+
+// As ReadConfigFile() for the bytes of the file.
+absl::StatusOr<std::map<std::string, std::string>> ParseConfig(absl::string_view path,
+                                                               absl::string_view text);
+
+}  // namespace cubby::server
+
+#endif  // CUBBY_SERVER_CONFIG_FILE_H_
