@@ -9,11 +9,11 @@
 
 namespace cubby::program {
 
-// "PROGRAM: MESSAGE" and a line end: one line whatever bytes the message has, as control characters
-// become spaces.
+// Returns "PROGRAM: MESSAGE" and a line end, as one line: control characters in the message become
+// spaces.
 std::string MessageLine(absl::string_view program, absl::string_view message);
 
-// Writes that line to standard error, at once.
+// Writes that line to standard error, unbuffered.
 void PrintMessage(absl::string_view program, absl::string_view message);
 
 // From now on a failed allocation prints one such line and ends the process with kSystem, without

@@ -6,8 +6,8 @@
 //             part      number of the frame in its message: 0 .. parts - 1
 //             checksum  XXH32 of the payload, seeded with XXH32 of the 12 bytes before it
 //
-// All little-endian. A frame is at most kMaxFrameBytes long, so that a request, which is one frame,
-// fits into one write to a pipe that many clients share (os::kMaxRequestBytes).
+// All integers are little-endian. A frame has at most kMaxFrameBytes, so that a request, which is
+// one frame, fits into one write to a pipe that many clients share (os::kMaxRequestBytes).
 #ifndef CUBBY_PROTO_FRAME_H_
 #define CUBBY_PROTO_FRAME_H_
 

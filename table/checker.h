@@ -27,31 +27,31 @@ struct CheckResult {
 
 inline constexpr size_t kMaxProblems = 100;
 
-// Checks: each live slot whole, within limits, filed under the right tag; each key in one place
-// only, and found from its home (overflow counts high enough on the way); a dead way in every
-// bucket; each extent in the free queue or in one live value, never both or neither; counters equal
-// to what is there; nothing left to repair.
+// Invariants: each live slot is whole, within limits and has the right tag; each key is in one
+// place only and found from its home bucket (overflow counts are high enough on the way); every
+// bucket has a dead way; each extent is either in the free queue or in exactly one live value;
+// counters equal the table's contents; no repair is pending.
 //
 //   Checker checker(table);
 //   while (!checker.done()) checker.Step();
 //   <use checker.result()>
 //
-// Changes nothing and never reads outside the table, whatever bytes it holds. Time: linear in the
-// table. Memory: a bit for each extent, and 32 bytes for each entry that lives away from home. In a
-// full table of honest keys that are 2 % of them, so that 100 million entries take some 64 MB; keys
-// or bytes that somebody chose can make it all of them. It may be dropped at any time.
+// Changes nothing and never reads outside the table, for any bytes in it. Time: linear in the
+// table. Memory: a bit for each extent, and 32 bytes for each entry away from its home bucket. In a
+// full table these are 2 % of the entries, so that 100 million entries take some 64 MB; chosen keys
+// or bytes can make it all entries. A Checker may be destroyed before it is done.
 //
-// REQUIRES: the caller holds the writer lock from the constructor to the last step, without a break
+// REQUIRES: the caller holds the writer lock from the constructor to the last step without a break
 // (else an operation in progress looks like damage).
 class Checker {
  public:
-  // `table` outlives this.
+  // `table` must outlive this.
   explicit Checker(const Table& table);
   ~Checker();
   Checker(const Checker&) = delete;
   Checker& operator=(const Checker&) = delete;
 
-  // Some 10 to 100 us; a few ms if keys are as long as keys can be.
+  // Takes some 10 to 100 us; a few ms with keys of the largest size.
   void Step();
   bool done() const;
   // Complete when done().
@@ -62,7 +62,7 @@ class Checker {
   const std::unique_ptr<Impl> impl_;
 };
 
-// To the end, however long that takes.
+// Runs to the end, without a limit of time.
 CheckResult Check(const Table& table);
 
 }  // namespace cubby::table
