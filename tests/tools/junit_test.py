@@ -40,7 +40,9 @@ byte \xff and \x1b]]></failure>
 BAZEL = b"""<?xml version="1.0" encoding="UTF-8"?>
 <testsuites>
   <testsuite name="tests/hangs" tests="1" failures="0" errors="1">
-    <testcase name="tests/hangs" status="run" duration="60" time="60"><error message="exited with error code 142"></error></testcase>
+    <testcase name="tests/hangs" status="run" duration="60" time="60">
+      <error message="exited with error code 142"></error>
+    </testcase>
     <system-out>the last words</system-out>
   </testsuite>
 </testsuites>

@@ -75,7 +75,8 @@ MUTANTS = {
 
 def cases_of_mutants() -> list[Case]:
     usual = {case.name: case for case in USUAL}
-    return [Case(mutant, usual[size].model, f"{usual[size].flags} -DMUTANT_{mutant}") for mutant, size in MUTANTS.items()]
+    return [Case(mutant, usual[size].model, f"{usual[size].flags} -DMUTANT_{mutant}")
+            for mutant, size in MUTANTS.items()]
 
 
 def search_all(cases: Sequence[Case]) -> dict[str, Search]:

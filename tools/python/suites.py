@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Callable, Iterator, Optional, Sequence
+from typing import Callable, Iterator, Sequence
 
 import junit
 
@@ -70,8 +70,10 @@ def style(suite: Suite) -> None:
     suite.run("tools/check_build_lists")
     suite.run("tools/check_messages")
     suite.run("pyflakes3", "tools/python", "tests/tools")
+    suite.run("mypy", "--strict", "--cache-dir=/dev/null", "tools/python", "tests/tools")
     suite.run("env", "PYTHONPATH=tools/python", sys.executable, "-m", "unittest", "discover", "-s", "tests/tools", "-p",
               "*_test.py")
+    suite.run("tools/mutate", "--check")
 
 
 def release(suite: Suite) -> None:
@@ -155,8 +157,8 @@ SUITES: dict[str, Callable[[Suite], None]] = {
 
 
 def leftovers(mark: str) -> list[str]:
-    """Returns what a suite must not leave: stores, which have its mark in their names (tests/support/subprocess.cc), and
-    processes of cubby, which have it in their environment. Whatever else is on the machine does not count."""
+    """Returns what a suite must not leave: stores with its mark in their names (tests/support/subprocess.cc), and
+    processes of cubby with the mark in their environment. Whatever else is on the machine does not count."""
     left = [str(store) for store in Path("/dev/shm").glob(f"cubby.*-{mark}-*")]
     variable = f"CUBBY_TEST_RUN={mark}".encode()
     for process in Path("/proc").glob("[0-9]*"):
@@ -170,14 +172,14 @@ def leftovers(mark: str) -> list[str]:
     return left
 
 
-def fault_of(suite: Suite) -> Optional[str]:
+def faults_of(suite: Suite) -> list[str]:
     try:
         SUITES[suite.name](suite)
     except subprocess.CalledProcessError as error:
-        return f"{shlex.join(error.cmd)}: exit code {error.returncode}"
+        return [f"{shlex.join(error.cmd)}: exit code {error.returncode}"]
     except OSError as error:
-        return str(error)
-    return None
+        return [str(error)]
+    return []
 
 
 def last_lines(file: Path, count: int) -> str:
@@ -192,17 +194,16 @@ def run(name: str, logs: Path, summary: list[str]) -> junit.Results:
     log_file = logs / f"{name}.log"
     with io.FileIO(log_file, "w") as log:
         suite = Suite(name, logs, log, mark)
-        fault = fault_of(suite)
+        faults = faults_of(suite)
         left = leftovers(mark)
         if left:
-            fault = "left behind: " + "\n".join(left)
-        if fault is not None:
-            log.write(f"{fault}\n".encode())
+            faults.append("left behind: " + "\n".join(left))
+        log.write("".join(f"{fault}\n" for fault in faults).encode())
 
     results = junit.read(suite.results())
-    if fault is None and not suite.results():
+    if not faults and not suite.results():
         results.passed = 1
-    elif fault is not None:
+    elif faults:
         results.failed = max(results.failed, 1)
     if results.failed > 0:
         summary += [f"== {name} failed", *results.failures, last_lines(log_file, 20)]
@@ -235,5 +236,6 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.stdout.reconfigure(line_buffering=True, errors="replace")  # type: ignore[union-attr]
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True, errors="replace")  # a log shows how far the run has come
     sys.exit(main(sys.argv[1:]))
