@@ -22,12 +22,12 @@ class CliAdminTest : public DaemonFixture {
   void SetUp() override { ASSERT_TRUE(StartDaemon({"--capacity", "1000"})); }
 
   // What a subcommand prints with --json; a null and a failure if that is none.
-  Json JsonOf(const std::string& subcommand) {
+  nlohmann::json JsonOf(const std::string& subcommand) {
     const ExitResult result = Cubby({subcommand, "--json"});
     EXPECT_EQ(result.exit_code, 0) << result.err;
     const auto json = ParseJson(result.out);
     EXPECT_TRUE(json.ok()) << json.status();
-    return json.ok() ? *json : Json();
+    return json.ok() ? *json : nlohmann::json();
   }
 };
 
@@ -38,26 +38,26 @@ TEST_F(CliAdminTest, PingAnswers) {
 }
 
 TEST_F(CliAdminTest, InfoTellsTheStoreAndItsDaemon) {
-  const Json info = JsonOf("info");
-  EXPECT_EQ(info["store"].text, store());
-  EXPECT_EQ(info["version"].text, base::kVersion);
-  EXPECT_EQ(info["capacity"].number, 1000);
-  EXPECT_EQ(info["max_value_bytes"].number, 1 << 20);
-  EXPECT_EQ(info["full_policy"].text, "reject");
-  EXPECT_EQ(info["bytes_per_entry"].number, std::ceil(info["total_bytes"].number / 1000));
-  EXPECT_LE(info["huge_page_bytes"].number, info["total_bytes"].number);
-  EXPECT_GT(info["pid"].number, 0);
-  EXPECT_GE(info["uptime_seconds"].number, 0);
+  const nlohmann::json info = JsonOf("info");
+  EXPECT_EQ(info.at("store"), store());
+  EXPECT_EQ(info.at("version"), base::kVersion);
+  EXPECT_EQ(info.at("capacity"), 1000);
+  EXPECT_EQ(info.at("max_value_bytes"), 1 << 20);
+  EXPECT_EQ(info.at("full_policy"), "reject");
+  EXPECT_EQ(info.at("bytes_per_entry"), std::ceil(info.at("total_bytes").get<double>() / 1000));
+  EXPECT_LE(info.at("huge_page_bytes").get<double>(), info.at("total_bytes").get<double>());
+  EXPECT_GT(info.at("pid").get<double>(), 0);
+  EXPECT_GE(info.at("uptime_seconds").get<double>(), 0);
   EXPECT_THAT(Cubby({"info"}).out, HasSubstr("\ncapacity: 1000\n"));
 }
 
 TEST_F(CliAdminTest, StatsCountWhatWasDone) {
   ASSERT_EQ(Cubby({"load"}, "a\t1\nb\t2\nc\t3\n").exit_code, 0);
   ASSERT_EQ(Cubby({"del", "b"}).exit_code, 0);
-  const Json stats = JsonOf("stats");
-  EXPECT_EQ(stats["entries"].number, 2);
-  EXPECT_EQ(stats["puts"].number, 3);
-  EXPECT_EQ(stats["deletes"].number, 1);
+  const nlohmann::json stats = JsonOf("stats");
+  EXPECT_EQ(stats.at("entries"), 2);
+  EXPECT_EQ(stats.at("puts"), 3);
+  EXPECT_EQ(stats.at("deletes"), 1);
   EXPECT_THAT(Cubby({"stats"}).out, HasSubstr("entries: 2\n"));
 }
 
@@ -86,9 +86,9 @@ TEST_F(CliAdminTest, FlushRemovesAllAndCountsThem) {
 
 TEST_F(CliAdminTest, CheckFindsASoundStoreSound) {
   ASSERT_EQ(Cubby({"load"}, "a\t1\nb\t2\n").exit_code, 0);
-  const Json check = JsonOf("check");
-  EXPECT_EQ(check["problems"].elements.size(), 0u);
-  EXPECT_EQ(check["entries"].number, 2);
+  const nlohmann::json check = JsonOf("check");
+  EXPECT_EQ(check.at("problems"), nlohmann::json::array());
+  EXPECT_EQ(check.at("entries"), 2);
   EXPECT_THAT(Cubby({"check"}).out, StartsWith("more_problems: 0\nentries: 2\n"));
 }
 
@@ -98,14 +98,14 @@ TEST_F(CliAdminTest, BenchPrintsFigures) {
   EXPECT_EQ(bench.exit_code, 0) << bench.err;
   const auto json = ParseJson(bench.out);
   ASSERT_TRUE(json.ok()) << json.status();
-  EXPECT_EQ((*json)["keys"].number, 3);
-  EXPECT_EQ((*json)["threads"].number, 2);
-  EXPECT_GT((*json)["timed_gets"].number, 0);
-  EXPECT_GT((*json)["ops_per_second"].number, 0);
-  EXPECT_LE((*json)["p50_ns"].number, (*json)["p99_ns"].number);
-  EXPECT_LE((*json)["p99_ns"].number, (*json)["p999_ns"].number);
-  EXPECT_LE((*json)["p999_ns"].number, (*json)["max_ns"].number);
-  EXPECT_EQ((*json)["missing"].number, 0);
+  EXPECT_EQ(json->at("keys"), 3);
+  EXPECT_EQ(json->at("threads"), 2);
+  EXPECT_GT(json->at("timed_gets").get<double>(), 0);
+  EXPECT_GT(json->at("ops_per_second").get<double>(), 0);
+  EXPECT_LE(json->at("p50_ns").get<double>(), json->at("p99_ns").get<double>());
+  EXPECT_LE(json->at("p99_ns").get<double>(), json->at("p999_ns").get<double>());
+  EXPECT_LE(json->at("p999_ns").get<double>(), json->at("max_ns").get<double>());
+  EXPECT_EQ(json->at("missing"), 0);
 }
 
 TEST_F(CliAdminTest, BenchReadsValuesThatGrowMeanwhile) {
@@ -148,7 +148,7 @@ TEST_F(CliAdminTest, PingOfADeadDaemonSaysSo) {
 TEST_F(CliAdminTest, VersionNeedsNoStore) {
   EXPECT_EQ(Cubby({"version"}).out, absl::StrCat("cubby ", base::kVersion, "\n"));
   EXPECT_EQ(Cubby({"--version"}).out, absl::StrCat("cubby ", base::kVersion, "\n"));
-  EXPECT_EQ(JsonOf("version")["version"].text, base::kVersion);
+  EXPECT_EQ(JsonOf("version").at("version"), base::kVersion);
 }
 
 }  // namespace

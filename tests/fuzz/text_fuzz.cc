@@ -6,28 +6,19 @@
 #include "absl/strings/ascii.h"
 #include "cli/output.h"
 #include "cli/text.h"
+#include "nlohmann/json.hpp"
 #include "tests/fuzz/harness.h"
 
 namespace cubby::fuzz {
 namespace {
+
+using Json = nlohmann::json;
 
 bool IsOneLine(absl::string_view text) {
   for (const char c : text) {
     if (absl::ascii_iscntrl(static_cast<unsigned char>(c))) return false;
   }
   return cli::IsUtf8(text);
-}
-
-// What stands between the quotes has none that is not escaped.
-bool IsJsonString(absl::string_view json) {
-  if (json.size() < 2 || json.front() != '"' || json.back() != '"' || !IsOneLine(json))
-    return false;
-  json = json.substr(1, json.size() - 2);
-  for (size_t i = 0; i < json.size(); ++i) {
-    if (json[i] == '"') return false;
-    if (json[i] == '\\' && ++i == json.size()) return false;
-  }
-  return true;
 }
 
 }  // namespace
@@ -52,10 +43,15 @@ void Text(absl::string_view input) {
 
   Require(IsOneLine(cli::Quoted(input)) && cli::Quoted(input).size() <= 80 * 4 + 5,
           "a quotation is short");
-  if (cli::IsUtf8(input)) Require(IsJsonString(cli::JsonString(input)), "JSON is JSON");
-  Require(
-      IsOneLine(cli::Record().AddText("key", input).AddList("list", {std::string(input)}).ToJson()),
-      "a record is one line");
+  if (cli::IsUtf8(input)) {
+    const std::string json = cli::JsonString(input);
+    Require(IsOneLine(json), "JSON is one line");
+    Require(Json::parse(json, nullptr, false) == std::string(input), "JSON gives text back");
+  }
+  const std::string record =
+      cli::Record().AddText("key", input).AddList("list", {std::string(input)}).ToJson();
+  Require(IsOneLine(record), "a record is one line");
+  Require(Json::accept(record), "a record is JSON");
 
   const absl::StatusOr<absl::Duration> duration = cli::ParseDuration("--ttl", input);
   if (duration.ok()) {
