@@ -41,8 +41,7 @@ absl::StatusOr<LogLevel> ParseLogLevel(absl::string_view name) {
   for (const auto& known : kLevels) {
     if (known.name == name) return known.level;
   }
-  return absl::InvalidArgumentError(
-      "use debug, info, warning or error");
+  return absl::InvalidArgumentError("use debug, info, warning or error");
 }
 
 // The lines that the thread has not taken yet.
