@@ -27,13 +27,15 @@
 #define ASSIGN_OR_RETURN_AS(target, expression, error) \
   CUBBY_ASSIGN_OR_RETURN(CUBBY_STATUS_NAME(__LINE__), target, expression, error)
 
+// NOLINTBEGIN(bugprone-macro-parentheses): these arguments are names and declarations
 #define CUBBY_ASSIGN_OR_RETURN(result, target, expression, error) \
   auto result = (expression);                                     \
   if (ABSL_PREDICT_FALSE(!result.ok())) {                         \
     const absl::Status& status = result.status();                 \
     return error;                                                 \
   }                                                               \
-  target = *std::move(result) /* NOLINT(bugprone-macro-parentheses): may be a declaration */
+  target = *std::move(result)
+// NOLINTEND(bugprone-macro-parentheses)
 #define CUBBY_STATUS_NAME(line) CUBBY_STATUS_NAME_(line)
 #define CUBBY_STATUS_NAME_(line) cubby_result_##line
 

@@ -1,14 +1,14 @@
-// Talks to the daemon of a store over its control channel: what it is, how it fares, and what only
-// it may do.
+// A client of a store's daemon, over its control channel: for the daemon's state, and for
+// operations that only the daemon does.
 //
 //   absl::StatusOr<std::unique_ptr<cubby::Admin>> admin = cubby::Admin::Connect("sessions");
 //   if (admin.ok()) absl::Status status = (*admin)->Ping();
 //
-// One request at a time; use one Admin per thread. Get and put need none of this (client/store.h).
+// Not thread-safe: use one Admin per thread. Gets and puts do not need it (client/store.h).
 //
-// Every call: Unavailable if no daemon answers there (or it went away), DeadlineExceeded if it did
-// not answer in time (what it has not begun by then, it will not do), Unimplemented if it is too
-// old to know the request.
+// Errors of every call: Unavailable if there is no daemon or it ended; DeadlineExceeded if it did
+// not answer in time (it does not begin the request after that); Unimplemented if it speaks another
+// version of the protocol or does not know the request.
 #ifndef CUBBY_CLIENT_ADMIN_H_
 #define CUBBY_CLIENT_ADMIN_H_
 
@@ -32,16 +32,16 @@ struct DaemonInfo {
   std::string version;
   uint64_t pid = 0;
   absl::Duration uptime;
-  // What Store::Properties() returns, and what the daemon adds: docs/reference.md lists them.
+  // Those of Store::Properties(), and the daemon's own; docs/reference.md lists them.
   std::vector<Property> properties;
 };
 
-// What the store and the daemon count (base/stats.h).
+// The counters of the store and the daemon (base/stats.h).
 struct DaemonStats {
-  // 0 for what an older daemon does not count.
+  // Counters that an older daemon does not have are 0.
   StoreStats store;
   DaemonCounts daemon;  // since the daemon started
-  // All that the daemon counts, also what a newer one counts and the structs above have not.
+  // All counters that the daemon sent, including those of a newer daemon that the structs lack.
   std::vector<Number> numbers;
 };
 
@@ -50,12 +50,12 @@ struct CheckReport {
   uint64_t more_problems = 0;         // beyond those listed
   uint64_t entries = 0;
   uint64_t extents_in_use = 0;
-  uint64_t loose_overflow_counts = 0;  // higher than need be: slower misses there, nothing wrong
+  uint64_t loose_overflow_counts = 0;  // too high after a kill: misses there are slower
 };
 
 class Admin {
  public:
-  // `timeout` holds for each call. PermissionDenied if the channel is another user's.
+  // `timeout` applies to each call. Returns PermissionDenied if the channel is another user's.
   static absl::StatusOr<std::unique_ptr<Admin>> Connect(absl::string_view store,
                                                         absl::Duration timeout = absl::Seconds(30));
   ~Admin();
@@ -65,14 +65,14 @@ class Admin {
   absl::Status Ping();
   absl::StatusOr<DaemonInfo> Info();
   absl::StatusOr<DaemonStats> Stats();
-  // Deletes every entry that is there when it starts; returns how many. Writers may go on
-  // meanwhile. Any error may leave some entries deleted and others not; DataLoss says that damaged
-  // ones were left out.
+  // Deletes every entry that exists when it starts, and returns their number. Writers proceed
+  // meanwhile. After an error some entries may be deleted and others not; DataLoss means that
+  // damaged ones remain.
   absl::StatusOr<uint64_t> Flush();
-  // Walks the whole table. Writers wait meanwhile, about 0.1 s per million entries, so that in a
-  // store of 50 million they reach their usual timeout of 5 s; readers do not wait.
+  // Checks the whole table. Writers wait meanwhile, about 0.1 s per million entries, so that in a
+  // store of 50 million entries they reach their default timeout of 5 s; readers do not wait.
   absl::StatusOr<CheckReport> Check();
-  // Returns once the daemon has taken the store's names away.
+  // Returns when the daemon has removed the store's names.
   absl::Status Shutdown();
 
  private:

@@ -9,7 +9,7 @@
 
 namespace cubby {
 
-// Internal: a name is not of a-z, 0-9 and '_', as who prints it relies on.
+// Internal: a name is not of a-z, 0-9 and '_', as printing relies on.
 absl::StatusOr<DaemonInfo> InfoFrom(const control::InfoResponse& answer);
 absl::StatusOr<DaemonStats> StatsFrom(const control::StatsResponse& answer);
 

@@ -34,7 +34,7 @@ namespace {
 
 absl::Duration TimeLeft(uint64_t expiry_ns) {
   const uint64_t now = os::BootNanos();
-  // The bytes are anybody's, and may say any time.
+  // The bytes may be hostile and hold any time.
   const uint64_t left = std::min<uint64_t>(expiry_ns > now ? expiry_ns - now : 0, INT64_MAX);
   return absl::Nanoseconds(static_cast<int64_t>(left));
 }
@@ -144,8 +144,8 @@ struct Store::Impl {
     table::Sweep sweep(table, /*everything=*/false);
     while (!sweep.done()) {
       bool superseded = false;
-      RETURN_IF_ERROR(
-          attachment->AsWriter(deadline.Left(), [&](const table::WritableTable& current) {
+      RETURN_IF_ERROR(attachment->AsWriter(
+          deadline.Left(), [&](const table::WritableTable& current) CUBBY_REQUIRES_WRITER_LOCK {
             superseded = &current != &table;
             if (!superseded) sweep.Step(os::BootNanos()).IgnoreError();
             return absl::OkStatus();
@@ -173,7 +173,8 @@ struct Store::Impl {
     request.update.kind = kind;
     request.hash = table::HashKey(key, prepared.geometry().hash_seed);
     table::Writer(prepared).Prefetch(request.hash, key.size() + value.size());
-    const auto put = [&](const table::WritableTable& table) -> absl::StatusOr<uint64_t> {
+    const auto put = [&](const table::WritableTable& table)
+                         CUBBY_REQUIRES_WRITER_LOCK -> absl::StatusOr<uint64_t> {
       if (ABSL_PREDICT_FALSE(&table != &prepared)) {  // a later generation
         RETURN_IF_ERROR(CheckPut(table, key, value, options));
         request.hash = table::HashKey(key, table.geometry().hash_seed);
@@ -207,8 +208,8 @@ struct Store::Impl {
       const size_t begin = at;
       const table::WritableTable& prepared = attachment->current().table();
       const table::PutBatch batch(prepared, keys, values, begin);
-      absl::Status written =
-          attachment->AsWriter(lock_timeout, [&](const table::WritableTable& table) {
+      absl::Status written = attachment->AsWriter(
+          lock_timeout, [&](const table::WritableTable& table) CUBBY_REQUIRES_WRITER_LOCK {
             if (ABSL_PREDICT_FALSE(&table != &prepared)) return absl::OkStatus();  // begin again
             table::Writer writer(table);
             table::PutRequest request;
@@ -333,9 +334,10 @@ absl::Status Store::Delete(absl::string_view key) {
   const table::WritableTable& prepared = impl_->attachment->current().table();
   const uint64_t hash = hash_in(prepared);
   table::Writer(prepared).Prefetch(hash, 0);
-  return impl_->attachment->AsWriter(impl_->lock_timeout, [&](const table::WritableTable& table) {
-    return table::Writer(table).Delete(key, &table == &prepared ? hash : hash_in(table));
-  });
+  return impl_->attachment->AsWriter(
+      impl_->lock_timeout, [&](const table::WritableTable& table) CUBBY_REQUIRES_WRITER_LOCK {
+        return table::Writer(table).Delete(key, &table == &prepared ? hash : hash_in(table));
+      });
 }
 
 absl::Status Store::ForEach(

@@ -1,5 +1,5 @@
-// A cubby store, opened: look keys up in memory that a cubbyd daemon shares with every process on
-// the host.
+// A handle on a cubby store: looks keys up in memory that a cubbyd daemon shares with every process
+// on the host.
 //
 //   absl::StatusOr<std::unique_ptr<cubby::Store>> store = cubby::Store::Open("sessions");
 //   if (!store.ok()) return store.status();
@@ -7,19 +7,19 @@
 //   std::string value;
 //   if ((*store)->Get("user:7", &value).ok()) std::cout << value;
 //
-// A get takes no lock, makes no system call and stores nothing; it works on a mapping opened
-// read-only. A put takes the store's writer lock for some hundred nanoseconds. A process killed at
-// any instruction, inside a put too, leaves every key readable at its old or its new value, and the
-// next writer goes on within milliseconds.
+// A get takes no lock, makes no system call and stores nothing; it works on a read-only mapping. A
+// put holds the store's writer lock for some hundred nanoseconds. A process killed at any
+// instruction, even inside a put, leaves every key readable at its old or its new value, and the
+// next writer proceeds within milliseconds.
 //
-// All members are safe to call from many threads at once. Gets and puts are linearizable per key.
-// In a fork's child gets still work; puts give FailedPrecondition until the child opens the store
-// for itself.
+// Thread safety: all members may be called from many threads at once. Gets and puts are
+// linearizable per key. In a fork's child gets work, and puts return FailedPrecondition until the
+// child opens the store itself.
 //
-// Errors that any call can return, besides those it names:
+// Errors of every call, besides those that it names:
 //   FailedPrecondition  the store was shut down: open it again
 //   Unavailable         the store was truncated (OpenOptions::survive_truncation)
-//   DataLoss            the bytes are damaged: `cubby check`
+//   DataLoss            the bytes are damaged: run `cubby check`
 #ifndef CUBBY_CLIENT_STORE_H_
 #define CUBBY_CLIENT_STORE_H_
 
@@ -41,44 +41,43 @@
 namespace cubby {
 
 enum class Mode {
-  kReadOnly,  // needs only read permission; put, add, replace and delete give FailedPrecondition
+  kReadOnly,  // needs only read permission; writes return FailedPrecondition
   kReadWrite,
 };
 
 struct OpenOptions {
   Mode mode = Mode::kReadWrite;
-  // Whose store to trust: empty for one's own (or root's), else the owner as the system writes it
-  // (a uid on Linux, a SID on Windows), or "any". Without this check, whoever takes the name first
-  // would be believed.
+  // The owner to trust: empty for the calling user or the administrator, else a user as the system
+  // writes it (a uid on Linux, a SID on Windows), or "any". The check keeps a process from using a
+  // store that another user has made under the same name.
   std::string owner;
-  // How long put, add, replace and delete wait for other writers before DeadlineExceeded; a put
-  // that finds the store full, and first has to remove what has expired, twice that at most.
+  // How long a write waits for other writers before it returns DeadlineExceeded. A put into a full
+  // store first removes expired entries, and waits up to twice as long.
   absl::Duration lock_timeout = absl::Seconds(5);
-  // Whether to outlive somebody's truncating the store's file (Linux): calls then give Unavailable,
-  // where the process would be ended by SIGBUS. Installs a handler for that signal, which passes on
-  // what is not about this store to the one that was there before. Only who may write the store may
-  // truncate it.
+  // If true, truncation of the store's file yields Unavailable instead of SIGBUS (Linux). Installs
+  // a handler for that signal, which passes faults outside the store to the previous handler. Only
+  // a user with write permission can truncate the file.
   bool survive_truncation = false;
-  // Whether to map all of the store's pages now, so that no call waits for that later: the first
-  // call to need a page does otherwise, some 4 us. Takes 2 ms for each GiB in huge pages, 50 ms
-  // in others; Unimplemented on Linux before 5.14.
+  // If true, Open() maps all of the store's pages, which takes 2 ms for each GiB in huge pages and
+  // 50 ms in others. Otherwise the first access to a page waits for that, some 4 us. Unimplemented
+  // on Linux before 5.14.
   bool prefault = false;
 };
 
 struct PutOptions {
-  // How long the entry lives from when it is put; at least 1 ns. Never less, and on Windows up to
-  // 32 ms more: the clock there steps by up to 16 ms, for writers and readers alike.
+  // The entry's lifetime from the put on; at least 1 ns. The entry never expires earlier, and on
+  // Windows up to 32 ms later: the clock there steps by up to 16 ms, for writers and readers alike.
   absl::Duration ttl = absl::InfiniteDuration();
 };
 
-// What Get and ForEach tell of an entry besides its bytes.
+// An entry's metadata.
 struct Entry {
   size_t value_bytes = 0;
-  uint64_t revision = 0;  // of the put that made it; larger is newer, in the whole store
-  absl::Duration ttl = absl::InfiniteDuration();  // what is left of it
+  uint64_t revision = 0;  // of the put that made it; a larger one is newer, in the whole store
+  absl::Duration ttl = absl::InfiniteDuration();  // the remaining lifetime
 };
 
-// What fits into the store, as it was created or last resized.
+// The store's limits; they may change when it is resized.
 struct Limits {
   uint64_t capacity = 0;  // entries
   uint64_t max_key_bytes = 0;
@@ -90,30 +89,35 @@ struct Limits {
 
 class Store {
  public:
-  // Opens the store that a daemon made under `name`.
-  // NotFound: there is none. PermissionDenied: you may not, or it is another user's (see
-  // OpenOptions::owner). Unimplemented: another layout version. DataLoss: truncated or damaged.
-  // Unavailable: half made. FailedPrecondition: something else has the name, or the store has lost
-  // its lock file and cannot be opened for writing.
+  // Opens the store that a daemon made under `name`. Errors:
+  //   NotFound            there is no such store
+  //   PermissionDenied    no permission, or another user's store (see OpenOptions::owner)
+  //   Unimplemented       another layout version, an unknown feature, or the boot clock of another
+  //                       time namespace (Linux)
+  //   DataLoss            truncated or damaged
+  //   Unavailable         half made: its daemon is still making it
+  //   FailedPrecondition  something else has the name; or, for writing, the store has lost its lock
+  //                       file
+  //   ResourceExhausted   all 1,024 seats of writers are taken
   static absl::StatusOr<std::unique_ptr<Store>> Open(absl::string_view name,
                                                      const OpenOptions& options = {});
   ~Store();
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
 
-  // Copies the key's value into *value. NotFound, without a message, if there is no such key;
-  // Unavailable if writers rewrote the entry under every one of a fixed number of tries. On error
+  // Copies the key's value to *value. Returns NotFound, without a message, if there is no such key;
+  // Unavailable if writers changed the entry during each of a fixed number of tries. On error
   // *value is unspecified.
   absl::StatusOr<Entry> Get(absl::string_view key, std::string* value) const;
 
-  // The same into the caller's memory, with no allocation. OutOfRange, naming the size needed, if
-  // it does not fit.
+  // The same into the caller's memory, without allocation. Returns OutOfRange, naming the size, if
+  // the value does not fit.
   absl::StatusOr<Entry> Get(absl::string_view key, absl::Span<char> buffer) const;
 
-  // Gets many keys in one call: the memory is asked for all of them before the first is waited for,
-  // so that 32 keys take a fraction of the time that 32 calls do. results[i] is what
-  // Get(keys[i], &values[i]) would return, each at a moment of its own. InvalidArgument, with
-  // nothing done, unless there are as many values and results as keys.
+  // Gets many keys in one call: their cache misses overlap, so that 32 keys take a fraction of the
+  // time of 32 calls. results[i] is the result of Get(keys[i], &values[i]); the look-ups are not
+  // one atomic operation. Returns InvalidArgument, with nothing done, unless there are as many
+  // values and results as keys.
   absl::Status MultiGet(absl::Span<const absl::string_view> keys, absl::Span<std::string> values,
                         absl::Span<absl::StatusOr<Entry>> results) const;
   // The same into the caller's memory.
@@ -121,36 +125,39 @@ class Store {
                         absl::Span<const absl::Span<char>> buffers,
                         absl::Span<absl::StatusOr<Entry>> results) const;
 
-  // Whether Get would find the key. Errors as Get.
+  // Returns true if Get() would find the key. Errors as Get().
   absl::StatusOr<bool> Contains(absl::string_view key) const;
 
-  // Sets the key's value, and returns the revision it now has.
-  // InvalidArgument: empty key, or ttl < 1 ns. OutOfRange: key or value over the limit it names.
-  // ResourceExhausted: the store is full, or its room for long values is. DeadlineExceeded: see
-  // OpenOptions::lock_timeout. Nothing changed on error.
+  // Sets the key's value and returns the entry's revision. Errors, each with nothing changed:
+  //   InvalidArgument    the key is empty, or the ttl is below 1 ns
+  //   OutOfRange         the key or the value is over the limit that the message names
+  //   ResourceExhausted  the store, or its memory for long values, is full
+  //   DeadlineExceeded   see OpenOptions::lock_timeout
   absl::StatusOr<uint64_t> Put(absl::string_view key, absl::string_view value,
                                const PutOptions& options = {});
-  // Puts many entries in one call, one after the other: up to 32 of them for one lock, with the
-  // memory asked for all of those before, so that each takes a fraction of the time of a Put().
-  // results[i] is what Put(keys[i], values[i], options) would return. Not a transaction: others see
-  // each entry as soon as it is put, and may put in between; a failed one does not stop the next.
-  // InvalidArgument, with nothing done, unless there are as many values and results as keys.
+  // Puts many entries in one call, in order. Up to 32 of them share one acquisition of the lock,
+  // and their cache misses overlap, so that each takes a fraction of the time of a Put().
+  // results[i] is the result of Put(keys[i], values[i], options). Not a transaction: each entry is
+  // visible as soon as it is put, other writers may put in between, and a failed put does not stop
+  // the next. Returns InvalidArgument, with nothing done, unless there are as many values and
+  // results as keys.
   absl::Status MultiPut(absl::Span<const absl::string_view> keys,
                         absl::Span<const absl::string_view> values,
                         absl::Span<absl::StatusOr<uint64_t>> results,
                         const PutOptions& options = {});
-  // As Put(), but AlreadyExists if the key is there.
+  // As Put(), but returns AlreadyExists if the key has an entry.
   absl::StatusOr<uint64_t> Add(absl::string_view key, absl::string_view value,
                                const PutOptions& options = {});
-  // The same, but NotFound if the key is not there.
+  // As Put(), but returns NotFound if the key has no entry.
   absl::StatusOr<uint64_t> Replace(absl::string_view key, absl::string_view value,
                                    const PutOptions& options = {});
-  // Removes the key. NotFound if it is not there.
+  // Removes the key's entry. Returns NotFound if there is none.
   absl::Status Delete(absl::string_view key);
 
-  // Calls `visit` with every entry, in no order, until it returns false. Each entry is seen whole;
-  // one that is there all the while is seen exactly once; one put or deleted meanwhile may be seen
-  // or not. The views are valid during the call. `visit` may call this store. Errors as Get.
+  // Calls `visit` with every entry, in no particular order, until it returns false. Visits an entry
+  // that exists throughout the call exactly once, and one that is put or deleted during it at most
+  // once. The views are valid during the call of `visit`, which may use this store. Errors as
+  // Get(); also Unavailable if the store was resized during the call.
   absl::Status ForEach(
       absl::FunctionRef<bool(absl::string_view key, absl::string_view value, const Entry& entry)>
           visit) const;
@@ -159,7 +166,7 @@ class Store {
   // Returns what the store counts (base/stats.h).
   StoreStats Stats() const;
   // Returns the store's internals by name, such as "total_bytes", "slot_bytes" and "created"; see
-  // docs/reference.md. For people and monitoring: names may come and go with versions.
+  // docs/reference.md. For display and monitoring: names may change with versions.
   std::vector<Property> Properties() const;
   const std::string& name() const;
 

@@ -13,7 +13,7 @@ if(CUBBY_WERROR)
   target_compile_options(cubby_options INTERFACE -Werror)
 endif()
 if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
-  target_compile_options(cubby_options INTERFACE -Wthread-safety)
+  target_compile_options(cubby_options INTERFACE -Wthread-safety -Werror=thread-safety)
 endif()
 if(WIN32)
   # 0x0A00: Windows 10. No macros named min, max or ERROR.

@@ -24,6 +24,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -32,6 +33,7 @@
 #include "lock/lock_words.h"
 #include "lock/parking.h"
 #include "lock/seats.h"
+#include "lock/writer_role.h"
 
 namespace cubby::lock {
 
@@ -85,10 +87,11 @@ class WriterLock {
 };
 
 // Releases the lock at the end of a scope. REQUIRES: the caller owns it.
-class WriterLockHolder {
+class ABSL_SCOPED_LOCKABLE WriterLockHolder {
  public:
-  explicit WriterLockHolder(WriterLock* lock) : lock_(lock) {}
-  ~WriterLockHolder() { lock_->Release(); }
+  explicit WriterLockHolder(WriterLock* lock) ABSL_EXCLUSIVE_LOCK_FUNCTION(kWriterRole)
+      : lock_(lock) {}
+  ~WriterLockHolder() ABSL_UNLOCK_FUNCTION() { lock_->Release(); }
   WriterLockHolder(const WriterLockHolder&) = delete;
   WriterLockHolder& operator=(const WriterLockHolder&) = delete;
 

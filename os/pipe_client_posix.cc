@@ -65,8 +65,8 @@ absl::StatusOr<Descriptor> OpenRequestFifo(const RuntimeDir& dir, absl::string_v
                      "' speaks control protocol 1, which this program does not: use the same cubby "
                      "version as its cubbyd"));
   }
-  return NoDaemon(
-      store, absl::StrCat(request.ok() ? "nobody reads " : "there is no ", dir.path, "/", name));
+  return NoDaemon(store, absl::StrCat(request.ok() ? "no process reads " : "there is no ", dir.path,
+                                      "/", name));
 }
 
 }  // namespace

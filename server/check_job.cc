@@ -15,6 +15,7 @@ absl::StatusOr<Job::Progress> CheckJob::Work(const os::Deadline& until,
   if (!checker_.has_value()) {
     ASSIGN_OR_RETURN(const absl::optional<Progress> blocked, AcquireLock());
     if (blocked.has_value()) return *blocked;
+    const lock::HeldWriterRole role;  // by AcquireLock(), to the last step
     // What a killed writer has left half done is not damage.
     table::RepairIfNeeded(store().table());
     checker_.emplace(store().table());

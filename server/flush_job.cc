@@ -19,6 +19,7 @@ absl::StatusOr<Job::Progress> FlushJob::Work(const os::Deadline& until,
     ASSIGN_OR_RETURN(const absl::optional<Progress> blocked, AcquireLock());
     if (blocked.has_value()) return *blocked;
     absl::Cleanup release = [this] { lock().Release(); };
+    const lock::HeldWriterRole role;  // by AcquireLock()
     damage_.Update(sweep_.Step(os::BootNanos()));
   } while (!sweep_.done() && !until.Passed());
   if (!sweep_.done()) return Progress::Running();

@@ -57,10 +57,10 @@ absl::Status ReadMode(absl::string_view source, const std::string& word, Options
     bits = bits * 8 + static_cast<uint32_t>(c - '0');
   }
   if (!octal || (bits & ~0666u) != 0 || (bits & 0600) != 0600) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("bad ", source, " '", word,
-                     "': use octal digits that let the owner read and write and nobody execute, "
-                     "such as 0600 or 0644"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "bad ", source, " '", word,
+        "': use octal digits that let the owner read and write and set no execute bit, "
+        "such as 0600 or 0644"));
   }
   options->mode = bits;
   return absl::OkStatus();
@@ -107,23 +107,23 @@ struct Definition {
 constexpr Definition kDefinitions[] = {
     {"-s,--store", "NAME", "The store's name: a-z, 0-9, '-' and '_'",
      [] { return std::string("required"); }, &ReadStore},
-    {"--capacity", "N", "Entries it is made for",
+    {"--capacity", "N", "Number of entries that the store holds",
      [] { return absl::StrCat(table::GeometryOptions().capacity); }, &ReadSize<&Options::capacity>},
-    {"--slot-bytes", "B", "Bytes for an entry's key, value and 24 more; longer values lie in the extent pool",
+    {"--slot-bytes", "B", "Bytes of a slot: a key, its value and 24 more; longer values lie in the extent pool",
      [] { return absl::StrCat(table::GeometryOptions().slot_bytes); }, &ReadSize<&Options::slot_bytes>},
-    {"--max-value", "SIZE", "The largest value, such as 64KiB",
+    {"--max-value", "SIZE", "Largest size of a value, such as 64KiB",
      [] { return absl::StrCat(table::GeometryOptions().max_value_bytes >> 20, "MiB"); }, &ReadSize<&Options::max_value_bytes>},
     {"--extent-pool", "SIZE", "Memory for values too long for their slot",
      [] { return std::string("a quarter of the slots'"); }, &ReadSize<&Options::extent_pool_bytes>},
-    {"--extent-bytes", "SIZE", "Bytes for a piece of a longer value and 16 more: smaller for less waste, larger for faster copies",
+    {"--extent-bytes", "SIZE", "Bytes of an extent: a piece of a long value and 16 more; smaller wastes less, larger copies faster",
      [] { return absl::StrCat(table::GeometryOptions().extent_bytes); }, &ReadSize<&Options::extent_bytes>},
-    {"--full", "POLICY", "What a full store does with a new key: reject",
+    {"--full", "POLICY", "What a full store does with a new key: reject it",
      [] { return std::string("reject"); }, &ReadFullPolicy},
-    {"--mode", "MODE", "Who may use it: as a file's mode, such as 0644 to let others read",
+    {"--mode", "MODE", "Permissions of the store, as a file's mode, such as 0644 to let others read",
      [] { return absl::StrFormat("%#o", kDefaultMode); }, &ReadMode},
-    {"--group", "GROUP", "Whom the group's part of --mode is for; not on Windows",
+    {"--group", "GROUP", "Group that the group bits of --mode apply to; not on Windows",
      [] { return std::string("your own group"); }, &ReadGroup},
-    {"--huge-pages", "WHEN", "Memory in pages of 2 MiB, for faster look-ups: auto, as far as the system can; on, or do not start; off",
+    {"--huge-pages", "WHEN", "Pages of 2 MiB, for faster look-ups: auto uses those that the system has, on fails without them, off",
      [] { return std::string("auto"); }, &ReadHugePages},
     {"--log-level", "LEVEL", "The lowest level that is logged: debug, info, warning or error",
      [] { return std::string("info"); }, &ReadLogLevel},
@@ -133,7 +133,7 @@ constexpr size_t kCount = sizeof(kDefinitions) / sizeof(kDefinitions[0]);
 
 constexpr char kConfigHelp[] = "A file of lines such as capacity = 1000";
 // A flag only: in a file or an environment that stays, it would empty the store at every start.
-constexpr char kFreshHelp[] = "Discard the entries of a store that is there";
+constexpr char kFreshHelp[] = "Discard the entries of an existing store";
 
 // "--capacity"
 std::string FlagOf(const Definition& definition) {
@@ -219,7 +219,7 @@ absl::StatusOr<Options> Read(const Words& words) {
   if (options.store.empty()) return absl::InvalidArgumentError("--store is required");
   if (options.group.has_value() && (options.mode.value_or(kDefaultMode) & 060) == 0) {
     return absl::InvalidArgumentError(
-        "--group lets nobody in without a --mode that does: give one such as 0660 or 0640");
+        "--group has no effect without group bits in --mode: give one such as 0660 or 0640");
   }
   return options;
 }

@@ -17,7 +17,7 @@ namespace cubby::server {
 
 inline constexpr uint32_t kDefaultMode = 0600;
 
-// Whether the store's memory lies in pages of os::kHugePageBytes.
+// Where the store's memory lies in pages of os::kHugePageBytes.
 enum class HugePages {
   kAuto,  // as far as the system can
   kOn,    // all that is large enough, or the daemon does not start
@@ -26,23 +26,23 @@ enum class HugePages {
 
 struct Options {
   std::string store;
-  // Unset: what the store has, if there is one; else the defaults of table::GeometryOptions.
+  // Unset: those of an existing store, else the defaults of table::GeometryOptions.
   absl::optional<uint64_t> capacity;
   absl::optional<uint64_t> slot_bytes;
   absl::optional<uint64_t> max_value_bytes;
   absl::optional<uint64_t> extent_pool_bytes;
   absl::optional<uint64_t> extent_bytes;
   absl::optional<uint32_t> mode;  // POSIX permission bits of the store's mapping; else kDefaultMode
-  // Whom the group's bits of the mode are for; else the group of who starts the daemon.
+  // The group that the mode's group bits apply to; unset: the daemon's own group.
   absl::optional<uint32_t> group;
   HugePages huge_pages = HugePages::kAuto;
   LogLevel log_level = LogLevel::kInfo;
-  bool fresh = false;  // discard the entries of a store that is there
+  bool fresh = false;  // discards the entries of an existing store
 };
 
-// Reads the words after the program's name, the environment, and the file that --config names.
-// Returns the exit code if there is nothing more to do: it has printed help or the version, or, in
-// a line, what is wrong.
+// Reads the arguments after the program's name, the environment, and the file that --config names.
+// Returns an exit code if the program should end: after it has printed help, the version or an
+// error.
 std::variant<Options, program::ExitCode> ParseOptions(std::vector<std::string> arguments);
 
 // An option in all its forms.

@@ -29,6 +29,7 @@ Job::Progress SweepJob::Step(const os::Deadline& until) {
     if (absl::IsUnavailable(acquired)) return Progress::Blocked(JobLock::kPause);
     if (!acquired.ok()) return Progress::Blocked(kPause);
     absl::Cleanup release = [this] { lock_.Release(); };
+    const lock::HeldWriterRole role;  // by Acquire()
     if (!sweep_->Step(os::BootNanos()).ok()) ++damaged_;
   } while (!sweep_->done() && !until.Passed());
   if (!sweep_->done()) return Progress::Running();

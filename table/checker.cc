@@ -96,10 +96,8 @@ class DisplacedEntries {
 
 }  // namespace
 
-struct Checker::Impl {
-  // What a step visits next: all of one kind, then all of the next.
-  enum class Phase { kSlots, kOverflow, kFreeQueue, kDone };
-
+class Checker::Impl {
+ public:
   explicit Impl(const Table& table)
       : table_(table),
         geometry_(table.geometry()),
@@ -123,6 +121,13 @@ struct Checker::Impl {
         return;
     }
   }
+
+  bool done() const { return phase_ == Phase::kDone; }
+  const CheckResult& result() const { return result_; }
+
+ private:
+  // What a step visits next: all of one kind, then all of the next.
+  enum class Phase { kSlots, kOverflow, kFreeQueue, kDone };
 
   void Problem(std::string line) {
     if (result_.problems.size() < kMaxProblems) {
@@ -432,8 +437,8 @@ void Checker::Step() {
   for (int visit = 0; visit < kVisitsPerStep && !done(); ++visit) impl_->Visit();
 }
 
-bool Checker::done() const { return impl_->phase_ == Impl::Phase::kDone; }
-const CheckResult& Checker::result() const { return impl_->result_; }
+bool Checker::done() const { return impl_->done(); }
+const CheckResult& Checker::result() const { return impl_->result(); }
 
 CheckResult Check(const Table& table) {
   Checker checker(table);

@@ -58,7 +58,7 @@ class Checker {
   const CheckResult& result() const;
 
  private:
-  struct Impl;
+  class Impl;
   const std::unique_ptr<Impl> impl_;
 };
 

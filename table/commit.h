@@ -22,7 +22,6 @@
 // A successor may be killed too: everything it does can be done again. Readers never wait for a
 // repair.
 //
-// REQUIRES, for all: the caller holds the writer lock.
 #ifndef CUBBY_TABLE_COMMIT_H_
 #define CUBBY_TABLE_COMMIT_H_
 
@@ -31,6 +30,7 @@
 
 #include "absl/base/attributes.h"
 #include "absl/status/status.h"
+#include "lock/writer_role.h"
 #include "table/expiry.h"
 #include "table/extents.h"
 #include "table/table.h"
@@ -87,23 +87,24 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline absl::Status PlanQueue(const Table& table, c
 }
 
 // The steps that repair shares (table/repair.h).
-void WriteIntent(const WritableTable& table, const Plan& plan, uint64_t word0_after);  // 2
-void SetBooks(const WritableTable& table, const Books& books);                         // 6
-inline void ClearIntent(const WritableTable& table) {                                  // 8
+void WriteIntent(const WritableTable& table, const Plan& plan,
+                 uint64_t word0_after) CUBBY_REQUIRES_WRITER_LOCK;                         // 2
+void SetBooks(const WritableTable& table, const Books& books) CUBBY_REQUIRES_WRITER_LOCK;  // 6
+inline void ClearIntent(const WritableTable& table) CUBBY_REQUIRES_WRITER_LOCK {           // 8
   // Release: the intent is seen cleared only after everything that it covers is done.
   table.mutable_fixed().intent.operation.store(static_cast<uint64_t>(Operation::kNone),
                                                std::memory_order_release);
 }
 
 // Steps 3 and 7, for a path that is not empty.
-void RaiseOverflow(const WritableTable& table, const Path& path);
-void LowerOverflow(const WritableTable& table, const Path& path);
+void RaiseOverflow(const WritableTable& table, const Path& path) CUBBY_REQUIRES_WRITER_LOCK;
+void LowerOverflow(const WritableTable& table, const Path& path) CUBBY_REQUIRES_WRITER_LOCK;
 
 // Executes the plan and returns the revision of the commit. `fill(revision)` does step 4. Nothing
 // can fail.
 template <typename Fill>
 ABSL_ATTRIBUTE_ALWAYS_INLINE inline uint64_t Execute(const WritableTable& table, const Plan& plan,
-                                                     const Fill& fill) {
+                                                     const Fill& fill) CUBBY_REQUIRES_WRITER_LOCK {
   Counters& counters = table.mutable_fixed().counters;
   const uint64_t revision = counters.revision.load(std::memory_order_relaxed) + 1;
   // Release: a successor that sees the revision in a slot or a word0 sees it handed out too.

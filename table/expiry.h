@@ -11,13 +11,13 @@
 #include <atomic>
 #include <cstdint>
 
+#include "lock/writer_role.h"
 #include "table/table.h"
 
 namespace cubby::table {
 
-// Lowers the earliest expiries for an entry that is about to be committed. REQUIRES: the caller
-// holds the writer lock.
-inline void NoteExpiry(const WritableTable& table, uint64_t expiry_ns) {
+// Lowers the earliest expiries for an entry that is about to be committed.
+inline void NoteExpiry(const WritableTable& table, uint64_t expiry_ns) CUBBY_REQUIRES_WRITER_LOCK {
   ExpiryLine& line = table.mutable_fixed().expiry;
   for (std::atomic<uint64_t>* earliest : {&line.next_expiry, &line.fresh_expiry}) {
     if (expiry_ns < earliest->load(std::memory_order_relaxed)) {
@@ -35,11 +35,9 @@ inline bool MayHaveExpired(const Table& table, uint64_t now_ns) {
 // One pass of a sweep over the whole table. Several may overlap: a pass that a newer one has
 // overtaken raises nothing, because the newer one's beginning has reset fresh_expiry, and the newer
 // one meets what that forgot.
-//
-// REQUIRES, for all: the caller holds the writer lock.
 class ExpiryPass {
  public:
-  void Begin(const WritableTable& table) {
+  void Begin(const WritableTable& table) CUBBY_REQUIRES_WRITER_LOCK {
     ExpiryLine& line = table.mutable_fixed().expiry;
     // In this order: an older pass must not raise next_expiry without what is forgotten here.
     number_ = line.newest_pass.load(std::memory_order_relaxed) + 1;
@@ -47,7 +45,7 @@ class ExpiryPass {
     line.fresh_expiry.store(~uint64_t{0}, std::memory_order_release);
   }
   // `earliest`: of the entries that the pass left.
-  void End(const WritableTable& table, uint64_t earliest) const {
+  void End(const WritableTable& table, uint64_t earliest) const CUBBY_REQUIRES_WRITER_LOCK {
     ExpiryLine& line = table.mutable_fixed().expiry;
     if (line.newest_pass.load(std::memory_order_relaxed) != number_) return;
     const uint64_t fresh = line.fresh_expiry.load(std::memory_order_relaxed);

@@ -17,6 +17,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "lock/writer_role.h"
 #include "table/bytes.h"
 #include "table/table.h"
 
@@ -39,7 +40,7 @@ absl::StatusOr<Chain> FirstFree(const Table& table, uint32_t value_bytes);
 // Writes `value` into `chain` and marks each extent with `sequence`, which is even and never used
 // before.
 void FillChain(const WritableTable& table, const Chain& chain, uint64_t sequence,
-               absl::string_view value);
+               absl::string_view value) CUBBY_REQUIRES_WRITER_LOCK;
 
 // Prefetches the extent in which a value's last `left` bytes will begin. REQUIRES: `index` is in
 // range.

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "absl/base/optimization.h"
+#include "lock/writer_role.h"
 #include "table/table.h"
 
 namespace cubby::table {
@@ -15,13 +16,11 @@ namespace cubby::table {
 // reach as they are: too high at worst, which only makes some misses slower.
 inline constexpr uint64_t kRecountBudget = 256 << 10;
 
-// Takes some 100 microseconds at most, at any table size and for any bytes. REQUIRES: the caller
-// holds the writer lock.
-void Repair(const WritableTable& table);
+// Takes some 100 microseconds at most, at any table size and for any bytes.
+void Repair(const WritableTable& table) CUBBY_REQUIRES_WRITER_LOCK;
 
-// Every owner of the lock calls this first. One load if there is nothing to repair. REQUIRES: the
-// caller holds the writer lock.
-inline void RepairIfNeeded(const WritableTable& table) {
+// Every owner of the lock calls this first. One load if there is nothing to repair.
+inline void RepairIfNeeded(const WritableTable& table) CUBBY_REQUIRES_WRITER_LOCK {
   if (ABSL_PREDICT_FALSE(table.fixed().intent.operation.load(std::memory_order_acquire) !=
                          static_cast<uint64_t>(Operation::kNone))) {
     Repair(table);

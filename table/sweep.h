@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "absl/status/status.h"
+#include "lock/writer_role.h"
 #include "table/expiry.h"
 #include "table/table.h"
 
@@ -26,8 +27,8 @@ class Sweep {
   Sweep(const WritableTable& table, bool everything) : table_(table), everything_(everything) {}
 
   // Returns DataLoss if it met damaged entries, which stay; it removes the others all the same, and
-  // the next call continues. REQUIRES: the caller holds the writer lock; not done().
-  absl::Status Step(uint64_t now_ns);
+  // the next call continues. REQUIRES: not done().
+  absl::Status Step(uint64_t now_ns) CUBBY_REQUIRES_WRITER_LOCK;
 
   bool done() const { return next_bucket_ == table_.geometry().bucket_count; }
   uint64_t removed() const { return removed_; }

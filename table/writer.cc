@@ -233,7 +233,7 @@ absl::StatusOr<uint64_t> Writer::Put(const PutRequest& request) {
   Placement placement;
   RETURN_IF_ERROR(PlanPut(request, old, value, expiry_ns, &placement));
 
-  return Execute(table_, placement.plan, [&](uint64_t revision) {
+  return Execute(table_, placement.plan, [&](uint64_t revision) CUBBY_REQUIRES_WRITER_LOCK {
     FillSlot(placement, request.key, request.hash, value, expiry_ns, revision);
   });
 }

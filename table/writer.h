@@ -16,6 +16,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "lock/writer_role.h"
 #include "os/clock.h"
 #include "table/commit.h"
 #include "table/extents.h"
@@ -57,10 +58,10 @@ class Writer {
   // of CheckCondition() and ComputeValue(); ResourceExhausted if there are as many entries as the
   // capacity, or too few free extents; DataLoss for damage. REQUIRES: CheckSizes() of the key and
   // of update.value returned OK.
-  absl::StatusOr<uint64_t> Put(const PutRequest& request);
+  absl::StatusOr<uint64_t> Put(const PutRequest& request) CUBBY_REQUIRES_WRITER_LOCK;
 
   // Returns NotFound, without a message, if there is no such entry.
-  absl::Status Delete(absl::string_view key, uint64_t hash);
+  absl::Status Delete(absl::string_view key, uint64_t hash) CUBBY_REQUIRES_WRITER_LOCK;
 
   // The outcome of ClearBucket(): how many entries it deleted, the earliest expiry among those it
   // left, and DataLoss if it left a damaged one.
@@ -70,7 +71,7 @@ class Writer {
     absl::Status damage;
   };
   // Deletes those entries of `bucket` that have expired by `now_ns`, or, with `everything`, all.
-  Cleared ClearBucket(uint64_t bucket, bool everything, uint64_t now_ns);
+  Cleared ClearBucket(uint64_t bucket, bool everything, uint64_t now_ns) CUBBY_REQUIRES_WRITER_LOCK;
 
  private:
   struct Place {
@@ -107,9 +108,11 @@ class Writer {
   uint32_t ChooseDeadWay(uint32_t live, uint32_t after) const;
   // Step 4 of a commit.
   void FillSlot(const Placement& placement, absl::string_view key, uint64_t hash,
-                absl::string_view value, uint64_t expiry_ns, uint64_t revision);
+                absl::string_view value, uint64_t expiry_ns,
+                uint64_t revision) CUBBY_REQUIRES_WRITER_LOCK;
   // Deletes the live entry in `place` and counts it in `total`. REQUIRES: `hash` is its key's.
-  absl::Status Erase(const Place& place, uint64_t hash, std::atomic<uint64_t> Counters::*total);
+  absl::Status Erase(const Place& place, uint64_t hash,
+                     std::atomic<uint64_t> Counters::*total) CUBBY_REQUIRES_WRITER_LOCK;
   // Returns the hash of the key of a live way; DataLoss if no put left the slot so.
   absl::StatusOr<uint64_t> HashOf(const Place& place) const;
   bool HasExpired(const SlotHead& slot) const;

@@ -28,12 +28,13 @@ class AttachmentTest : public ::testing::Test {
     return Open(access).status();
   }
   static absl::Status Write(Attachment* attachment, absl::Duration timeout = absl::Seconds(60)) {
-    return attachment->AsWriter(timeout, [](const table::WritableTable& table) {
-      table::PutRequest request;
-      request.key = "k";
-      request.hash = table::HashKey("k", table.geometry().hash_seed);
-      return table::Writer(table).Put(request).status();
-    });
+    return attachment->AsWriter(timeout,
+                                [](const table::WritableTable& table) CUBBY_REQUIRES_WRITER_LOCK {
+                                  table::PutRequest request;
+                                  request.key = "k";
+                                  request.hash = table::HashKey("k", table.geometry().hash_seed);
+                                  return table::Writer(table).Put(request).status();
+                                });
   }
   static uint64_t Entries(const table::Table& table) {
     return table.fixed().counters.entries.load();

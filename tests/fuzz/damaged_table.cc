@@ -41,8 +41,10 @@ SoundTable MakeSound(const table::GeometryOptions& options) {
     request.update.value = value;
     request.hash = table::HashKey(Keys()[i], geometry.hash_seed);
     request.update.expiry_ns = i % 4 == 3 ? 1000 + i : 0;
+    const lock::HeldWriterRole role;
     writer.Put(request).IgnoreError();
   }
+  const lock::HeldWriterRole role;
   writer.Delete(Keys()[1], table::HashKey(Keys()[1], geometry.hash_seed)).IgnoreError();
   return {geometry, std::string(memory.data(), memory.size())};
 }

@@ -98,6 +98,7 @@ class Operations {
     request.hash = Hash(key);
     request.update.kind = kind;
     request.update.expiry_ns = expires ? FuzzedNow() + input_.Byte() : 0;
+    const lock::HeldWriterRole role;
     const absl::Status status = writer_.Put(request).status();
     if (model_ == nullptr) return;
     const auto old = model_->find(key);
@@ -126,6 +127,7 @@ class Operations {
 
   void Delete() {
     const std::string& key = Key();
+    const lock::HeldWriterRole role;
     const absl::Status status = writer_.Delete(key, Hash(key));
     if (model_ == nullptr) return;
     const auto old = model_->find(key);
@@ -142,6 +144,7 @@ class Operations {
 
   void ClearBucket(bool everything) {
     const uint64_t bucket = input_.Byte() % table_.geometry().bucket_count;
+    const lock::HeldWriterRole role;
     const table::Writer::Cleared cleared = writer_.ClearBucket(bucket, everything, FuzzedNow());
     if (model_ == nullptr) return;
     Require(cleared.damage.ok(), "a sound bucket is cleared");
@@ -152,6 +155,7 @@ class Operations {
 
   void Sweep(bool everything) {
     table::Sweep sweep(table_, everything);
+    const lock::HeldWriterRole role;
     for (uint64_t steps = 0; !sweep.done(); ++steps) {
       Require(steps <= table_.geometry().bucket_count, "a sweep ends");
       const absl::Status status = sweep.Step(FuzzedNow());
@@ -180,10 +184,11 @@ void Writer(absl::string_view bytes) {
   const table::WritableTable& table = damaged->table();
   SetFuzzedNow(1);
   if (!IsSound(table)) {
+    const lock::HeldWriterRole role;
     table::RepairIfNeeded(table);
     Require(table.fixed().intent.operation.load(std::memory_order_relaxed) ==
                 static_cast<uint64_t>(table::Operation::kNone),
-            "a mend leaves nothing to mend");
+            "a repair leaves nothing to repair");
     Operations(table, &input, nullptr).Run();
     return;
   }

@@ -129,7 +129,7 @@ TEST_F(PipePosixTest, NoDaemonSaysWhereItWasLookedFor) {
   };
   EXPECT_EQ(message(), absl::StrCat(begin, "there is no ", requests_.string(), end));
   ASSERT_EQ(mkfifo(requests_.c_str(), 0600), 0);
-  EXPECT_EQ(message(), absl::StrCat(begin, "nobody reads ", requests_.string(), end));
+  EXPECT_EQ(message(), absl::StrCat(begin, "no process reads ", requests_.string(), end));
   fs::remove_all(dir_.path());
   EXPECT_EQ(message(), absl::StrCat(begin, "there is no ", dir_.path().string(), end));
 }

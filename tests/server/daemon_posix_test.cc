@@ -108,7 +108,7 @@ class DaemonPosixTest : public test::ServerFixture {
 TEST_F(DaemonPosixTest, GroupNeedsAModeThatLetsItIn) {
   const test::ExitResult result = RunDaemon({"--group", "0"});
   EXPECT_EQ(result.exit_code, 2);
-  EXPECT_THAT(result.err, HasSubstr("--group lets nobody in without a --mode that does"));
+  EXPECT_THAT(result.err, HasSubstr("--group has no effect without group bits in --mode"));
 }
 
 TEST_F(DaemonPosixTest, ModeHoldsForMappingAndLockFileWhateverTheUmask) {

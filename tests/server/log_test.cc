@@ -2,14 +2,14 @@
 // leave out.
 #include "server/log.h"
 
+#include <condition_variable>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -33,30 +33,34 @@ void Pass(absl::Duration time) { now_ns += static_cast<uint64_t>(absl::ToInt64Na
 class Reader {
  public:
   void Take(absl::string_view line) {
-    absl::MutexLock lock(&mutex_);
+    std::unique_lock<std::mutex> lock(mutex_);
     lines_.emplace_back(line);
     arrived_ = true;
-    mutex_.Await(absl::Condition(&reads_));
+    changed_.notify_all();
+    changed_.wait(lock, [this] { return reads_; });
   }
   void Read() {
-    absl::MutexLock lock(&mutex_);
+    const std::lock_guard<std::mutex> lock(mutex_);
     reads_ = true;
+    changed_.notify_all();
   }
   // Waits until the logger waits for Read().
   void AwaitLine() {
-    absl::MutexLock lock(&mutex_);
-    ASSERT_TRUE(mutex_.AwaitWithTimeout(absl::Condition(&arrived_), kLong));
+    std::unique_lock<std::mutex> lock(mutex_);
+    ASSERT_TRUE(
+        changed_.wait_for(lock, absl::ToChronoNanoseconds(kLong), [this] { return arrived_; }));
   }
   std::vector<std::string> lines() {
-    absl::MutexLock lock(&mutex_);
+    const std::lock_guard<std::mutex> lock(mutex_);
     return lines_;
   }
 
  private:
-  absl::Mutex mutex_;
-  bool reads_ ABSL_GUARDED_BY(mutex_) = false;
-  bool arrived_ ABSL_GUARDED_BY(mutex_) = false;
-  std::vector<std::string> lines_ ABSL_GUARDED_BY(mutex_);
+  std::mutex mutex_;  // guards what follows
+  std::condition_variable changed_;
+  bool reads_ = false;
+  bool arrived_ = false;
+  std::vector<std::string> lines_;
 };
 
 class LogTest : public ::testing::Test {

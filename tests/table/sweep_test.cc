@@ -39,7 +39,10 @@ class SweepTest : public ::testing::Test {
   void PutExpiring(const std::string& key, uint64_t expiry_ns) {
     ASSERT_TRUE(buffer_.Put(key, "v", UpdateKind::kSet, expiry_ns, kNow).ok());
   }
-  void Step(Sweep& sweep) { ASSERT_TRUE(sweep.Step(kNow).ok()); }
+  void Step(Sweep& sweep) {
+    const lock::HeldWriterRole role;
+    ASSERT_TRUE(sweep.Step(kNow).ok());
+  }
   void Finish(Sweep& sweep) {
     while (!sweep.done()) Step(sweep);
   }
@@ -111,6 +114,7 @@ TEST_F(SweepTest, ADamagedEntryKeepsNoOtherFromGoing) {
     break;
   }
   absl::Status damage;
+  const lock::HeldWriterRole role;
   while (!sweep_.done()) damage.Update(sweep_.Step(kNow));
   EXPECT_EQ(damage.code(), absl::StatusCode::kDataLoss);
   EXPECT_EQ(sweep_.removed(), 1u);

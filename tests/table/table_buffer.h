@@ -64,9 +64,11 @@ class TableBuffer {
     request.key = key;
     request.hash = Hash(key);
     request.update = update;
+    const lock::HeldWriterRole role;
     return writer.Put(request);
   }
   absl::Status Delete(absl::string_view key, uint64_t now_ns = 1) {
+    const lock::HeldWriterRole role;
     return WriterAt(now_ns).Delete(key, Hash(key));
   }
   // The value, or "<outcome>" if there is none.

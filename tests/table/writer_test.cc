@@ -151,6 +151,7 @@ TEST(WriterTest, ExpiredEntriesAreAbsentAndSweptOnce) {
             absl::StatusCode::kNotFound);
   EXPECT_TRUE(MayHaveExpired(buffer.table(), 5));
   Sweep sweep(buffer.table(), /*everything=*/false);
+  const lock::HeldWriterRole role;
   while (!sweep.done()) ASSERT_TRUE(sweep.Step(/*now_ns=*/5).ok());
   EXPECT_EQ(sweep.removed(), 1u);
   EXPECT_FALSE(MayHaveExpired(buffer.table(), 5));
@@ -164,6 +165,7 @@ TEST(WriterTest, ClearRemovesEverythingWithItsExtents) {
     ASSERT_TRUE(buffer.Put(absl::StrCat(i), std::string(size_t{13} * i, 'x')).ok()) << i;
   }
   Sweep sweep(buffer.table(), /*everything=*/true);
+  const lock::HeldWriterRole role;
   while (!sweep.done()) ASSERT_TRUE(sweep.Step(1).ok());
   EXPECT_EQ(sweep.removed(), 8u);
   const CheckResult result = Check(buffer.table());
@@ -206,6 +208,7 @@ TEST(WriterTest, AForgedIntentIsMendedWithinABudget) {
   intent.queue_after.store(0);
   intent.freed_first.store(kNoExtent);
   intent.operation.store(static_cast<uint64_t>(Operation::kPut));
+  const lock::HeldWriterRole role;
   RepairIfNeeded(table);
   EXPECT_EQ(intent.operation.load(), static_cast<uint64_t>(Operation::kNone));
   EXPECT_EQ(table.head(last - 1).overflow.load(), 0x7000u);
@@ -248,6 +251,7 @@ TEST(WriterTest, AForgedIntentLeadsNowhere) {
     intent.free_count_after.store(3);
     c.forge(&intent, buffer.geometry());
     intent.operation.store(static_cast<uint64_t>(Operation::kPut));
+    const lock::HeldWriterRole role;
     RepairIfNeeded(table);
     EXPECT_EQ(intent.operation.load(), static_cast<uint64_t>(Operation::kNone)) << c.name;
     EXPECT_EQ(table.fixed().counters.entries.load(), 1u) << c.name;
@@ -256,7 +260,7 @@ TEST(WriterTest, AForgedIntentLeadsNowhere) {
   }
 }
 
-TEST(WriterTest, EveryOperationMendsFirst) {
+TEST(WriterTest, EveryOperationRepairsFirst) {
   struct Case {
     const char* name;
     void (*operate)(TableBuffer*);
@@ -264,7 +268,11 @@ TEST(WriterTest, EveryOperationMendsFirst) {
   const Case cases[] = {
       {"put", [](TableBuffer* b) { (void)b->Put("absent", "v", UpdateKind::kReplace); }},
       {"delete", [](TableBuffer* b) { (void)b->Delete("absent"); }},
-      {"clear", [](TableBuffer* b) { Writer(b->table()).ClearBucket(0, false, 0); }},
+      {"clear",
+       [](TableBuffer* b) {
+         const lock::HeldWriterRole role;
+         Writer(b->table()).ClearBucket(0, false, 0);
+       }},
   };
   for (const Case& c : cases) {
     TableBuffer buffer(TinyOptions());

@@ -250,6 +250,7 @@ class EveryInstructionTest : public test::DaemonFixture,
     request.key = "heir";
     request.update.value = "h";
     request.hash = table::HashKey(request.key, table.geometry().hash_seed);
+    const lock::HeldWriterRole role;
     ASSERT_TRUE(table::Writer(table).Put(request).ok());
     const table::CheckResult check = table::Check(table);
     ASSERT_THAT(check.problems, IsEmpty());

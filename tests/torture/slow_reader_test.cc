@@ -160,6 +160,7 @@ class SlowReaderTest : public ::testing::TestWithParam<Scene> {
     request.update.value = value;
     request.hash = buffer.Hash(kKey);
     Writer writer(buffer.table());
+    const lock::HeldWriterRole role;
     StartTraps();
     const bool ok = writer.Put(request).ok();
     StopTraps();
