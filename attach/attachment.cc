@@ -33,20 +33,6 @@ absl::Status CheckOwner(absl::string_view store, const os::Mapping& mapping,
                    mapping.owner()));
 }
 
-absl::Status CheckClock(const table::Geometry& geometry) {
-  const int64_t own = os::BootOffsetNanos();
-  if (own == geometry.clock_offset_ns && own != os::kUnknownBootOffset) return absl::OkStatus();
-  return absl::UnimplementedError(absl::StrCat(
-      "its expiries are on the boot clock of another time namespace",
-      own == os::kUnknownBootOffset
-          ? std::string()
-          : absl::StrCat(", which is ",
-                         absl::FormatDuration(absl::Nanoseconds(geometry.clock_offset_ns) -
-                                              absl::Nanoseconds(own)),
-                         " ahead"),
-      ": run in the time namespace of its cubbyd"));
-}
-
 absl::Status CheckWritable(const table::Geometry& geometry) {
   if (geometry.unknown_to_write == 0) return absl::OkStatus();
   return absl::UnimplementedError(
@@ -99,6 +85,22 @@ absl::StatusOr<std::unique_ptr<const Attachment::Generation>> OpenGeneration(
 
 absl::Status About(absl::string_view store, const absl::Status& status) {
   return absl::Status(status.code(), absl::StrCat("store '", store, "': ", status.message()));
+}
+
+absl::Status CheckClock(const table::Geometry& geometry) {
+  const int64_t own = os::BootOffsetNanos();
+  if (own == geometry.clock_offset_ns && own != os::kUnknownBootOffset) return absl::OkStatus();
+  std::string distance;
+  if (own != os::kUnknownBootOffset) {
+    const absl::Duration ahead =
+        absl::Nanoseconds(geometry.clock_offset_ns) - absl::Nanoseconds(own);
+    distance =
+        absl::StrCat(", ", absl::FormatDuration(absl::AbsDuration(ahead)),
+                     ahead < absl::ZeroDuration() ? " behind" : " ahead of", " this process's");
+  }
+  return absl::UnimplementedError(
+      absl::StrCat("its expiries are on the boot clock of another time namespace", distance,
+                   ": run in the time namespace of its cubbyd"));
 }
 
 absl::StatusOr<std::unique_ptr<lock::WriterLock>> OpenLock(absl::string_view store,

@@ -31,6 +31,7 @@
 #include "lock/writer_lock.h"
 #include "os/deadline.h"
 #include "os/mapping.h"
+#include "table/geometry.h"
 #include "table/table.h"
 
 namespace cubby::attach {
@@ -45,6 +46,10 @@ struct Options {
 
 // Prefixes a message with the store's name.
 absl::Status About(absl::string_view store, const absl::Status& status);
+
+// Returns Unimplemented if the store's expiries are on another boot clock than this process's (a
+// Linux time namespace).
+absl::Status CheckClock(const table::Geometry& geometry);
 
 // Takes a free writer's seat in `seats` and opens the lock of the table.
 absl::StatusOr<std::unique_ptr<lock::WriterLock>> OpenLock(absl::string_view store,

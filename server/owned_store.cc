@@ -206,6 +206,7 @@ absl::StatusOr<bool> OwnedStore::MayKeep(const Options& options, const MappedTab
   const table::State state = StateOf(mapped.table());
   if (state == table::State::kServing && !options.fresh) {
     RETURN_IF_ERROR(CheckShape(options, mapped.mapping(), mapped.table().geometry()));
+    RETURN_IF_ERROR(attach::CheckClock(mapped.table().geometry()));
     return true;
   }
   if (state == table::State::kServing) {

@@ -128,7 +128,7 @@ TEST_F(AttachmentTest, RefusesAStoreOnAnotherBootClock) {
   for (const os::Access access : {os::Access::kReadOnly, os::Access::kReadWrite}) {
     const absl::Status status = OpenStatus(access);
     EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented);
-    EXPECT_THAT(std::string(status.message()), HasSubstr("24h ahead"));
+    EXPECT_THAT(std::string(status.message()), HasSubstr("24h ahead of this process's"));
   }
 }
 

@@ -1,0 +1,68 @@
+// Programs in another time namespace, whose boot clock has an offset: they refuse the store instead
+// of finding its entries expired, or alive, that are not.
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/support/daemon.h"
+
+namespace cubby::test {
+namespace {
+
+using ::testing::HasSubstr;
+
+class TimeNamespaceTest : public DaemonFixture {
+ protected:
+  void SetUp() override {
+    if (InNamespace(0, "true").exit_code != 0) {
+      GTEST_SKIP() << "may not make time namespaces here";
+    }
+  }
+
+  // Runs a shell's command in a new time namespace whose boot clock is `ahead` seconds ahead. The
+  // command finds the programs in $CUBBY and $CUBBYD.
+  ExitResult InNamespace(int ahead, const std::string& command) const {
+    SubprocessOptions options;
+    options.environment = {{"CUBBY_STORE", store()},
+                           {"CUBBY", ProgramPath("cubby")},
+                           {"CUBBYD", ProgramPath("cubbyd")}};
+    return test::Run({"/bin/sh", "-c",
+                      absl::StrCat("exec unshare --time --boottime ", ahead, " --fork /bin/sh -c '",
+                                   command, "'")},
+                     options);
+  }
+};
+
+TEST_F(TimeNamespaceTest, AnotherClockIsRefusedByNameAndNothingExpires) {
+  ASSERT_TRUE(StartDaemon());
+  ASSERT_EQ(Cubby({"put", "k", "v", "--ttl", "1h"}).exit_code, 0);
+  for (const char* command : {"$CUBBY put x y", "$CUBBY get k"}) {
+    const ExitResult ahead = InNamespace(86'400, command);
+    EXPECT_EQ(ahead.exit_code, 6) << command;
+    EXPECT_THAT(ahead.err, HasSubstr("another time namespace, 24h behind this process's"))
+        << command;
+    EXPECT_THAT(InNamespace(-1, command).err, HasSubstr("1s ahead of this process's")) << command;
+  }
+  EXPECT_EQ(Cubby({"count"}).out, "1\n");
+}
+
+TEST_F(TimeNamespaceTest, TheSameClockInAnotherNamespaceIsTaken) {
+  ASSERT_TRUE(StartDaemon());
+  EXPECT_EQ(InNamespace(0, "$CUBBY put k v").exit_code, 0);
+  EXPECT_EQ(Cubby({"get", "k"}).out, "v");
+}
+
+TEST_F(TimeNamespaceTest, ADaemonDoesNotKeepEntriesOfAnotherClock) {
+  ASSERT_TRUE(StartDaemon());
+  ASSERT_EQ(Cubby({"put", "k", "v", "--ttl", "1h"}).exit_code, 0);
+  KillDaemon();
+  const ExitResult daemon = InNamespace(86'400, "exec $CUBBYD --store $CUBBY_STORE");
+  EXPECT_EQ(daemon.exit_code, 6);
+  EXPECT_THAT(daemon.err, HasSubstr("another time namespace"));
+  ASSERT_TRUE(StartDaemon());
+  EXPECT_EQ(Cubby({"get", "k"}).out, "v");
+}
+
+}  // namespace
+}  // namespace cubby::test
