@@ -15,8 +15,11 @@ inline constexpr WriterRole kWriterRole;
 // function, or the table is private memory.
 class ABSL_SCOPED_LOCKABLE HeldWriterRole {
  public:
+  // Not defaulted: a variable of a trivial type counts as unused.
+  // NOLINTBEGIN(modernize-use-equals-default)
   HeldWriterRole() ABSL_EXCLUSIVE_LOCK_FUNCTION(kWriterRole) {}
   ~HeldWriterRole() ABSL_UNLOCK_FUNCTION() {}
+  // NOLINTEND(modernize-use-equals-default)
   HeldWriterRole(const HeldWriterRole&) = delete;
   HeldWriterRole& operator=(const HeldWriterRole&) = delete;
 };
