@@ -164,7 +164,11 @@ auto Attachment::AsWriter(absl::Duration timeout, const Operation& operation)
   lock::WriterLockHolder holder(generation->lock());
   auto result = operation(generation->table());
   // The daemon poisons a truncated store without its lock.
-  if (ABSL_PREDICT_FALSE(!generation->Readable())) return WhyUnreadable(*generation);
+  if (ABSL_PREDICT_FALSE(!generation->Readable())) {
+    // OK if hostile bytes say something else by now.
+    absl::Status why = WhyUnreadable(*generation);
+    if (!why.ok()) return why;
+  }
   return result;
 }
 

@@ -108,6 +108,19 @@ TEST_F(AttachmentTest, WritersWaitWhileTheStoreIsSealed) {
   unseals.join();
 }
 
+// Only hostile bytes do this: the daemon supersedes a store with its lock held.
+TEST_F(AttachmentTest, AStateThatChangesUnderTheLockLeavesTheResult) {
+  store_.Make(0);
+  const auto attachment = Open().value();
+  const absl::StatusOr<int> result = attachment->AsWriter(
+      absl::Seconds(60), [](const table::WritableTable& table) -> absl::StatusOr<int> {
+        test::MadeStore::Supersede(table, 1);
+        return 7;
+      });
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(*result, 7);
+}
+
 TEST_F(AttachmentTest, TellsShutDownFromDamaged) {
   const table::WritableTable& table = store_.Make(0);
   const auto attachment = Open().value();
