@@ -24,8 +24,8 @@ namespace {
 
 using ::testing::HasSubstr;
 
-const os::Deadline kNoTime(absl::ZeroDuration());
-const os::Deadline kNoEnd(absl::InfiniteDuration());
+os::Deadline NoTime() { return os::Deadline(absl::ZeroDuration()); }
+os::Deadline NoEnd() { return os::Deadline(absl::InfiniteDuration()); }
 
 // Appends `name` to *log with every step, and how it ends.
 class LoggedJob final : public Job {
@@ -126,11 +126,11 @@ class StoreJobTest : public ::testing::Test {
 
 TEST_F(StoreJobTest, CheckOwnsTheLockFromItsFirstStepToItsEnd) {
   CheckJob check(Context(&answer_));
-  EXPECT_FALSE(check.Step(kNoTime).done());
+  EXPECT_FALSE(check.Step(NoTime()).done());
   EXPECT_TRUE(absl::IsUnavailable(TryLock()));
   EXPECT_TRUE(absl::IsDeadlineExceeded(store_->lock().Acquire(absl::ZeroDuration())));
   EXPECT_FALSE(answer_.has_value());
-  EXPECT_TRUE(check.Step(kNoEnd).done());
+  EXPECT_TRUE(check.Step(NoEnd()).done());
   EXPECT_TRUE(TryLock().ok());
   ASSERT_TRUE(answer_.has_value() && answer_->ok());
   EXPECT_EQ((*answer_)->check().entries(), kEntries);
@@ -139,7 +139,7 @@ TEST_F(StoreJobTest, CheckOwnsTheLockFromItsFirstStepToItsEnd) {
 
 TEST_F(StoreJobTest, CancelledCheckReleasesTheLock) {
   CheckJob check(Context(&answer_));
-  EXPECT_FALSE(check.Step(kNoTime).done());
+  EXPECT_FALSE(check.Step(NoTime()).done());
   check.Cancel(absl::UnavailableError("stop"));
   EXPECT_TRUE(TryLock().ok());
   ASSERT_TRUE(answer_.has_value());
@@ -149,7 +149,7 @@ TEST_F(StoreJobTest, CancelledCheckReleasesTheLock) {
 TEST_F(StoreJobTest, FlushReleasesTheLockBetweenItsSteps) {
   FlushJob flush(Context(&answer_));
   int steps = 1;
-  for (; !flush.Step(kNoTime).done(); ++steps) EXPECT_TRUE(TryLock().ok());
+  for (; !flush.Step(NoTime()).done(); ++steps) EXPECT_TRUE(TryLock().ok());
   EXPECT_GT(steps, 2);
   ASSERT_TRUE(answer_.has_value() && answer_->ok());
   EXPECT_EQ((*answer_)->flush().removed(), kEntries);
@@ -158,21 +158,21 @@ TEST_F(StoreJobTest, FlushReleasesTheLockBetweenItsSteps) {
 TEST_F(StoreJobTest, FlushWaitsForACheckWithoutLosingPatience) {
   CheckJob check(Context(&answer_));
   FlushJob flush(Context(&other_answer_));
-  EXPECT_FALSE(check.Step(kNoTime).done());
-  const Job::Progress blocked = flush.Step(kNoEnd);
+  EXPECT_FALSE(check.Step(NoTime()).done());
+  const Job::Progress blocked = flush.Step(NoEnd());
   EXPECT_FALSE(blocked.done());
   EXPECT_GT(blocked.pause(), absl::ZeroDuration());
-  EXPECT_TRUE(check.Step(kNoEnd).done());
+  EXPECT_TRUE(check.Step(NoEnd()).done());
   EXPECT_EQ((*answer_)->check().entries(), kEntries) << "nothing was flushed meanwhile";
-  EXPECT_TRUE(flush.Step(kNoEnd).done());
+  EXPECT_TRUE(flush.Step(NoEnd()).done());
   EXPECT_EQ((*other_answer_)->flush().removed(), kEntries);
 }
 
 TEST_F(StoreJobTest, JobsPastTheirDeadlineEnd) {
   CheckJob check(Context(&answer_, os::BootNanos()));
   FlushJob flush(Context(&other_answer_, os::BootNanos()));
-  EXPECT_TRUE(check.Step(kNoEnd).done());
-  EXPECT_TRUE(flush.Step(kNoEnd).done());
+  EXPECT_TRUE(check.Step(NoEnd()).done());
+  EXPECT_TRUE(flush.Step(NoEnd()).done());
   for (const auto* answer : {&answer_, &other_answer_}) {
     ASSERT_TRUE(answer->has_value());
     EXPECT_TRUE(absl::IsDeadlineExceeded((*answer)->status()));

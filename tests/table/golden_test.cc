@@ -1,8 +1,8 @@
 // Opens stores that earlier builds wrote: a later version reads each of them, or refuses it by
 // name.
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
-#include <cstring>
 #include <fstream>
 #include <iterator>
 #include <memory>
@@ -90,7 +90,7 @@ TEST(GoldenTest, AStoreOfLayout4IsRefusedByName) {
   ASSERT_GE(bytes.size(), size_t{kHeaderBytes});
   alignas(64) static char memory[1 << 16];
   ASSERT_LE(bytes.size(), sizeof(memory));
-  std::memcpy(memory, bytes.data(), bytes.size());
+  std::copy(bytes.begin(), bytes.end(), memory);
   const absl::Status status = ReadGeometry(memory, bytes.size()).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented);
   EXPECT_THAT(std::string(status.message()), HasSubstr("layout version 4.0"));

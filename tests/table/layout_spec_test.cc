@@ -126,7 +126,7 @@ class BySpec {
   uint64_t Region(absl::string_view name) const {
     const auto count = At<uint32_t>(m_, page_.Offset("Region table", "region count"));
     for (uint32_t i = 0; i < count; ++i) {
-      const uint64_t region = page_.Offset("Region table", "regions") + i * 24;
+      const uint64_t region = page_.Offset("Region table", "regions") + uint64_t{i} * 24;
       if (At<uint32_t>(m_, region) == page_.Kind(name)) return At<uint64_t>(m_, region + 8);
     }
     ADD_FAILURE() << "no region of " << name;
