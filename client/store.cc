@@ -138,23 +138,6 @@ struct Store::Impl {
     });
   }
 
-  // Deletes every expired entry that is not damaged, one step for each acquisition of the lock.
-  absl::Status SweepExpired(const os::Deadline& deadline) {
-    const table::WritableTable& table = attachment->current().table();
-    table::Sweep sweep(table, /*everything=*/false);
-    while (!sweep.done()) {
-      bool superseded = false;
-      RETURN_IF_ERROR(attachment->AsWriter(
-          deadline.Left(), [&](const table::WritableTable& current) CUBBY_REQUIRES_WRITER_LOCK {
-            superseded = &current != &table;
-            if (!superseded) sweep.Step(os::BootNanos()).IgnoreError();
-            return absl::OkStatus();
-          }));
-      if (superseded) break;
-    }
-    return absl::OkStatus();
-  }
-
   absl::Status CheckPut(const table::WritableTable& table, absl::string_view key,
                         absl::string_view value, const PutOptions& options) const {
     absl::Status sizes = table::Writer(table).CheckSizes(key, value);
@@ -185,25 +168,42 @@ struct Store::Impl {
     };
     absl::StatusOr<uint64_t> revision = attachment->AsWriter(lock_timeout, put);
     if (ABSL_PREDICT_FALSE(absl::IsResourceExhausted(revision.status()))) {
-      return PutAfterSweep(put, std::move(revision));
+      return PutAfterSweep(put, request.hash, std::move(revision));
     }
     return revision;
   }
 
   // Expired entries keep their ways and extents until a sweep. A put that found no room, and has
-  // returned `full`, sweeps and tries again.
+  // returned `full`, sweeps until it finds room or has spent the lock's timeout: one step and one
+  // try for each acquisition of the lock. It begins at the key's home, so that sweeps which end
+  // early do not all visit the same buckets.
   absl::StatusOr<uint64_t> PutAfterSweep(
-      absl::FunctionRef<absl::StatusOr<uint64_t>(const table::WritableTable&)> put,
+      absl::FunctionRef<absl::StatusOr<uint64_t>(const table::WritableTable&)> put, uint64_t hash,
       absl::StatusOr<uint64_t> full) {
-    if (!table::MayHaveExpired(attachment->current().table(), os::BootNanos())) return full;
+    const table::WritableTable& table = attachment->current().table();
+    if (!table::MayHaveExpired(table, os::BootNanos())) return full;
     const os::Deadline deadline(lock_timeout);
-    RETURN_IF_ERROR(SweepExpired(deadline));
-    return attachment->AsWriter(deadline.Left(), put);
+    table::Sweep sweep(table, /*everything=*/false,
+                       table::HomeBucket(hash, table.geometry().bucket_count));
+    bool ends = false;
+    do {
+      full = attachment->AsWriter(deadline.Left(),
+                                  [&](const table::WritableTable& current)
+                                      CUBBY_REQUIRES_WRITER_LOCK -> absl::StatusOr<uint64_t> {
+                                        // Damaged entries stay, for the checker.
+                                        if (&current == &table)
+                                          sweep.Step(os::BootNanos()).IgnoreError();
+                                        ends = &current != &table || sweep.done();
+                                        return put(current);
+                                      });
+    } while (absl::IsResourceExhausted(full.status()) && !ends && !deadline.Passed());
+    return full;
   }
 
   void MultiPut(absl::Span<const absl::string_view> keys,
                 absl::Span<const absl::string_view> values,
                 absl::Span<absl::StatusOr<uint64_t>> results, const PutOptions& options) {
+    bool sweeps = true;  // until one has found no room: it would cost the lock's timeout each time
     for (size_t at = 0; at < keys.size();) {
       const size_t begin = at;
       const table::WritableTable& prepared = attachment->current().table();
@@ -224,7 +224,7 @@ struct Store::Impl {
               request.update.value = values[at];
               request.hash = batch.hash(at);
               results[at] = writer.Put(request);
-              if (absl::IsResourceExhausted(results[at].status())) break;
+              if (sweeps && absl::IsResourceExhausted(results[at].status())) break;
             }
             return absl::OkStatus();
           });
@@ -238,6 +238,7 @@ struct Store::Impl {
       }
       if (at < batch.end() && &attachment->current().table() == &prepared) {
         results[at] = Put(keys[at], values[at], options, table::UpdateKind::kSet);  // sweeps
+        sweeps = !absl::IsResourceExhausted(results[at].status());
         ++at;
       }
     }

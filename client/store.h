@@ -52,7 +52,9 @@ struct OpenOptions {
   // store that another user has made under the same name.
   std::string owner;
   // How long a write waits for other writers before it returns DeadlineExceeded. A put into a full
-  // store first removes expired entries, and waits up to twice as long.
+  // store then removes expired entries until it finds room, for up to as long again; it does not
+  // walk a store in which nothing can have expired. A MultiPut() waits so for each 32 entries, and
+  // removes expired entries until that has once made no room.
   absl::Duration lock_timeout = absl::Seconds(5);
   // If true, truncation of the store's file yields Unavailable instead of SIGBUS (Linux). Installs
   // a handler for that signal, which passes faults outside the store to the previous handler. Only

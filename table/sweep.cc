@@ -7,12 +7,12 @@
 namespace cubby::table {
 
 absl::Status Sweep::Step(uint64_t now_ns) {
-  if (next_bucket_ == 0) pass_.Begin(table_);
+  if (visited_ == 0) pass_.Begin(table_);
   Writer writer(table_);
   absl::Status damage;
-  const uint64_t end = std::min(next_bucket_ + kBucketsPerStep, table_.geometry().bucket_count);
-  for (; next_bucket_ < end; ++next_bucket_) {
-    const Writer::Cleared cleared = writer.ClearBucket(next_bucket_, everything_, now_ns);
+  const uint64_t end = std::min(visited_ + kBucketsPerStep, table_.geometry().bucket_count);
+  for (; visited_ < end; ++visited_, next_ = table_.NextBucket(next_)) {
+    const Writer::Cleared cleared = writer.ClearBucket(next_, everything_, now_ns);
     removed_ += cleared.removed;
     next_expiry_ = std::min(next_expiry_, cleared.next_expiry);
     damage.Update(cleared.damage);

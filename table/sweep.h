@@ -21,22 +21,24 @@ inline constexpr uint64_t kBucketsPerStep = 64;
 //   while (!sweep.done()) { <take the writer lock>; sweep.Step(now_ns); }
 //
 // When it is done, every entry that was live, and expired, when it began is gone. It may be dropped
-// at any time.
+// at any time. It visits the buckets in their order from `first` on, and then those before.
 class Sweep {
  public:
-  Sweep(const WritableTable& table, bool everything) : table_(table), everything_(everything) {}
+  Sweep(const WritableTable& table, bool everything, uint64_t first = 0)
+      : table_(table), everything_(everything), next_(first) {}
 
   // Returns DataLoss if it met damaged entries, which stay; it removes the others all the same, and
   // the next call continues. REQUIRES: not done().
   absl::Status Step(uint64_t now_ns) CUBBY_REQUIRES_WRITER_LOCK;
 
-  bool done() const { return next_bucket_ == table_.geometry().bucket_count; }
+  bool done() const { return visited_ == table_.geometry().bucket_count; }
   uint64_t removed() const { return removed_; }
 
  private:
   const WritableTable& table_;
   const bool everything_;
-  uint64_t next_bucket_ = 0;
+  uint64_t next_;  // the next bucket
+  uint64_t visited_ = 0;
   uint64_t removed_ = 0;
   ExpiryPass pass_;
   uint64_t next_expiry_ = ~uint64_t{0};

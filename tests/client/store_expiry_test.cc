@@ -18,6 +18,9 @@
 #include "os/clock.h"
 #include "os/mapping.h"
 #include "table/geometry.h"
+#include "table/hash.h"
+#include "table/layout.h"
+#include "table/sweep.h"
 #include "table/table.h"
 #include "tests/client/store_fixture.h"
 #include "tests/support/stuck_writer.h"
@@ -108,6 +111,76 @@ TEST_F(StoreTest, ExpiredEntriesMakeRoomInAFullStore) {
   std::string value;
   ASSERT_TRUE(store->Get("new0", &value).ok());
   EXPECT_EQ(value, "last");
+}
+
+class FullStoreTest : public StoreTest {
+ protected:
+  static constexpr int kEntries = 20'000;
+
+  // Fills a store without a daemon, which would remove expired entries itself. Entry "0" is the
+  // first, so it lives in its home.
+  void Fill(absl::Duration ttl_of_0, absl::Duration ttl_of_others) {
+    ASSERT_TRUE(StartDaemon({"--capacity", absl::StrCat(kEntries)}));
+    filler_ = Open();
+    KillDaemon();
+    PutOptions options;
+    for (int i = 0; i < kEntries; ++i) {
+      options.ttl = i == 0 ? ttl_of_0 : ttl_of_others;
+      ASSERT_TRUE(filler_->Put(absl::StrCat(i), "v", options).ok()) << i;
+    }
+    ASSERT_TRUE(ExpiresInTime(*filler_, "0"));
+  }
+  // Returns a new key whose home is `least` to `most` buckets after that of "0".
+  std::string KeyAfter0(uint64_t least, uint64_t most) const {
+    auto mapping = os::Mapping::Open(this->store(), os::Access::kReadOnly);
+    const table::Geometry geometry = table::ReadGeometry(mapping->data(), mapping->size()).value();
+    const auto home = [&geometry](const std::string& key) {
+      return table::HomeBucket(table::HashKey(key, geometry.hash_seed), geometry.bucket_count);
+    };
+    for (int i = kEntries;; ++i) {
+      std::string key = absl::StrCat(i);
+      const uint64_t distance =
+          (home(key) + geometry.bucket_count - home("0")) % geometry.bucket_count;
+      if (distance >= least && distance <= most) return key;
+    }
+  }
+  std::unique_ptr<Store> OpenImpatient() {
+    OpenOptions options;
+    options.lock_timeout = absl::ZeroDuration();
+    return Open(options);
+  }
+
+ private:
+  std::unique_ptr<Store> filler_;  // on Windows a mapping lasts while somebody has it open
+};
+
+TEST_F(FullStoreTest, APutRemovesNoMoreExpiredEntriesThanItNeeds) {
+  ASSERT_NO_FATAL_FAILURE(Fill(absl::Nanoseconds(1), absl::Nanoseconds(1)));
+  auto store = Open();
+  ASSERT_TRUE(ExpiresInTime(*store, absl::StrCat(kEntries - 1)));
+  ASSERT_TRUE(store->Put("new", "v").ok());
+  EXPECT_LE(store->Stats().expired, table::kBucketsPerStep * table::kMaxWays);
+}
+
+TEST_F(FullStoreTest, APutLooksForExpiredEntriesNoLongerThanItsTimeout) {
+  ASSERT_NO_FATAL_FAILURE(Fill(absl::Nanoseconds(1), absl::InfiniteDuration()));
+  const std::string far = KeyAfter0(1, 100);
+  auto impatient = OpenImpatient();
+  EXPECT_EQ(impatient->Put(far, "v").status().code(), absl::StatusCode::kResourceExhausted);
+  std::vector<absl::StatusOr<uint64_t>> results(2);
+  ASSERT_TRUE(impatient->MultiPut({far, far}, {"v", "v"}, absl::MakeSpan(results)).ok());
+  for (const absl::StatusOr<uint64_t>& result : results) {
+    EXPECT_EQ(result.status().code(), absl::StatusCode::kResourceExhausted);
+  }
+  EXPECT_EQ(impatient->Stats().expired, 0u);
+  EXPECT_TRUE(impatient->Put(KeyAfter0(0, 0), "v").ok());
+}
+
+TEST_F(FullStoreTest, APutLooksEverywhereIfItHasTheTime) {
+  ASSERT_NO_FATAL_FAILURE(Fill(absl::Nanoseconds(1), absl::InfiniteDuration()));
+  auto store = Open();
+  EXPECT_TRUE(store->Put(KeyAfter0(1, 100), "v").ok());
+  EXPECT_EQ(store->Stats().expired, 1u);
 }
 
 }  // namespace
