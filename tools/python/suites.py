@@ -19,8 +19,9 @@ import junit
 ROOT = Path(__file__).resolve().parents[2]
 JOBS = str(len(os.sched_getaffinity(0)))
 # The order of --all: what fails soonest comes first.
-ALL = ("style", "release", "tour", "report", "asan", "tsan", "tidy", "budget", "model", "fuzz", "windows", "wine-tour",
-       "bazel")
+ALL = ("style", "release", "spec", "tour", "report", "asan", "tsan", "tidy", "budget", "model", "fuzz", "windows",
+       "wine-tour", "bazel")
+PYTHON = ("tools/python", "tests/tools", "tests/spec")
 LONGEST_SUMMARY = 20_000  # bytes of failures, at the end of all
 
 
@@ -69,8 +70,8 @@ def style(suite: Suite) -> None:
     suite.run("tools/check_includes")
     suite.run("tools/check_build_lists")
     suite.run("tools/check_messages")
-    suite.run("pyflakes3", "tools/python", "tests/tools")
-    suite.run("mypy", "--strict", "--cache-dir=/dev/null", "tools/python", "tests/tools")
+    suite.run("pyflakes3", *PYTHON)
+    suite.run("mypy", "--strict", "--cache-dir=/dev/null", *PYTHON)
     suite.run("env", "PYTHONPATH=tools/python", sys.executable, "-m", "unittest", "discover", "-s", "tests/tools", "-p",
               "*_test.py")
     suite.run("tools/mutate", "--check")
@@ -79,6 +80,14 @@ def style(suite: Suite) -> None:
 def release(suite: Suite) -> None:
     suite.run("tools/setup", "build")
     suite.build_and_test("release")
+
+
+def spec(suite: Suite) -> None:
+    suite.run("tools/setup", "build", "spec")
+    suite.run("cmake", "--preset", "release", "-DCUBBY_WERROR=ON")
+    suite.run("cmake", "--build", "--preset", "release", "--parallel", JOBS, "--target", "cubby", "cubbyd")
+    suite.run("env", f"CUBBY_PROGRAMS={ROOT}/build/release", "PYTHONPATH=tests/spec", sys.executable, "-m", "unittest",
+              "discover", "-s", "tests/spec", "-p", "*_test.py")
 
 
 def asan(suite: Suite) -> None:
@@ -151,7 +160,7 @@ def report(suite: Suite) -> None:
 # A suite stops at its first error. Without results in JUnit's format it counts as one test.
 SUITES: dict[str, Callable[[Suite], None]] = {
     "release": release, "asan": asan, "tsan": tsan, "windows": windows, "bazel": bazel, "tour": tour,
-    "wine-tour": wine_tour, "style": style, "tidy": tidy, "budget": budget, "model": model, "fuzz": fuzz,
+    "wine-tour": wine_tour, "spec": spec, "style": style, "tidy": tidy, "budget": budget, "model": model, "fuzz": fuzz,
     "report": report,
 }
 
