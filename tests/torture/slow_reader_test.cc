@@ -13,6 +13,7 @@
 #include <ucontext.h>
 
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <ostream>
 #include <random>
@@ -39,10 +40,11 @@ namespace {
 constexpr char kKey[] = "k";
 constexpr char kAbsent[] = "<not found>";
 
-// A piece of work that is stopped after so many instructions.
+// A piece of work that is stopped after so many instructions: once, or before every later one too.
 struct Walk {
   uint64_t stop_after;
   std::function<void()> at_stop;
+  bool at_every_later_one = false;
   uint64_t steps = 0;
   bool stopped = false;
 };
@@ -57,7 +59,9 @@ void OnTrap(int, siginfo_t*, void* context) {
   const bool in_program = at >= reinterpret_cast<uintptr_t>(&__executable_start) &&
                           at < reinterpret_cast<uintptr_t>(&etext);
   if (++walk->steps < walk->stop_after || !in_program) return;
-  static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_EFL] &= ~kTrapFlag;
+  if (!walk->at_every_later_one) {
+    static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_EFL] &= ~kTrapFlag;
+  }
   walk->stopped = true;
   walk->at_stop();
   walking = walk;
@@ -91,16 +95,38 @@ struct Scene {
 
 void PrintTo(const Scene& scene, std::ostream* out) { *out << scene.name; }
 
-class SlowReaderTest : public ::testing::TestWithParam<Scene> {
- protected:
-  SlowReaderTest() {
+// Handles the signals of the trap flag for as long as it lives.
+class TrapHandler {
+ public:
+  TrapHandler() {
     struct sigaction action = {};
     action.sa_sigaction = OnTrap;
     action.sa_flags = SA_SIGINFO | SA_NODEFER;
     sigaction(SIGTRAP, &action, &before_);
   }
-  ~SlowReaderTest() override { sigaction(SIGTRAP, &before_, nullptr); }
+  ~TrapHandler() { sigaction(SIGTRAP, &before_, nullptr); }
+  TrapHandler(const TrapHandler&) = delete;
+  TrapHandler& operator=(const TrapHandler&) = delete;
 
+ private:
+  struct sigaction before_;
+};
+
+__attribute__((noinline)) void PutInSteps(const TableBuffer& buffer, const std::string& value) {
+  PutRequest request;
+  request.key = kKey;
+  request.update.value = value;
+  request.hash = buffer.Hash(kKey);
+  Writer writer(buffer.table());
+  const lock::HeldWriterRole role;
+  StartTraps();
+  const bool ok = writer.Put(request).ok();
+  StopTraps();
+  EXPECT_TRUE(ok);
+}
+
+class SlowReaderTest : public ::testing::TestWithParam<Scene> {
+ protected:
   static GeometryOptions Options() {
     GeometryOptions options = TinyOptions();
     options.capacity = 2;
@@ -151,20 +177,6 @@ class SlowReaderTest : public ::testing::TestWithParam<Scene> {
     walking = &walk;
     if (sigsetjmp(death, 1) == 0) PutInSteps(buffer, value);
     return walk.steps;
-  }
-
-  __attribute__((noinline)) static void PutInSteps(const TableBuffer& buffer,
-                                                   const std::string& value) {
-    PutRequest request;
-    request.key = kKey;
-    request.update.value = value;
-    request.hash = buffer.Hash(kKey);
-    Writer writer(buffer.table());
-    const lock::HeldWriterRole role;
-    StartTraps();
-    const bool ok = writer.Put(request).ok();
-    StopTraps();
-    EXPECT_TRUE(ok);
   }
 
   static uint64_t CountPutInstructions() {
@@ -224,7 +236,7 @@ class SlowReaderTest : public ::testing::TestWithParam<Scene> {
   }
 
  private:
-  struct sigaction before_;
+  const TrapHandler traps_;
 };
 
 TEST_P(SlowReaderTest, GetsWhatWasThereDuringTheCall) {
@@ -255,6 +267,61 @@ TEST_P(SlowReaderTest, GetsWhatWasThereDuringTheCall) {
   }
   test::Report(absl::StrCat("slow reader, ", GetParam().name),
                {{"instructions", absl::StrCat(all_steps)}, {"plays", absl::StrCat(plays)}});
+}
+
+// What a reader that has seen a sequence relies on while it copies. Looked at before every
+// instruction of a put, because a reader or a death there decides.
+TEST(FillTest, UnderAnUnchangedEvenSequenceTheBytesAreUnchanged) {
+  GeometryOptions options = TinyOptions();
+  options.capacity = 2;
+  options.ways = 2;
+  options.max_value_bytes = 150;
+  options.extent_pool_bytes = options.extent_bytes * 9;
+  TableBuffer buffer(options);
+  const TrapHandler traps;
+  const Geometry& geometry = buffer.geometry();
+  struct Piece {
+    uint64_t offset;
+    uint64_t bytes;
+  };
+  std::vector<Piece> pieces;
+  const auto offset_of = [&buffer](const auto& head) {
+    return static_cast<uint64_t>(reinterpret_cast<const char*>(&head) - buffer.memory());
+  };
+  for (uint64_t bucket = 0; bucket < geometry.bucket_count; ++bucket) {
+    for (uint32_t way = 0; way < geometry.ways; ++way) {
+      pieces.push_back({offset_of(buffer.table().slot(bucket, way)), geometry.slot_bytes});
+    }
+  }
+  for (uint32_t extent = 0; extent < geometry.extent_count; ++extent) {
+    pieces.push_back({offset_of(buffer.table().extent(extent)), geometry.extent_bytes});
+  }
+
+  for (const size_t bytes : {8, 150}) {  // in the slot, and in extents
+    // Each way and each extent is filled once before, and then again with other bytes.
+    for (int i = 0; i < 3; ++i) {
+      ASSERT_TRUE(buffer.Put(kKey, std::string(bytes, static_cast<char>('a' + i))).ok());
+    }
+    const std::string before(buffer.memory(), geometry.total_bytes);
+    uint64_t wrong = 0;
+    Walk walk = {1, [&] {
+                   for (const Piece& piece : pieces) {
+                     const char* const now = buffer.memory() + piece.offset;
+                     const char* const then = before.data() + piece.offset;
+                     const bool odd = (*now & 1) != 0;  // the sequence's lowest byte
+                     if (odd || std::memcmp(now, then, sizeof(uint64_t)) != 0) continue;
+                     // The link to the next extent is behind the sequence: the queue's.
+                     const uint64_t skip = bytes == 150 ? kExtentHeadBytes : sizeof(uint64_t);
+                     wrong += std::memcmp(now + skip, then + skip, piece.bytes - skip) != 0;
+                   }
+                 }};
+    walk.at_every_later_one = true;
+    walking = &walk;
+    PutInSteps(buffer, std::string(bytes, 'z'));
+    EXPECT_GT(walk.steps, 100u);
+    EXPECT_EQ(wrong, 0u) << bytes;
+    EXPECT_EQ(buffer.Get(kKey), std::string(bytes, 'z'));
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(
