@@ -68,8 +68,8 @@ void Derive(Geometry* geometry) {
   geometry->extent_payload = geometry->extent_bytes - kExtentHeadBytes;
   geometry->max_inline_bytes = geometry->slot_bytes - kSlotHeadBytes;
   // A key always lies in its slot, with room behind it for at least the link to a chain of extents.
-  geometry->max_key_bytes =
-      std::min<uint32_t>((geometry->max_inline_bytes - kExtentLinkBytes) & ~7u, 0xffff & ~7u);
+  geometry->max_key_bytes = (geometry->max_inline_bytes - kExtentLinkBytes) & ~7u;
+  static_assert(kMaxSlotBytes - kSlotHeadBytes - kExtentLinkBytes <= 0xffff);  // fits SlotLengths
 }
 
 // Places the regions one after the other.

@@ -131,7 +131,7 @@ class Generation:
         self.bucket_bytes = _round_up(self.ways * self.slot_bytes, _LINE)
         self.extent_payload = self.extent_bytes - 16
         self.max_inline_bytes = self.slot_bytes - 24
-        self.max_key_bytes = min((self.max_inline_bytes - 8) // 8 * 8, 65528)
+        self.max_key_bytes = (self.max_inline_bytes - 8) // 8 * 8
 
         least = {"incarnations": 4096, "hints": self.bucket_count * 16, "heads": self.bucket_count * 32,
                  "slots": self.bucket_count * self.bucket_bytes, "extents": self.extent_count * self.extent_bytes}
