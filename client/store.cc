@@ -346,6 +346,7 @@ absl::Status Store::ForEach(
   const attach::Attachment::Generation& generation = impl_->attachment->current();
   const table::WritableTable& table = generation.table();
   std::vector<table::ScannedEntry> entries;
+  bool damaged = false;
   for (uint64_t bucket = 0; bucket < table.geometry().bucket_count; ++bucket) {
     const table::Outcome outcome = table::ScanBucket(table, bucket, &entries);
     if (!generation.Readable()) {
@@ -353,7 +354,8 @@ absl::Status Store::ForEach(
       return absl::UnavailableError(
           absl::StrCat("store '", name(), "' was resized during the iteration: begin it again"));
     }
-    if (outcome != table::Outcome::kFound) return impl_->Failure(outcome, 0);
+    if (outcome == table::Outcome::kContended) return impl_->Failure(outcome, 0);
+    damaged |= outcome == table::Outcome::kDamaged;
     for (const table::ScannedEntry& entry : entries) {
       if (!visit(entry.key, entry.value,
                  EntryOf(entry.value.size(), entry.revision, entry.expiry_ns))) {
@@ -361,7 +363,7 @@ absl::Status Store::ForEach(
       }
     }
   }
-  return absl::OkStatus();
+  return damaged ? impl_->Failure(table::Outcome::kDamaged, 0) : absl::OkStatus();
 }
 
 Limits Store::limits() const {

@@ -159,7 +159,8 @@ class Store {
   // Calls `visit` with every entry, in no particular order, until it returns false. Visits an entry
   // that exists throughout the call exactly once, and one that is put or deleted during it at most
   // once. The views are valid during the call of `visit`, which may use this store. Errors as
-  // Get(); also Unavailable if the store was resized during the call.
+  // Get(); DataLoss comes at the end, after every entry that is not damaged was visited. Also
+  // Unavailable if the store was resized during the call.
   absl::Status ForEach(
       absl::FunctionRef<bool(absl::string_view key, absl::string_view value, const Entry& entry)>
           visit) const;

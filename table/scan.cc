@@ -34,14 +34,16 @@ Outcome ScanBucket(const Table& table, uint64_t bucket, std::vector<ScannedEntry
   for (int round = 0; round < kMaxRounds; ++round) {
     const uint64_t word0 = head.word0.load(std::memory_order_acquire);
     size_t count = 0;
+    bool damaged = false;
     Look look = Look::kWhole;
     uint32_t ways = LiveWays(word0) & table.geometry().ways_mask;
-    for (; ways != 0 && look == Look::kWhole; ways &= ways - 1) {
+    for (; ways != 0 && look != Look::kDisturbed; ways &= ways - 1) {
       const auto way = static_cast<uint32_t>(__builtin_ctz(ways));
       if (count == entries->size()) entries->emplace_back();
       ScannedEntry& entry = (*entries)[count];
       look = ScanWay(table, head, word0, table.slot(bucket, way), &entry);
-      if (look != Look::kWhole) break;
+      damaged |= look == Look::kDamaged;
+      if (look != Look::kWhole) continue;
       if (entry.expiry_ns == 0 || clock() < entry.expiry_ns) {
         ++count;
         continue;
@@ -50,13 +52,13 @@ Outcome ScanBucket(const Table& table, uint64_t bucket, std::vector<ScannedEntry
       std::atomic_thread_fence(std::memory_order_acquire);
       if (head.word0.load(std::memory_order_relaxed) != word0) look = Look::kDisturbed;
     }
-    if (look == Look::kDamaged) return Outcome::kDamaged;
-    if (look != Look::kWhole) continue;
+    if (look == Look::kDisturbed) continue;
     // All entries are confirmed against the same word0, so a key that was put again meanwhile is
     // neither duplicated nor missing.
     entries->resize(count);
-    return Outcome::kFound;
+    return damaged ? Outcome::kDamaged : Outcome::kFound;
   }
+  entries->clear();
   return Outcome::kContended;
 }
 

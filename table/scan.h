@@ -21,8 +21,8 @@ struct ScannedEntry {
 };
 
 // Copies the entries that were live in `bucket` at one moment, without expired ones, into *entries,
-// whose strings are reused. Returns kFound (also if the bucket is empty), kContended after
-// kMaxRounds disturbed rounds, or kDamaged.
+// whose strings are reused. Returns kFound (also if the bucket is empty), kDamaged if it left out
+// damaged entries, or kContended, with no entries, after kMaxRounds disturbed rounds.
 Outcome ScanBucket(const Table& table, uint64_t bucket, std::vector<ScannedEntry>* entries,
                    os::Clock clock = os::BootNanos);
 

@@ -1,5 +1,6 @@
 #include "client/store.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <random>
@@ -15,8 +16,12 @@
 #include "absl/types/span.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "os/mapping.h"
+#include "table/geometry.h"
+#include "table/table.h"
 #include "tests/client/store_fixture.h"
 #include "tests/support/checked_value.h"
+#include "tests/support/subprocess.h"
 
 namespace cubby {
 namespace {
@@ -133,6 +138,27 @@ TEST_F(StoreTest, ForEachStopsWhenTold) {
   int seen = 0;
   ASSERT_TRUE(store->ForEach([&](auto...) { return ++seen < 7; }).ok());
   EXPECT_EQ(seen, 7);
+}
+
+TEST_F(StoreTest, ForEachVisitsWhatIsNotDamagedAndThenReportsTheDamage) {
+  ASSERT_TRUE(StartDaemon());
+  auto store = Open();
+  for (int i = 0; i < 50; ++i) ASSERT_TRUE(store->Put(absl::StrCat(i), "v").ok());
+  auto mapping = os::Mapping::Open(this->store(), os::Access::kReadWrite);
+  ASSERT_TRUE(mapping.ok()) << mapping.status();
+  const table::WritableTable table(mapping->data(),
+                                   table::ReadGeometry(mapping->data(), mapping->size()).value());
+  uint64_t bucket = 0;
+  while (table::LiveWays(table.head(bucket).word0) == 0) ++bucket;
+  const int way = __builtin_ctz(table::LiveWays(table.head(bucket).word0));
+  table.mutable_slot(bucket, static_cast<uint32_t>(way)).sequence.fetch_or(1);
+  int seen = 0;
+  EXPECT_TRUE(absl::IsDataLoss(store->ForEach([&](auto...) { return ++seen != 0; })));
+  EXPECT_EQ(seen, 49);
+  const test::ExitResult scan = Cubby({"scan"});
+  EXPECT_EQ(scan.exit_code, 8);
+  EXPECT_EQ(std::count(scan.out.begin(), scan.out.end(), '\n'), 49);
+  EXPECT_THAT(scan.err, HasSubstr("has a damaged entry"));
 }
 
 class CapacityTest : public StoreTest, public ::testing::WithParamInterface<int> {};

@@ -200,15 +200,23 @@ TEST(ReaderTest, ALinkOutOfThePoolIsNotFollowed) {
   }
 }
 
-TEST(ReaderTest, AScanReportsDamageAsAGetDoes) {
+TEST(ReaderTest, AScanReportsDamageAsAGetDoesAndReturnsTheOtherEntries) {
   TableBuffer buffer(TinyOptions());
   ASSERT_TRUE(buffer.Put("k", "v").ok());
+  int i = 0;
+  while (buffer.HomeOf(absl::StrCat(i)) != buffer.HomeOf("k")) ++i;
+  const std::string other = absl::StrCat(i);
+  ASSERT_TRUE(buffer.Put(other, "w").ok());
   uint64_t bucket = 0;
   SlotHead* slot = buffer.SlotOf("k", &bucket);
   std::vector<ScannedEntry> entries;
   ASSERT_EQ(ScanBucket(buffer.table(), bucket, &entries), Outcome::kFound);
+  ASSERT_EQ(entries.size(), 2u);
   slot->sequence.fetch_or(1);
   EXPECT_EQ(ScanBucket(buffer.table(), bucket, &entries), Outcome::kDamaged);
+  ASSERT_EQ(entries.size(), 1u);
+  EXPECT_EQ(entries[0].key, other);
+  EXPECT_EQ(entries[0].value, "w");
   slot->sequence.fetch_sub(1);
   for (const SlotLengths& lengths :
        {SlotLengths{1, 0, 0}, SlotLengths{401, 1, 1}, SlotLengths{33, 1, 0}}) {
