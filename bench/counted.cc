@@ -1,5 +1,5 @@
-// Does one kind of operation a fixed number of times, for whoever counts its instructions
-// (tools/budget): everything that is to be counted happens in Counted().
+// Does one kind of operation a fixed number of times, so that tools/budget can count its
+// instructions: everything that is to be counted happens in Counted().
 //
 //   counted OPERATION      one of those below; prints how many it did
 //

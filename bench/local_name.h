@@ -9,8 +9,8 @@
 
 namespace cubby::bench {
 
-// A store name that nobody has: random, for a process id may have been another's a moment ago, with
-// its names left behind.
+// A store name that is unique: random, because an earlier process with the same id may have left
+// its names.
 inline std::string LocalName() {
   return absl::StrCat("bench-", absl::Hex(os::RandomBits(), absl::kZeroPad16));
 }

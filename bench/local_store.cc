@@ -24,8 +24,8 @@ absl::StatusOr<std::unique_ptr<Store>> MakeLocalStore(const table::GeometryOptio
   absl::StatusOr<std::unique_ptr<lock::Seats>> seats =
       lock::Seats::OpenForDaemon(name, kMode, &created);
   if (!seats.ok()) return seats.status();
-  // The names only lead others here, and nobody else is to come: what is open stays open. A name
-  // that could not be taken away would be seen, and does no harm to what is measured.
+  // Only other processes need the names, and none is to open the store. A name that could not be
+  // removed does not change what is measured.
   absl::Cleanup remove_seats = [&name] { lock::Seats::Remove(name).IgnoreError(); };
   absl::StatusOr<os::Mapping> mapping = os::Mapping::Create(name, geometry->total_bytes, kMode);
   if (!mapping.ok()) return mapping.status();

@@ -5,7 +5,7 @@
 // Names are BM_<what>/<value bytes>/<entries>; keys have 16 bytes and are random ones known
 // beforehand. Everything goes through the public cubby::Store on real shared memory: one thread, no
 // other writers, no entry expires. A put includes checking sizes, hashing, taking and giving back
-// the writer lock, finding the old entry, the intent that a killed writer's heir would need,
+// the writer lock, finding the old entry, the intent that a killed writer's successor needs,
 // copying key and value in, the commit and the counters. What a get includes: lookup_bench.cc.
 //
 //   BM_Put              Put over an entry that is there

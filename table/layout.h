@@ -76,7 +76,7 @@ struct Header {
   uint32_t extent_count;
   uint64_t capacity;  // entries
   uint64_t max_value_bytes;
-  uint64_t hash_seed;    // random, so that nobody can choose colliding keys beforehand
+  uint64_t hash_seed;    // random, so that colliding keys cannot be chosen beforehand
   uint64_t instance[2];  // random: tells apart two stores that had the same name
   uint64_t generation;   // 0; one more with each resize
   uint64_t created_unix_ns;
@@ -166,8 +166,8 @@ struct LockLine {
   uint64_t reserved[6];
 };
 
-// Written by the owner of the writer lock, read by anyone. The words after the revision are those
-// that base/stats.h lists, in its order.
+// Written by the owner of the writer lock, read by every process. The words after the revision are
+// those that base/stats.h lists, in its order.
 #define CUBBY_COUNTER_WORD(name, kind, unit, help) std::atomic<uint64_t> name;
 #define CUBBY_NO_WORD(name, kind, unit, help)
 struct alignas(64) Counters {

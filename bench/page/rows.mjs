@@ -45,7 +45,7 @@ const percentiles = {
 
 const latencies = {
   latency: 'Latency of a get, random keys',
-  tail_alone: 'Latency of a get of one key, nobody else about',
+  tail_alone: 'Latency of a get of one key, nothing else running',
   tail_writer: 'Latency of a get of one key, a writer putting it all the while',
 };
 
@@ -358,7 +358,7 @@ export function charts(report) {
 // What readers must know, a sentence each.
 export function notes(report) {
   const result = [
-    'Keys have 16 bytes. Everybody gets the same keys, and copies values into memory of the caller. Before it was ' +
+    'Keys have 16 bytes. All stores get the same keys, and copy values into memory of the caller. Before it was ' +
       'measured, each was checked to give the right bytes, to see puts and deletes, and to miss absent keys.',
     'In one process, all take turns of about half a millisecond in one run, so that what disturbs the machine ' +
       'disturbs them alike; figures are medians. Where several processes work at once, stores take turns in the same way.',

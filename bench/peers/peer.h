@@ -24,8 +24,8 @@ namespace cubby::bench {
 struct Cell {
   uint32_t value_bytes;
   uint32_t entries;
-  std::string name;    // nobody else's; for a store, or shared memory
-  std::string folder;  // nobody else's; on tmpfs, that is in memory
+  std::string name;    // unique; for a store, or shared memory
+  std::string folder;  // unique; on tmpfs, that is in memory
 };
 
 class Peer {

@@ -19,9 +19,9 @@
 
 namespace cubby::bench {
 
-// A folder in memory for one cell, and names that nobody else has. When it is destroyed, or this
-// process ends, however it ends, a process that waits for just that removes it, with all that is in
-// it and all shared memory whose name begins with the cell's: there may be gigabytes of it.
+// A folder in memory for one cell, and names that are unique on the machine. When it is destroyed,
+// or this process ends in any way, a process that waits for that removes the folder with all files
+// in it, and all shared memory whose name begins with the cell's, which may be gigabytes.
 class CellFolder {
  public:
   static absl::StatusOr<std::unique_ptr<CellFolder>> Make(uint32_t value_bytes, uint32_t entries);
@@ -58,7 +58,7 @@ class Stage {
   // As many lines as there are entries, in as many bytes as cubby's store has.
   PointerChase& floor() { return *floor_; }
 
-  // Entry i's value, as it is before anybody puts another: it begins with the token of the entry
+  // Entry i's value, as it is before another is put: it begins with the token of the entry
   // that is next on a cycle through all, and no two entries' are alike.
   void MakeValue(uint32_t i, absl::Span<char> value) const;
 

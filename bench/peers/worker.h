@@ -34,7 +34,7 @@ struct Task {
   uint32_t series;  // timed gets of one series are counted together, from task to task
 };
 
-// From a moment ahead in which everybody has got the task.
+// Begins at a moment by which every worker has received the task.
 Task MakeTask(Work work, uint32_t peer, absl::Duration time);
 
 struct Outcome {

@@ -60,7 +60,7 @@ absl::Status Expect(const absl::StatusOr<bool>& answer, bool expected) {
   return absl::OkStatus();
 }
 
-// Whoever gets and puts one by one.
+// Gets and puts one at a time.
 class Single {
  public:
   Single(Peer& peer, Picks picks, size_t value_bytes)
@@ -115,7 +115,7 @@ class Single {
   Picker dice_{100};
 };
 
-// Whoever does kBatch operations at once.
+// Does kBatch operations in one call.
 class Batched {
  public:
   Batched(Peer& peer, Picks picks, size_t value_bytes)
@@ -195,8 +195,8 @@ std::vector<std::string> ContestantsOf(const std::string& work,
 std::vector<Contestant> MakeContestants(const std::string& work, Stage& stage) {
   const Cell& cell = stage.cell();
   const List list = work == "get_zipf" ? SkewedList(cell.entries) : nullptr;
-  // Everybody draws the same entries in the same order; but who works on the same memory as the one
-  // before, and would find it in the caches, draws others.
+  // All draw the same entries in the same order; but a contestant that works on the same memory as
+  // the one before, and would find it in the caches, draws others.
   const auto picks = [&](bool others, uint64_t first) {
     return list != nullptr ? FromList(list, others ? list->size() / 2 : 0)
                            : Uniform(cell.entries, first, others ? 43 : 42);

@@ -151,7 +151,7 @@ class FullStoreTest : public StoreTest {
   }
 
  private:
-  std::unique_ptr<Store> filler_;  // on Windows a mapping lasts while somebody has it open
+  std::unique_ptr<Store> filler_;  // on Windows a mapping lasts while a process has it open
 };
 
 TEST_F(FullStoreTest, APutRemovesNoMoreExpiredEntriesThanItNeeds) {

@@ -58,7 +58,7 @@ TEST_F(StoreTest, StateThatIsNoneIsDamage) {
   EXPECT_TRUE(store->Put("k", "v").ok());
 }
 
-// Also while somebody still has it open, which on Windows keeps its name.
+// Also while a process still has it open, which on Windows keeps its name.
 TEST_F(StoreTest, ShutDownStoreIsThereForNobodyNew) {
   ASSERT_TRUE(StartDaemon());
   auto store = Open();

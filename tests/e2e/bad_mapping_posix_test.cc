@@ -90,7 +90,7 @@ TEST_F(BadMappingTest, StoreWithoutItsLockFileCanOnlyBeRead) {
 }
 
 TEST_F(BadMappingTest, AnotherUsersMappingIsNotBelieved) {
-  if (geteuid() != 0) GTEST_SKIP() << "needs root, to give a file to somebody else";
+  if (geteuid() != 0) GTEST_SKIP() << "needs root, to give a file to another user";
   ASSERT_TRUE(StartDaemon());
   ASSERT_TRUE(Cubby({"put", "k", "v"}).exit_code == 0);
   ASSERT_EQ(chown(Path().c_str(), 4242, 4242), 0);
@@ -116,7 +116,7 @@ CUBBY_CHILD(AsUser) {
 }
 
 TEST_F(BadMappingTest, WhoMayNotReadIsToldSo) {
-  if (geteuid() != 0) GTEST_SKIP() << "needs root, to become somebody else";
+  if (geteuid() != 0) GTEST_SKIP() << "needs root, to become another user";
   ASSERT_TRUE(StartDaemon());
   auto child = test::StartChild(
       "AsUser", {"4242", test::ProgramPath("cubby"), "--store", store(), "get", "k"});

@@ -136,8 +136,8 @@ TEST_F(CliAdminTest, ShutdownEndsTheDaemonAndTheStore) {
   EXPECT_EQ(Cubby({"ping"}).exit_code, 3);
 }
 
-// On Linux the store outlives its daemon, on Windows nobody holds it then: two truths, each said as
-// it is.
+// On Linux the store outlives its daemon; on Windows it ends with the last process that has it
+// open, so the message is another.
 TEST_F(CliAdminTest, PingOfADeadDaemonSaysSo) {
   KillDaemon();
   const ExitResult ping = Cubby({"ping"});

@@ -1,4 +1,4 @@
-// The programs with standard streams that are full, closed, or that nobody reads any more. A shell
+// The programs with standard streams that are full, closed, or pipes without a reader. A shell
 // arranges that, so this is for systems that have one.
 #include <string>
 

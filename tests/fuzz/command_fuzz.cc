@@ -24,7 +24,7 @@ bool NamesAStore(absl::string_view word) {
          IsStore(word.substr(word.find('=') + 1));
 }
 
-// No default that whoever runs this has set.
+// No default from the environment of this process.
 void ClearEnvironment() {
   static char store[] = "CUBBY_STORE=";
   static char owner[] = "CUBBY_OWNER=";

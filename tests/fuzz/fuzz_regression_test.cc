@@ -1,8 +1,8 @@
 // Replays every harness's corpus, and mutations of it that are the same in each run: what libFuzzer
-// has found before is looked at in every build, on every system.
+// has found before is tested in every build, on every system.
 //
-// A harness runs in a process of its own, for it writes what nobody wants to read, and its failure
-// is that process's end.
+// A harness runs in a process of its own: its output is discarded, and its failure ends that
+// process.
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>

@@ -21,7 +21,7 @@ void GetWithEachSink(const table::Table& table, absl::string_view key) {
   table::Found found;
   std::string value;
   const Outcome outcome = reader.Get(key, table::StringSink(&value), &found);
-  // Nobody writes: nothing disturbs.
+  // There is no writer: no get is disturbed.
   Require(outcome != Outcome::kContended && outcome != Outcome::kTooSmall,
           "a get of still bytes finds, misses, or meets damage");
 

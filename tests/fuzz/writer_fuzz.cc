@@ -28,7 +28,7 @@ struct Expected {
   std::string value;
   uint64_t expiry_ns = 0;
 };
-// What a sound table holds, expired entries that nobody has removed yet included.
+// What a sound table holds, expired entries that no sweep has removed yet included.
 using Model = std::map<std::string, Expected>;
 
 bool Expired(const Expected& entry) {

@@ -1,5 +1,5 @@
-// The installed control library, without a daemon: connecting to a store that nobody serves says
-// so.
+// The installed control library, without a daemon: connecting to a store that no daemon serves
+// returns Unavailable.
 #include <cubby/admin.h>
 
 #include <iostream>
@@ -7,6 +7,6 @@
 int main() {
   const absl::Status status = cubby::Admin::Connect("no-such-store", absl::Seconds(1)).status();
   if (absl::IsUnavailable(status)) return 0;
-  std::cerr << "expected Unavailable of a store that nobody serves, got: " << status << "\n";
+  std::cerr << "expected Unavailable of a store without a daemon, got: " << status << "\n";
   return 1;
 }

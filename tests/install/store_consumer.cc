@@ -1,4 +1,4 @@
-// The installed library, without a daemon: opening a store that nobody made says so.
+// The installed library, without a daemon: opening a store that does not exist returns NotFound.
 #include <cubby/store.h>
 
 #include <iostream>
@@ -6,6 +6,6 @@
 int main() {
   const absl::Status status = cubby::Store::Open("no-such-store").status();
   if (absl::IsNotFound(status)) return 0;
-  std::cerr << "expected NotFound of a store that nobody made, got: " << status << "\n";
+  std::cerr << "expected NotFound of a store that does not exist, got: " << status << "\n";
   return 1;
 }

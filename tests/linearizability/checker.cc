@@ -20,9 +20,10 @@ bool Writes(const Operation& operation) {
 // What a key can be at a moment.
 struct State {
   bool present = false;
-  uint64_t value = 0;     // 0 while absent, as is `revision`
-  uint64_t revision = 0;  // 0: not known, the writer died before it told and nobody has read it
-  uint64_t newest = 0;    // the largest revision known to be used before
+  uint64_t value = 0;  // 0 while absent, as is `revision`
+  uint64_t revision =
+      0;  // 0: not known: the writer was killed before it reported it, and no get has returned it
+  uint64_t newest = 0;  // the largest revision known to be used before
 
   friend bool operator==(const State& a, const State& b) {
     return std::tie(a.present, a.value, a.revision, a.newest) ==

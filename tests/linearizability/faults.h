@@ -11,8 +11,8 @@
 namespace cubby::test {
 
 enum class Fault {
-  kTorn,           // a get finds a value that nobody put
-  kLost,           // an acknowledged put that nobody sees: the value before it is found later
+  kTorn,           // a get finds a value that no put wrote
+  kLost,           // an acknowledged put that no get sees: the value before it is found later
   kStale,          // an old value is found after a newer one was
   kRepeated,       // a put takes effect a second time, after another put
   kResurrected,    // a deleted value is found again
@@ -31,7 +31,7 @@ inline constexpr Fault kFaults[] = {
 const char* Name(Fault fault);
 
 // Puts the fault into a random place of the history. False, and nothing changed, if it has no place
-// for it (such as kAfterDeath where nobody died). REQUIRES: the history is linearizable.
+// for it (such as kAfterDeath without a kill). REQUIRES: the history is linearizable.
 bool Inject(Fault fault, std::mt19937_64* random, std::vector<Operation>* history);
 
 }  // namespace cubby::test

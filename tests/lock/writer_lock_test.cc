@@ -100,7 +100,7 @@ TEST_F(WriterLockTest, ProcessesExcludeEachOther) {
   ASSERT_TRUE(lock_->Acquire(kLong).ok());
   EXPECT_EQ(memory_->counter, 3u * kRounds);
   lock_->Release();
-  EXPECT_EQ(memory_->lock.takeovers.load(), 0u) << "nobody died";
+  EXPECT_EQ(memory_->lock.takeovers.load(), 0u) << "no owner was killed";
 }
 
 TEST_F(WriterLockTest, LivingOwnerIsWaitedForAndNeverRobbed) {

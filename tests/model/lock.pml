@@ -1,17 +1,17 @@
 /*
- * The writer lock, one load, store or exchange at a time: lock/writer_lock.cc as docs/protocol.md tells it. tools/model runs
+ * The writer lock, one load, store or exchange at a time: lock/writer_lock.cc as docs/protocol.md describes it. tools/model runs
  * Spin on it, and on each mutant (-DMUTANT_...) to see that the properties notice.
  *
  * Modelled
- * - The word [incarnation | waiters | seat]; seats that the kernel gives back some time after their owner's death; their
- *   incarnations. Processes sit down on any free seat, take and release the lock a few times, get up, and may be killed
- *   before any step; another sits down in their stead.
- * - Two guarded words, which the owner changes one after the other, so that an heir finds what the dead left. Its stores
- *   become visible in any order up to the release, and those of a killed process before the kernel lets go of its seat.
+ * - The word [incarnation | waiters | seat]; seats that the kernel releases some time after their owner has ended; their
+ *   incarnations. Processes claim any free seat, take and release the lock a few times, release the seat, and may be killed
+ *   before any step; another process takes the place of a killed one.
+ * - Two guarded words, which the owner changes one after the other, so that a successor finds what a killed owner left. Its
+ *   stores become visible in any order up to the release, and those of a killed process before the kernel releases its seat.
  *
  * Not modelled
- * - Time: a waiter may ask whether the owner lives whenever the word is not free, however short it has stood, and its timeout
- *   never comes. Wake-ups: a sleeper is one that may go on whenever that would change anything, as the 2 ms see to.
+ * - Time: a waiter may test whether the owner runs whenever the word is not free, however short it has been so, and its timeout
+ *   never comes. Wake-ups: a sleeping waiter may continue whenever that would change anything, as the limit of 2 ms ensures.
  *   A waiter for which nothing will ever change is a deadlock, which Spin reports as an invalid end state.
  * - Threads that share a handle, fork, garbage in the word, incarnations that wrap.
  */
@@ -44,7 +44,7 @@ bool held[SEATS]; /* as the kernel has it */
 bool guarded0, guarded1;
 
 /* Ghosts. */
-byte inside;       /* the living process that owns the lock, plus 1; 0: none */
+byte inside;       /* the running process that owns the lock, plus 1; 0: none */
 bool tidy = true;  /* the last owner released */
 byte turns = TURNS, deaths = DEATHS; /* left */
 

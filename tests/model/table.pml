@@ -1,6 +1,6 @@
 /*
- * What a writer, its heirs and a reader do to the words of a table, one load or store at a time: table/writer.cc,
- * table/recovery.cc, table/extents.cc and table/reader.cc as docs/protocol.md tells them. tools/model runs Spin on it in
+ * What a writer, its successors and a reader do to the words of a table, one load or store at a time: table/writer.cc,
+ * table/repair.cc, table/extents.cc and table/reader.cc as docs/protocol.md describes them. tools/model runs Spin on it in
  * several shapes, and on each mutant (-DMUTANT_...) to see that the properties notice.
  *
  * Modelled
@@ -582,7 +582,7 @@ next_owner:
     word0_after = MakeWord0(new, live)
   }
 
-  /* 2: the order of what the intent says is free, and nobody but an heir looks; so only "all" or "not all" matters. */
+  /* 2: the order of what the intent says is free, and only a successor reads it; so only "all" or "not all" matters. */
 #ifndef MUTANT_INTENT_AFTER_COMMIT
   MayDie;
 #ifdef MUTANT_INTENT_OPERATION_FIRST

@@ -79,7 +79,7 @@ TEST(FaultGuardTest, ManyThreadsMayMeetTheSameMissingPage) {
   }
 }
 
-// Each child below ends in a fault of memory that is nobody's business here.
+// Each child below ends by a fault of memory that the guard does not cover.
 int MeetForeignFault() {
   Pages guarded(1), foreign(1);
   FaultGuard guard(guarded.data(), guarded.size());

@@ -189,7 +189,7 @@ TEST_F(MappingPosixTest, TruncationIsSeenWhereTheNameStillLeads) {
   EXPECT_FALSE(shorter->Truncated()) << "it was mapped as it is";
 
   ASSERT_EQ(unlink(path_.c_str()), 0);
-  EXPECT_FALSE(opened->Truncated()) << "nobody can tell";
+  EXPECT_FALSE(opened->Truncated()) << "no process can tell";
   const absl::StatusOr<Mapping> other = Mapping::Create(store_, 4096, 0600);
   ASSERT_TRUE(other.ok()) << other.status();
   EXPECT_FALSE(opened->Truncated()) << "another file's size";

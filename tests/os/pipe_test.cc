@@ -275,7 +275,7 @@ TEST_F(PipeTest, KilledDaemonsChannelIsReplaced) {
   ASSERT_TRUE(test::WaitUntilReady(**daemon).ok());
   auto client = MakeClient();
   ASSERT_TRUE(client);
-  ASSERT_TRUE(client->Send("for the dead", kLong).ok());
+  ASSERT_TRUE(client->Send("to the killed daemon", kLong).ok());
   (*daemon)->Kill();
   (*daemon)->Wait(kLong);
   client.reset();
@@ -283,10 +283,10 @@ TEST_F(PipeTest, KilledDaemonsChannelIsReplaced) {
   auto server = MakeServer();
   client = MakeClient();
   ASSERT_TRUE(server && client);
-  ASSERT_TRUE(client->Send("for the living", kLong).ok());
+  ASSERT_TRUE(client->Send("to the new daemon", kLong).ok());
   auto request = ReceiveOne(server.get());
   ASSERT_TRUE(request.ok()) << request.status();
-  EXPECT_EQ(request->bytes, "for the living");
+  EXPECT_EQ(request->bytes, "to the new daemon");
 }
 
 TEST_F(PipeTest, ClientThatVanishesIsNoTroubleToOthers) {

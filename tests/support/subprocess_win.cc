@@ -134,7 +134,7 @@ class WindowsProcess final : public OsProcess {
   uint64_t pid() const override { return pid_; }
 
  private:
-  const HANDLE process_;  // while it is open, the id is nobody else's
+  const HANDLE process_;  // while it is open, no other process gets the id
   const DWORD pid_;
 };
 

@@ -62,7 +62,7 @@ TEST(BytesTest, ComparesEveryByte) {
 }
 
 TEST(BytesTest, ComparesThePaddingToo) {
-  // What nobody's put leaves there is not the key.
+  // Bytes that no put leaves there are not the key.
   for (size_t bytes = 1; bytes <= 24; ++bytes) {
     if (bytes % 8 == 0) continue;
     const std::string own = RandomBytes(bytes);

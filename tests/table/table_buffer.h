@@ -1,5 +1,5 @@
-// A table in plain memory, for tests that need no operating system: whoever calls is "the owner of
-// the writer lock".
+// A table in plain memory, for tests that need no operating system. The caller counts as the owner
+// of the writer lock.
 #ifndef CUBBY_TESTS_TABLE_TABLE_BUFFER_H_
 #define CUBBY_TESTS_TABLE_TABLE_BUFFER_H_
 

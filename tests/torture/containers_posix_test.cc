@@ -1,5 +1,6 @@
 // Processes of different pid namespaces at one store, as containers that share /dev/shm are. Each
-// is process 1 of its own: whoever took a pid for proof of life would take them for each other.
+// is process 1 of its own namespace: a lock that tested process ids would mistake one for the
+// other.
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mount.h>
@@ -121,9 +122,9 @@ TEST_F(ContainersTest, AKilledContainersLockIsTakenOverByAnotherProcessNumberOne
   ASSERT_TRUE(holding.ok()) << holding;
   dead->Kill();  // and, by the parent's death, number one in it
   dead->Wait(absl::Seconds(60));
-  auto heir = Start("1000", "leave");
-  ASSERT_NE(heir, nullptr);
-  EXPECT_EQ(heir->Wait(absl::Seconds(60)).exit_code, 0);
+  auto successor = Start("1000", "leave");
+  ASSERT_NE(successor, nullptr);
+  EXPECT_EQ(successor->Wait(absl::Seconds(60)).exit_code, 0);
   EXPECT_EQ(inside_->overlaps.load(), 0);
   EXPECT_EQ(Cubby({"put", "k", "v"}).exit_code, 0);
 }
@@ -149,7 +150,7 @@ int ReuseAPid(const std::vector<std::string>& args) {
   if (read(held[0], &byte, 1) != 1) return 2;
   kill(owner, SIGKILL);
   waitpid(owner, nullptr, 0);
-  // Another process, alive, with the dead owner's id, and the store open as well.
+  // Another process that runs, with the killed owner's id, and the store open as well.
   const int last = open("/proc/sys/kernel/ns_last_pid", O_WRONLY | O_CLOEXEC);
   const std::string before = absl::StrCat(owner - 1);
   if (last < 0 || write(last, before.data(), before.size()) < 0) return kMayNot;

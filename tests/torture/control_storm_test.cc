@@ -163,7 +163,7 @@ TEST_F(ControlStormTest, WhoComesAndGoesLeavesNothing) {
       longest = std::max(longest, absl::Now() - asked);
     }
   }
-  // Within a second where nobody else wants the processors.
+  // Within a second on an idle machine.
   EXPECT_LT(longest, absl::Seconds(static_cast<double>(test::Amount(60, 1))));
   ASSERT_NO_FATAL_FAILURE(AwaitHandles(handles));
   std::string grew = "not told";

@@ -1,12 +1,11 @@
-// A process that writes anything anywhere into a store while others use it: nobody crashes, hangs
-// or grows, and whatever goes wrong is told as a Status.
+// A process that writes random bytes anywhere into a store while others use it: no process crashes,
+// hangs or grows, and each problem is returned as a Status.
 //
-// Every byte of the mapping is the corruptor's to change: the header, the lock word and the seats'
-// incarnations too. So that the others meet all kinds of damage, and not only the first, no change
-// stays for good: each is taken back some changes later, and now and then the store is made as it
-// was when it was new, under everybody's hands. Left out is one thing, for it is no byte of the
-// mapping: on Linux, whoever may write a store can also cut its memory off (ftruncate), and the
-// kernel ends those who touch what is gone.
+// The corruptor may change every byte of the mapping: the header, the lock word and the seats'
+// incarnations too. Each change is undone some changes later, and now and then the whole store is
+// set back to its first state while it is in use, so that the others meet all kinds of damage and
+// not only the first. One thing is not tested here, because it changes no byte of the mapping: on
+// Linux a process with write access can also truncate the file (shrunk_mapping_test).
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
@@ -369,7 +368,7 @@ TEST_F(CorruptorTest, NobodyCrashesHangsOrGrows) {
     wall_max = std::max<uint64_t>(wall_max, f[6]);
   }
   // A hang would not end; this is for what nearly is one. (A host that shares its processors may
-  // charge a pause of its own to whoever was running.)
+  // charge a pause of its own to the process that was running.)
   EXPECT_LT(max, test::Amount(30'000'000'000, 1'000'000'000)) << "seed " << seed;
   EXPECT_EQ(Cubby({"ping"}).exit_code, 0);
   const auto us = [](uint64_t ns) { return absl::StrFormat("%.1f us", ns / 1e3); };

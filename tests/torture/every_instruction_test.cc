@@ -1,13 +1,14 @@
-// A writer that dies at any single instruction of an operation (Linux, by ptrace's single steps).
-// Before anybody mends anything, a read-only reader sees the old state or the new one; then another
-// writer goes on, and then nothing is amiss.
+// A writer that is killed at any single instruction of an operation (Linux, by ptrace's single
+// steps). Before any repair, a read-only reader sees the old state or the new one; then another
+// writer continues, and the checker finds nothing wrong.
 //
-// What a death leaves behind is the mapping's bytes and the kernel's word that the owner is gone.
-// So at every instruction the bytes are copied and judged as if the victim had died there; and at
-// some instructions, each time others, it is really killed, and the living go on with the real
-// store; in the whole test (tests/support/torture.h) at each one, or at 3,000 where there are more.
+// What a killed writer leaves is the bytes of the mapping and a seat that the kernel releases. So
+// at every instruction the bytes are copied and checked as if the writer had been killed there; and
+// at some instructions, others in each run, it is really killed, and another process continues with
+// the real store; in the whole test (tests/support/torture.h) at each one, or at 3,000 where there
+// are more.
 //
-// To have another operation walked through, add a line to the table at the end.
+// To test another operation, add a line to the table at the end.
 #include <signal.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
@@ -247,7 +248,7 @@ class EveryInstructionTest : public test::DaemonFixture,
     std::memcpy(bytes, mapping.data(), mapping.size());
     const table::WritableTable table(bytes, table::ReadGeometry(bytes, mapping.size()).value());
     table::PutRequest request;
-    request.key = "heir";
+    request.key = "successor";
     request.update.value = "h";
     request.hash = table::HashKey(request.key, table.geometry().hash_seed);
     const lock::HeldWriterRole role;
@@ -288,18 +289,18 @@ TEST_P(EveryInstructionTest, LeavesOldOrNewAndTheNextWriterGoesOn) {
       {"--capacity", "40", "--slot-bytes", "64", "--max-value", "2000", "--extent-pool", "16KiB"}));
   absl::StatusOr<std::unique_ptr<Store>> opened = Store::Open(store());
   ASSERT_TRUE(opened.ok()) << opened.status();
-  Store& heir = **opened;
+  Store& successor = **opened;
   absl::StatusOr<os::Mapping> mapping = os::Mapping::Open(store(), os::Access::kReadOnly);
   ASSERT_TRUE(mapping.ok()) << mapping.status();
   const auto mapped = attach::MappedTable::Adopt(*std::move(mapping), attach::Guard::kNone);
   ASSERT_TRUE(mapped.ok()) << mapped.status();
   const table::Table& table = mapped->table();
   const std::vector<std::string> fillers = Fillers(table.geometry(), operation.full_home);
-  // Nobody but victim and heir is to change anything: the daemon would sweep amid a check.
+  // Only victim and successor may change anything: the daemon would sweep during a check.
   KillDaemon();
 
   // First, one walk from end to end, with every stop judged by its bytes.
-  ASSERT_NO_FATAL_FAILURE(Prepare(heir, operation, fillers));
+  ASSERT_NO_FATAL_FAILURE(Prepare(successor, operation, fillers));
   pid_t pid = StartVictim(operation);
   ASSERT_NO_FATAL_FAILURE(WaitUntilStopped(pid));
   int old_seen = 0;
@@ -328,22 +329,22 @@ TEST_P(EveryInstructionTest, LeavesOldOrNewAndTheNextWriterGoesOn) {
   std::mt19937_64 random(seed);
   const int deaths = static_cast<int>(test::Amount(25, 3000));
   const int stride = std::max(1, steps / deaths);
-  const uint64_t takeovers_before = heir.Stats().lock_takeovers;
+  const uint64_t takeovers_before = successor.Stats().lock_takeovers;
   int kills = 0;
   for (int at = static_cast<int>(random() % stride); at < steps; at += stride, ++kills) {
-    ASSERT_NO_FATAL_FAILURE(Prepare(heir, operation, fillers));
+    ASSERT_NO_FATAL_FAILURE(Prepare(successor, operation, fillers));
     pid = StartVictim(operation);
     ASSERT_NO_FATAL_FAILURE(WaitUntilStopped(pid));
     Step(pid, at);
     ASSERT_NO_FATAL_FAILURE(End(pid));
     ASSERT_NO_FATAL_FAILURE(ReadKeys(table, operation, fillers, &value)) << "killed after " << at;
-    ASSERT_TRUE(heir.Put("heir", absl::StrCat(at)).ok()) << "killed after " << at;
-    ASSERT_TRUE(heir.Delete("heir").ok());
+    ASSERT_TRUE(successor.Put("successor", absl::StrCat(at)).ok()) << "killed after " << at;
+    ASSERT_TRUE(successor.Delete("successor").ok());
     const table::CheckResult check = table::Check(table);
     ASSERT_THAT(check.problems, IsEmpty()) << "killed after " << at;
     ASSERT_EQ(check.loose_overflow_counts, 0u) << "killed after " << at;
   }
-  const uint64_t takeovers = heir.Stats().lock_takeovers - takeovers_before;
+  const uint64_t takeovers = successor.Stats().lock_takeovers - takeovers_before;
   test::Report(absl::StrCat("every instruction of ", operation.name),
                {{"instructions", absl::StrCat(steps)},
                 {"old state", absl::StrCat(old_seen)},

@@ -1,5 +1,5 @@
-// Somebody who may write a store truncates its file, or punches a hole into it, under readers, a
-// writer and the daemon. All of them outlive it, and say what has happened.
+// A process with write access truncates a store's file, or punches a hole into it, while readers, a
+// writer and the daemon use it. None of them ends, and each reports what has happened.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -44,7 +44,7 @@ bool IsCheckedValueOrZeros(absl::string_view key, absl::string_view value) {
 }
 
 // args: store, "read" or "write". Uses the store until it is told that it was truncated: exit code
-// 0. Damage it may be told as well, on the way; a value that nobody put is 1.
+// 0. It may get DataLoss before that; a value that no put wrote is exit code 1.
 CUBBY_CHILD(GuardedUser) {
   OpenOptions options;
   options.mode = args[1] == "write" ? Mode::kReadWrite : Mode::kReadOnly;
@@ -81,7 +81,7 @@ class ShrunkMappingTest : public test::DaemonFixture {
 };
 
 // To nothing; to a part of the header, once to none of what follows it; to some of the buckets; to
-// where nobody may ever look behind it, or, with huge pages, zeros are left.
+// where no process may ever read behind it, or, with huge pages, zeros are left.
 off_t NewSize(uint64_t round, off_t whole, std::mt19937_64* random) {
   const off_t any = static_cast<off_t>((*random)() >> 1);
   switch (round % 4) {

@@ -138,7 +138,7 @@ TEST_F(OwnerTest, CancelledThreadLeavesNoLockTaken) {
       ASSERT_EQ(pthread_join(thread, &result), 0);
       EXPECT_EQ(result, PTHREAD_CANCELED);
     }
-    // This process lives, so that nobody would take over from it.
+    // This process runs, so no process would take the lock over from it.
     const absl::Status put = other->Delete("k");
     ASSERT_TRUE(put.ok()) << put << " in round " << round;
   }

@@ -237,7 +237,7 @@ def main(arguments: Sequence[str]) -> int:
         for name in names:
             total.add(run(name, Path(logs), summary))
     if summary:
-        # At the end, where someone who has the last lines alone finds it.
+        # At the end: a log may be cut to its last lines.
         print("\n".join(summary)[-LONGEST_SUMMARY:])
     skipped = f", {total.skipped} skipped" if total.skipped else ""
     print(f"{total.passed} passed, {total.failed} failed{skipped}")
