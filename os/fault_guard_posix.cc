@@ -12,14 +12,47 @@
 namespace cubby::os {
 namespace {
 
+struct Range {
+  uintptr_t begin = 0;  // 0: none
+  uintptr_t end = 0;
+  std::atomic<bool>* tripped = nullptr;
+};
+
 // A guarded range of pages. Entries are used again but never freed, since the handler may read any
-// of them at any time. It follows `tripped` only if the faulting address lies inside; the guard
-// lives then, for it outlives every use of its memory.
-struct Entry {
-  std::atomic<uintptr_t> begin{0};  // 0: free
-  std::atomic<uintptr_t> end{0};
-  std::atomic<std::atomic<bool>*> tripped{nullptr};
-  Entry* next = nullptr;
+// of them at any time.
+class Entry {
+ public:
+  explicit Entry(Entry* next) : next_(next) {}
+
+  // One thread at a time.
+  void Set(const Range& range) {
+    const uint32_t sequence = sequence_.load(std::memory_order_relaxed);
+    sequence_.store(sequence + 1, std::memory_order_relaxed);
+    std::atomic_thread_fence(std::memory_order_release);
+    begin_.store(range.begin, std::memory_order_relaxed);
+    end_.store(range.end, std::memory_order_relaxed);
+    tripped_.store(range.tripped, std::memory_order_relaxed);
+    sequence_.store(sequence + 2, std::memory_order_release);
+  }
+  // Returns no range if the entry changes meanwhile: its guard is being made or destroyed then, so
+  // it is not the guard of memory that the caller is using.
+  Range Get() const {
+    const uint32_t sequence = sequence_.load(std::memory_order_acquire);
+    const Range range = {begin_.load(std::memory_order_relaxed),
+                         end_.load(std::memory_order_relaxed),
+                         tripped_.load(std::memory_order_relaxed)};
+    std::atomic_thread_fence(std::memory_order_acquire);
+    const bool whole = sequence % 2 == 0 && sequence_.load(std::memory_order_relaxed) == sequence;
+    return whole ? range : Range();
+  }
+  Entry* next() const { return next_; }
+
+ private:
+  std::atomic<uint32_t> sequence_{0};  // odd: Set() is under way
+  std::atomic<uintptr_t> begin_{0};
+  std::atomic<uintptr_t> end_{0};
+  std::atomic<std::atomic<bool>*> tripped_{nullptr};
+  Entry* const next_;
 };
 static_assert(std::atomic<uintptr_t>::is_always_lock_free, "the handler may not wait");
 
@@ -35,20 +68,19 @@ uintptr_t page_bytes;
 // range, for what lies behind a missing page is missing too. Returns false if the address is not
 // guarded.
 bool FillIn(uintptr_t address) {
-  for (Entry* entry = entries.load(std::memory_order_acquire); entry != nullptr;
-       entry = entry->next) {
-    // Acquire: pairs with the constructor's release, so `end` and `tripped` are this guard's.
-    const uintptr_t begin = entry->begin.load(std::memory_order_acquire);
-    const uintptr_t end = entry->end.load(std::memory_order_relaxed);
-    if (begin == 0 || address < begin || address >= end) continue;
+  for (const Entry* entry = entries.load(std::memory_order_acquire); entry != nullptr;
+       entry = entry->next()) {
+    // If the address lies inside, the guard lives: it outlives every use of its memory.
+    const Range range = entry->Get();
+    if (range.begin == 0 || address < range.begin || address >= range.end) continue;
     const uintptr_t page = address & ~(page_bytes - 1);
     // Not mmap(): ThreadSanitizer takes that for a write to all of the pages, a race with threads
     // that use them, whose reads and writes have lost their meaning.
-    if (syscall(SYS_mmap, page, end - page, PROT_READ | PROT_WRITE,
+    if (syscall(SYS_mmap, page, range.end - page, PROT_READ | PROT_WRITE,
                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == -1) {
       return false;
     }
-    entry->tripped.load(std::memory_order_relaxed)->store(true, std::memory_order_relaxed);
+    range.tripped->store(true, std::memory_order_relaxed);
     return true;
   }
   return false;
@@ -86,11 +118,10 @@ void InstallOnce() {
 
 Entry* FreeEntry() {
   for (Entry* entry = entries.load(std::memory_order_relaxed); entry != nullptr;
-       entry = entry->next) {
-    if (entry->begin.load(std::memory_order_relaxed) == 0) return entry;
+       entry = entry->next()) {
+    if (entry->Get().begin == 0) return entry;
   }
-  auto* entry = new Entry;
-  entry->next = entries.load(std::memory_order_relaxed);
+  auto* entry = new Entry(entries.load(std::memory_order_relaxed));
   // Release: the handler, which loads it with acquire, finds its fields.
   entries.store(entry, std::memory_order_release);
   return entry;
@@ -104,14 +135,11 @@ struct FaultGuard::Impl {
     std::lock_guard<std::mutex> gate(Gate());
     entry = FreeEntry();
     const auto begin = reinterpret_cast<uintptr_t>(data);
-    entry->end.store((begin + bytes + page_bytes - 1) & ~(page_bytes - 1),
-                     std::memory_order_relaxed);
-    entry->tripped.store(tripped, std::memory_order_relaxed);
-    entry->begin.store(begin, std::memory_order_release);
+    entry->Set({begin, (begin + bytes + page_bytes - 1) & ~(page_bytes - 1), tripped});
   }
   ~Impl() {
     std::lock_guard<std::mutex> gate(Gate());
-    entry->begin.store(0, std::memory_order_release);
+    entry->Set(Range());
   }
 
   Entry* entry;

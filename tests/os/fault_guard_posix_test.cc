@@ -1,8 +1,13 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <memory>
+#include <new>
 #include <string>
 #include <thread>
 #include <vector>
@@ -32,6 +37,7 @@ class Pages {
   // A look that no compiler leaves out.
   char At(size_t i) const { return *const_cast<volatile char*>(data_ + i); }
   char* data() { return data_; }
+  int fd() const { return fd_; }
   size_t size() const { return bytes_; }
 
  private:
@@ -125,6 +131,65 @@ TEST(FaultGuardTest, ForeignFaultsGoWhereTheyWentBefore) {
     ASSERT_TRUE(child.ok()) << child.status();
     EXPECT_EQ((*child)->Wait(absl::Seconds(60)).exit_code, exit_code) << name;
   }
+}
+
+// A fault of memory without a guard, while another thread destroys one guard and makes another:
+// the handler must not take the beginning of the one and the end of the other, between which the
+// fault lies.
+struct Reuse {
+  std::atomic<bool> wanted{false};
+  std::atomic<bool> done{false};
+};
+constexpr int kFilledIn = 77;
+
+[[noreturn]] void FaultBetweenGuards(Reuse* reuse) {
+  Pages pages(3), foreign(1);
+  // The missing page in the middle.
+  mmap(pages.data() + kPage, kPage, PROT_READ, MAP_SHARED | MAP_FIXED, foreign.fd(), 0);
+  foreign.Truncate(0);
+  auto first = std::make_unique<FaultGuard>(pages.data(), kPage);
+  std::unique_ptr<FaultGuard> second;
+  ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);  // this thread alone
+  std::thread([&] {
+    while (!reuse->wanted) std::this_thread::yield();
+    first.reset();
+    second = std::make_unique<FaultGuard>(pages.data() + 2 * kPage, kPage);
+    reuse->done = true;
+  }).detach();
+  (void)pages.At(kPage);
+  _exit(kFilledIn);
+}
+
+TEST(FaultGuardTest, AGuardMayBeReplacedAtAnyInstructionOfTheHandler) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "sanitizers handle the signal too, in many more instructions";
+#endif
+  auto* const reuse = static_cast<Reuse*>(
+      mmap(nullptr, sizeof(Reuse), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+  int steps = 0;
+  for (bool in_handler = true; in_handler; ++steps) {
+    new (reuse) Reuse;
+    const pid_t child = fork();
+    if (child == 0) FaultBetweenGuards(reuse);
+    int status = 0;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    ASSERT_TRUE(WIFSTOPPED(status) && WSTOPSIG(status) == SIGBUS) << status;
+    // To the handler, and so many instructions into it; or until the fault comes again.
+    for (int step = 0; step <= steps && in_handler; ++step) {
+      ptrace(PTRACE_SINGLESTEP, child, nullptr, step == 0 ? SIGBUS : 0);
+      ASSERT_EQ(waitpid(child, &status, 0), child);
+      in_handler = WIFSTOPPED(status) && WSTOPSIG(status) == SIGTRAP;
+    }
+    reuse->wanted = true;
+    while (in_handler && !reuse->done) std::this_thread::yield();
+    while (WIFSTOPPED(status)) {
+      ptrace(PTRACE_CONT, child, nullptr, in_handler && WSTOPSIG(status) == SIGTRAP ? 0 : SIGBUS);
+      ASSERT_EQ(waitpid(child, &status, 0), child);
+    }
+    EXPECT_FALSE(WIFEXITED(status) && WEXITSTATUS(status) == kFilledIn) << steps;
+  }
+  EXPECT_GT(steps, 50);
+  munmap(reuse, sizeof(Reuse));
 }
 
 }  // namespace
