@@ -145,7 +145,10 @@ constexpr int kFilledIn = 77;
 [[noreturn]] void FaultBetweenGuards(Reuse* reuse) {
   Pages pages(3), foreign(1);
   // The missing page in the middle.
-  mmap(pages.data() + kPage, kPage, PROT_READ, MAP_SHARED | MAP_FIXED, foreign.fd(), 0);
+  if (mmap(pages.data() + kPage, kPage, PROT_READ, MAP_SHARED | MAP_FIXED, foreign.fd(), 0) ==
+      MAP_FAILED) {
+    _exit(1);
+  }
   foreign.Truncate(0);
   auto first = std::make_unique<FaultGuard>(pages.data(), kPage);
   std::unique_ptr<FaultGuard> second;
