@@ -96,6 +96,11 @@ class Mapping {
   // its size.
   bool Truncated() const;
 
+  // OK while the name leads to this mapping; NotFound if another process has removed the name,
+  // AlreadyExists if it leads to something else. Takes one system call. Always OK on Windows, where
+  // an open mapping keeps its name.
+  absl::Status CheckName() const;
+
   // Returns the user who owns the memory, as the system writes it (a uid on Linux, a SID on
   // Windows). A store's parts must all belong to the same user.
   const std::string& owner() const;

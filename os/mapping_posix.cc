@@ -202,6 +202,10 @@ bool Mapping::Truncated() const {
          info.st_ino == impl_->file.inode && static_cast<uint64_t>(info.st_size) < impl_->size;
 }
 
+absl::Status Mapping::CheckName() const {
+  return CheckLeadsTo(AT_FDCWD, impl_->path, impl_->file, impl_->path);
+}
+
 uint32_t Mapping::ModeThatHolds(uint32_t mode) { return mode; }
 
 bool Mapping::OwnedBySystem() const { return impl_->owner == "0"; }

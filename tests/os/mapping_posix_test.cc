@@ -195,6 +195,23 @@ TEST_F(MappingPosixTest, TruncationIsSeenWhereTheNameStillLeads) {
   EXPECT_FALSE(opened->Truncated()) << "another file's size";
 }
 
+TEST_F(MappingPosixTest, NameThatIsGoneOrTakenIsTold) {
+  const absl::StatusOr<Mapping> mapping = Mapping::Create(store_, 4096, 0600);
+  ASSERT_TRUE(mapping.ok()) << mapping.status();
+  EXPECT_TRUE(mapping->CheckName().ok());
+  const std::string elsewhere = path_ + "-elsewhere";
+  ASSERT_EQ(rename(path_.c_str(), elsewhere.c_str()), 0);
+  EXPECT_TRUE(absl::IsNotFound(mapping->CheckName())) << "the file has another name";
+  ASSERT_EQ(rename(elsewhere.c_str(), path_.c_str()), 0);
+  EXPECT_TRUE(mapping->CheckName().ok());
+  ASSERT_EQ(unlink(path_.c_str()), 0);
+  EXPECT_TRUE(absl::IsNotFound(mapping->CheckName()));
+  const absl::StatusOr<Mapping> other = Mapping::Create(store_, 4096, 0600);
+  ASSERT_TRUE(other.ok()) << other.status();
+  EXPECT_TRUE(absl::IsAlreadyExists(mapping->CheckName()));
+  EXPECT_TRUE(other->CheckName().ok());
+}
+
 TEST_F(MappingPosixTest, RemoveLeavesTheNameToWhoMadeItAnew) {
   const absl::StatusOr<Mapping> first = Mapping::Create(store_, 4096, 0600);
   ASSERT_TRUE(first.ok()) << first.status();

@@ -77,6 +77,29 @@ TEST_F(PipePosixTest, NothingIsLeftBehind) {
   EXPECT_THAT(Files(), IsEmpty());
 }
 
+TEST_F(PipePosixTest, NameThatIsGoneOrTakenIsTold) {
+  auto server = PipeServer::Create(store_);
+  ASSERT_TRUE(server.ok()) << server.status();
+  EXPECT_TRUE((*server)->CheckName().ok());
+  fs::remove(requests_);
+  EXPECT_TRUE(absl::IsNotFound((*server)->CheckName()));
+  std::ofstream(requests_) << "precious";
+  EXPECT_TRUE(absl::IsAlreadyExists((*server)->CheckName()));
+}
+
+TEST_F(PipePosixTest, RuntimeDirectoryThatIsGoneOrTakenIsTold) {
+  auto server = PipeServer::Create(store_);
+  ASSERT_TRUE(server.ok()) << server.status();
+  const fs::path elsewhere = dir_.path().string() + "-elsewhere";
+  fs::rename(dir_.path(), elsewhere);
+  EXPECT_TRUE(absl::IsNotFound((*server)->CheckName()));
+  fs::create_directory(dir_.path());
+  EXPECT_TRUE(absl::IsAlreadyExists((*server)->CheckName()));
+  fs::remove(dir_.path());
+  fs::rename(elsewhere, dir_.path());
+  EXPECT_TRUE((*server)->CheckName().ok());
+}
+
 TEST_F(PipePosixTest, OnlyTheOwnerMayUseTheFifos) {
   auto server = PipeServer::Create(store_);
   ASSERT_TRUE(server.ok()) << server.status();
