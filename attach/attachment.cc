@@ -66,7 +66,7 @@ absl::StatusOr<std::unique_ptr<const Attachment::Generation>> OpenGeneration(
                       os::Mapping::Open(GenerationName(store, number), options.access),
                       absl::IsNotFound(status) ? NoStore(store) : About(store, status));
   RETURN_IF_ERROR(CheckOwner(store, mapping, options.owner));
-  ASSIGN_OR_RETURN_AS(MappedTable mapped, MappedTable::Adopt(std::move(mapping), options.guard),
+  ASSIGN_OR_RETURN_AS(MappedTable mapped, MappedTable::Adopt(&mapping, options.guard),
                       About(store, status));
   const table::Geometry& geometry = mapped.table().geometry();
   RETURN_IF_ERROR(About(store, CheckClock(geometry)));

@@ -182,7 +182,7 @@ absl::StatusOr<OwnedStore::Memory> OwnedStore::FindOrMake(const Options& options
   RETURN_IF_ERROR(CheckOwner(store, *found));
   const bool empty = found->size() == 0;
 
-  absl::StatusOr<MappedTable> mapped = MappedTable::Adopt(*std::move(found), kGuard);
+  absl::StatusOr<MappedTable> mapped = MappedTable::Adopt(&*found, kGuard);
   const absl::StatusCode code = mapped.status().code();
   if (empty || code == absl::StatusCode::kUnavailable) {
     Log(store, "discarding what a daemon left that was killed while it made the store");
@@ -197,8 +197,14 @@ absl::StatusOr<OwnedStore::Memory> OwnedStore::FindOrMake(const Options& options
   } else {
     Log(store, absl::StrCat("discarding a store, as --fresh says; ", mapped.status().message()));
   }
-  RETURN_IF_ERROR(mapped.ok() ? mapped->mapping().Remove() : os::Mapping::Remove(store));
+  if (!mapped.ok()) {
+    // Processes may have it open since before its header was damaged, or be of its layout version.
+    attach::RetireUnreadable(*found);
+  }
+  RETURN_IF_ERROR(mapped.ok() ? mapped->mapping().Remove() : found->Remove());
+  // Closed, so that the new store finds the memory of the old one free.
   mapped = absl::UnknownError("closed");
+  found = absl::UnknownError("closed");
   return Make(options);
 }
 
@@ -209,18 +215,25 @@ absl::StatusOr<bool> OwnedStore::MayKeep(const Options& options, const MappedTab
     RETURN_IF_ERROR(attach::CheckClock(mapped.table().geometry()));
     return true;
   }
-  if (state == table::State::kServing) {
-    RETURN_IF_ERROR(RetireLeftover(options.store, mapped.table()));
-  } else if (state == table::State::kRetired) {
+  if (state == table::State::kRetired) {
     Log(options.store, "discarding what is left of a store that was shut down");
-  } else if (!options.fresh) {
+    return false;
+  }
+  if (!options.fresh) {
     return absl::DataLossError(
         absl::StrCat("it is in state ", static_cast<int>(state),
                      ", which no daemon leaves: discard its entries with --fresh"));
-  } else {
-    Log(options.store, "discarding a damaged store, as --fresh says");
   }
-  return false;
+  switch (state) {
+    case table::State::kServing:
+    case table::State::kSealed:
+    case table::State::kSuperseded:
+      RETURN_IF_ERROR(RetireLeftover(options.store, mapped.table()));
+      return false;
+    default:  // the state tells every process already that it is damaged
+      Log(options.store, "discarding a damaged store, as --fresh says");
+      return false;
+  }
 }
 
 absl::StatusOr<OwnedStore::Memory> OwnedStore::Make(const Options& options) {
@@ -242,7 +255,7 @@ absl::StatusOr<OwnedStore::Memory> OwnedStore::MakeOfLeftover(const Options& opt
                                                               const table::Geometry& wanted) {
   ASSIGN_OR_RETURN(os::Mapping mapping, os::Mapping::Open(options.store, os::Access::kReadWrite));
   RETURN_IF_ERROR(CheckOwner(options.store, mapping));
-  absl::StatusOr<MappedTable> mapped = MappedTable::Adopt(std::move(mapping), kGuard);
+  absl::StatusOr<MappedTable> mapped = MappedTable::Adopt(&mapping, kGuard);
   if (!mapped.ok() || !SameShape(mapped->table().geometry(), wanted) ||
       !HasModeAskedFor(mapped->mapping(), options) ||
       StateOf(mapped->table()) != table::State::kRetired) {

@@ -88,6 +88,11 @@ void Sign(FixedPart* fixed);
 //   DataLoss            truncated, damaged or impossible
 absl::StatusOr<Geometry> ReadGeometry(const char* memory, size_t size);
 
+// Marks a store as retired whose header ReadGeometry() does not accept. Processes that read it when
+// it was sound, or of another layout version, stop using it: the state line is at the same place in
+// every version. Does nothing to memory that is too short for one.
+void RetireUnreadable(char* memory, size_t size);
+
 // The names of the features in `mask`, for messages: "leases, feature 17".
 std::string FeatureNames(uint64_t mask);
 

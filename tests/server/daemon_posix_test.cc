@@ -11,6 +11,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iterator>
 #include <memory>
 #include <string>
@@ -27,6 +28,7 @@
 #include "gtest/gtest.h"
 #include "os/deadline.h"
 #include "os/mapping.h"
+#include "table/geometry.h"
 #include "table/layout.h"
 #include "tests/server/raw_channel.h"
 #include "tests/server/server_fixture.h"
@@ -346,6 +348,52 @@ TEST_F(DaemonPosixTest, OtherLayoutVersionIsRefusedUntilFresh) {
   EXPECT_EQ(RunDaemon({}).exit_code, 6);
   ASSERT_TRUE(StartDaemon({"--fresh"}));
   ExpectEmptyAndSound();
+}
+
+TEST_F(DaemonPosixTest, EveryDiscardedStoreIsTakenFromThoseWhoHaveItOpen) {
+  const auto state = [](table::State as) {
+    return [as](table::FixedPart* fixed) { fixed->state.state.store(static_cast<uint64_t>(as)); };
+  };
+  const struct {
+    const char* what;
+    std::function<void(table::FixedPart*)> damage;
+  } cases[] = {
+      {"sound", [](auto*) {}},
+      {"another layout version", [](auto* fixed) { fixed->header.layout_major = 9; }},
+      {"a damaged header", [](auto* fixed) { fixed->header.capacity ^= 1; }},
+      {"a damaged region table", [](auto* fixed) { fixed->regions.region_count ^= 1; }},
+      {"an unknown feature",
+       [](auto* fixed) {
+         fixed->regions.required |= 1;
+         table::Sign(fixed);
+       }},
+      {"another clock",
+       [](auto* fixed) {
+         fixed->regions.clock_offset_ns ^= 1;
+         table::Sign(fixed);
+       }},
+      {"no magic", [](auto* fixed) { fixed->header.magic.store(0); }},
+      {"sealed", state(table::State::kSealed)},
+      {"superseded", state(table::State::kSuperseded)},
+  };
+  for (const auto& test : cases) {
+    SCOPED_TRACE(test.what);
+    LeaveStore();
+    OpenOptions read_only;
+    read_only.mode = Mode::kReadOnly;
+    auto reader = Store::Open(store(), read_only).value();
+    auto writer = Store::Open(store()).value();
+    {
+      auto mapping = os::Mapping::Open(store(), os::Access::kReadWrite);
+      ASSERT_TRUE(mapping.ok()) << mapping.status();
+      test.damage(reinterpret_cast<table::FixedPart*>(mapping->data()));
+    }
+    ASSERT_TRUE(StartDaemon({"--fresh"}));
+    EXPECT_EQ(writer->Put("k", "v").status().code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_EQ(reader->Contains("k").status().code(), absl::StatusCode::kFailedPrecondition);
+    ExpectEmptyAndSound();
+    EXPECT_EQ(StopDaemon().exit_code, 0);
+  }
 }
 
 TEST_F(DaemonPosixTest, SomethingElseOfTheMappingsNameIsRefusedAndKept) {
