@@ -42,7 +42,7 @@ absl::Status CheckWritable(const table::Geometry& geometry) {
 }
 
 absl::StatusOr<std::unique_ptr<lock::Seats>> OpenSeats(absl::string_view store,
-                                                       const os::Mapping& mapping) {
+                                                       const MappedTable& mapped) {
   ASSIGN_OR_RETURN_AS(
       std::unique_ptr<lock::Seats> seats, lock::Seats::Open(store),
       absl::IsNotFound(status)
@@ -50,11 +50,19 @@ absl::StatusOr<std::unique_ptr<lock::Seats>> OpenSeats(absl::string_view store,
                 "store '", store,
                 "' has lost its lock file, so that it cannot be written: restart its cubbyd"))
           : About(store, status));
-  if (seats->owner() != mapping.owner()) {
+  const std::string& owner = mapped.mapping().owner();
+  if (seats->owner() != owner) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "store '", store, "': its mapping belongs to user ", owner, " and its lock file to user ",
+        seats->owner(), ": remove the one that is not the store's, and restart its cubbyd"));
+  }
+  if (!seats->BelongTo(mapped.table().geometry().instance)) {
+    // A daemon that discards a store retires it before it gives the seats to the next one.
+    if (StateOf(mapped.table()) == table::State::kRetired) return NoStore(store);
     return absl::FailedPreconditionError(
-        absl::StrCat("store '", store, "': its mapping belongs to user ", mapping.owner(),
-                     " and its lock file to user ", seats->owner(),
-                     ": remove the one that is not the store's, and restart its cubbyd"));
+        absl::StrCat("store '", store,
+                     "' has lost its lock file and another has its name, so that it cannot be "
+                     "written: restart its cubbyd with --fresh"));
   }
   return seats;
 }
@@ -75,7 +83,7 @@ absl::StatusOr<std::unique_ptr<const Attachment::Generation>> OpenGeneration(
   std::unique_ptr<lock::WriterLock> lock;
   if (options.access == os::Access::kReadWrite) {
     RETURN_IF_ERROR(About(store, CheckWritable(geometry)));
-    ASSIGN_OR_RETURN(std::unique_ptr<lock::Seats> seats, OpenSeats(store, mapped.mapping()));
+    ASSIGN_OR_RETURN(std::unique_ptr<lock::Seats> seats, OpenSeats(store, mapped));
     ASSIGN_OR_RETURN(lock, OpenLock(store, std::move(seats), mapped.table()));
   }
   return std::make_unique<const Attachment::Generation>(std::move(mapped), std::move(lock));

@@ -69,7 +69,7 @@ class Attachment {
   //   DataLoss            truncated or damaged
   //   Unavailable         half made
   //   FailedPrecondition  something else has the name; or, for writing, the store has lost its lock
-  //                       file
+  //                       file, or another store's has its name
   //   ResourceExhausted   no free writer's seat
   static absl::StatusOr<std::unique_ptr<Attachment>> Open(absl::string_view store,
                                                           const Options& options);

@@ -49,7 +49,7 @@ class Mapping {
 
   // Opens all of the mapping of that name. With kReadOnly the pages are write-protected: a store
   // through data() faults. NotFound if there is none; PermissionDenied; FailedPrecondition if
-  // something other than a mapping has the name.
+  // something other than a mapping has the name, or a mapping that has other names too.
   static absl::StatusOr<Mapping> Open(absl::string_view store, Access access);
 
   // Removes the name, whatever it leads to; processes that have the mapping open keep it. OK if

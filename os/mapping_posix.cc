@@ -130,6 +130,14 @@ absl::StatusOr<Mapping> Mapping::Open(absl::string_view store, Access access) {
     return absl::FailedPreconditionError(
         absl::StrCat("/dev/shm", name, " is not a mapping: remove it"));
   }
+  if (info.st_nlink == 0) {
+    return absl::NotFoundError(absl::StrCat("/dev/shm", name, " was removed just now"));
+  }
+  // It may be the mapping of another store, whose writers hold seats in another lock file.
+  if (info.st_nlink > 1) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "/dev/shm", name, " is a file with other names (hard links): remove all but the store's"));
+  }
   auto impl = std::make_unique<Impl>();
   impl->size = static_cast<size_t>(info.st_size);
   impl->mode = info.st_mode & 0777;

@@ -76,11 +76,8 @@ class OwnedStore {
   OwnedStore(const std::string& name, Memory memory, const lock::Seats* seats,
              std::unique_ptr<lock::WriterLock> lock);
 
-  static absl::StatusOr<Memory> FindOrMake(const Options& options);
-  // True if an existing store may be served as it is. Retires it if it is sound and to be
-  // discarded.
-  static absl::StatusOr<bool> MayKeep(const Options& options, const attach::MappedTable& mapped);
-  static absl::StatusOr<Memory> Make(const Options& options);
+  static absl::StatusOr<Memory> FindOrMake(const Options& options, lock::Seats* seats);
+  static absl::StatusOr<Memory> Make(const Options& options, lock::Seats* seats);
   static absl::StatusOr<Memory> MakeOfLeftover(const Options& options,
                                                const table::Geometry& wanted);
 

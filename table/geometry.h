@@ -46,7 +46,7 @@ struct Geometry {
   uint64_t extents_offset;
   uint64_t total_bytes;
   uint64_t hash_seed;
-  uint64_t instance[2];
+  uint64_t instance[2];       // lock::Instance; that of all generations of the store
   int64_t clock_offset_ns;    // os::BootOffsetNanos() of the daemon: expiries are on its clock
   uint64_t unknown_to_write;  // features that a writer needs and this program does not have
   uint64_t generation;

@@ -157,6 +157,19 @@ TEST_F(MappingPosixTest, FifoWithTheNameIsRefusedWithoutWaitingForItsWriter) {
   EXPECT_TRUE(absl::IsFailedPrecondition(Mapping::Open(store_, Access::kReadWrite).status()));
 }
 
+TEST_F(MappingPosixTest, HardLinkToAnotherMappingIsRefused) {
+  const std::string other = store_ + "-other";
+  const absl::StatusOr<Mapping> mapping = Mapping::Create(other, 4096, 0600);
+  ASSERT_TRUE(mapping.ok()) << mapping.status();
+  ASSERT_EQ(link(("/dev/shm/cubby." + other).c_str(), path_.c_str()), 0);
+  for (const std::string& name : {store_, other}) {
+    const absl::Status refused = Mapping::Open(name, Access::kReadOnly).status();
+    EXPECT_TRUE(absl::IsFailedPrecondition(refused)) << refused;
+  }
+  EXPECT_TRUE(mapping->Remove().ok());
+  EXPECT_TRUE(Mapping::Open(store_, Access::kReadOnly).ok()) << "its only name";
+}
+
 TEST_F(MappingPosixTest, FolderWithTheNameIsRefused) {
   ASSERT_EQ(mkdir(path_.c_str(), 0700), 0);
   EXPECT_TRUE(absl::IsFailedPrecondition(Mapping::Open(store_, Access::kReadOnly).status()));

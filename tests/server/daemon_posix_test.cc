@@ -1,5 +1,6 @@
 // What a daemon finds where names outlive processes: in /dev/shm and in the runtime directory.
 #include <fcntl.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -26,6 +27,7 @@
 #include "client/store.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "lock/seats.h"
 #include "os/deadline.h"
 #include "os/mapping.h"
 #include "table/geometry.h"
@@ -336,6 +338,75 @@ TEST_F(DaemonPosixTest, StoreWithoutItsLockFileIsRefusedUntilFresh) {
   }
   ASSERT_TRUE(StartDaemon({"--fresh"}));
   ExpectEmptyAndSound();
+}
+
+TEST_F(DaemonPosixTest, RefusedStartMakesAndRemovesNothing) {
+  LeaveStore();
+  fs::remove(LockFile());
+  const int watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+  ASSERT_GE(watch, 0);
+  absl::Cleanup close_watch = [watch] { close(watch); };
+  ASSERT_GE(inotify_add_watch(watch, "/dev/shm", IN_CREATE | IN_DELETE | IN_MOVE), 0);
+  EXPECT_EQ(RunDaemon({}).exit_code, 8);
+  EXPECT_EQ(RunDaemon({"--capacity", "7"}).exit_code, 2);
+  EXPECT_EQ(RunDaemon({"--fresh", "--slot-bytes", "1MiB"}).exit_code, 2);
+  fs::resize_file(MappingFile(), 10'000);
+  EXPECT_EQ(RunDaemon({}).exit_code, 8);
+  // Other tests use the directory too.
+  std::string events(1 << 16, '\0');
+  for (ssize_t got; (got = read(watch, &events[0], events.size())) > 0;) {
+    EXPECT_EQ(events.substr(0, static_cast<size_t>(got)).find(store()), std::string::npos);
+  }
+}
+
+TEST_F(DaemonPosixTest, WritersDoNotUseTheLockFileOfAnotherStore) {
+  LeaveStore();
+  auto before = Store::Open(store()).value();
+  fs::remove(LockFile());
+  bool created = false;
+  auto other = lock::Seats::OpenForDaemon(store(), 0600, &created).value();
+  ASSERT_TRUE(created);
+  ASSERT_TRUE(other->GiveTo({1, 2}).ok());
+  const absl::Status refused = Store::Open(store()).status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition) << refused;
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("another has its name"));
+  EXPECT_EQ(Cubby({"get", "k"}).out, "v") << "reading takes no seat";
+  other.reset();
+  const test::ExitResult result = RunDaemon({});
+  EXPECT_EQ(result.exit_code, 8) << result.err;
+  EXPECT_TRUE(before->Put("k", "w").ok()) << "its seat is in a file that nobody can open";
+  ASSERT_TRUE(StartDaemon({"--fresh"}));
+  EXPECT_EQ(before->Put("k", "x").status().code(), absl::StatusCode::kFailedPrecondition);
+  ExpectEmptyAndSound();
+}
+
+TEST_F(DaemonPosixTest, HardLinkDoesNotGiveAStoreAnotherName) {
+  ASSERT_TRUE(StartDaemon());
+  ASSERT_EQ(Cubby({"put", "k", "v"}).exit_code, 0);
+  auto opened = Store::Open(store()).value();
+  const std::string other = store() + "-link";
+  const fs::path link = absl::StrCat("/dev/shm/cubby.", other);
+  const fs::path lock_link = absl::StrCat(link.string(), ".lock");
+  fs::create_hard_link(MappingFile(), link);
+  absl::Cleanup remove_links = [&] {
+    fs::remove(link);
+    fs::remove(lock_link);
+  };
+  for (int linked = 1; linked <= 2; ++linked) {
+    for (const std::vector<std::string>& flags :
+         {std::vector<std::string>{}, std::vector<std::string>{"--fresh"}}) {
+      std::vector<std::string> argv = {test::ProgramPath("cubbyd"), "--store", other};
+      argv.insert(argv.end(), flags.begin(), flags.end());
+      const test::ExitResult result = test::Run(argv);
+      EXPECT_EQ(result.exit_code, 10) << result.err;
+      EXPECT_THAT(result.err, HasSubstr(linked == 1 ? "hard links" : "not a plain file"));
+    }
+    EXPECT_EQ(Cubby({"-s", other, "put", "k", "w"}).exit_code, 3);
+    EXPECT_EQ(Cubby({"-s", other, "get", "k"}).exit_code, 3);
+    if (linked == 1) fs::create_hard_link(LockFile(), lock_link);
+  }
+  EXPECT_TRUE(fs::exists(link) && fs::exists(lock_link));
+  EXPECT_TRUE(opened->Put("k", "x").ok());
 }
 
 TEST_F(DaemonPosixTest, OtherLayoutVersionIsRefusedUntilFresh) {
