@@ -71,6 +71,10 @@ class Seats {
   // For the daemon when it removes the store: removes the name only if it leads to these seats.
   absl::Status Remove() const;
 
+  // OK while processes that open the store's seats get these; NotFound if another process has
+  // removed the lock file, AlreadyExists if it was made anew. Always OK on Windows.
+  absl::Status CheckName() const;
+
   // For the daemon before it publishes a new store: notes that the seats are those of the store
   // with this instance. Does nothing on Windows, where seats end with their holders.
   absl::Status GiveTo(const Instance& instance);

@@ -231,6 +231,10 @@ absl::Status Seats::Remove() const {
   return os::RemoveIfLeadsTo(AT_FDCWD, impl_->path, os::IdOf(impl_->fd));
 }
 
+absl::Status Seats::CheckName() const {
+  return os::CheckLeadsTo(AT_FDCWD, impl_->path, os::IdOf(impl_->fd), impl_->path);
+}
+
 absl::Status Seats::GiveTo(const Instance& instance) {
   const ssize_t written = pwrite(impl_->fd, instance, sizeof(instance), 0);
   if (written == sizeof(instance)) return absl::OkStatus();

@@ -159,6 +159,7 @@ absl::StatusOr<std::unique_ptr<Seats>> Seats::OpenForDaemon(absl::string_view st
 }
 
 bool Seats::Exist(absl::string_view) { return true; }
+absl::Status Seats::CheckName() const { return absl::OkStatus(); }
 absl::Status Seats::GiveTo(const Instance&) { return absl::OkStatus(); }
 bool Seats::BelongTo(const Instance&) const { return true; }
 

@@ -101,6 +101,11 @@ class Mapping {
   // an open mapping keeps its name.
   absl::Status CheckName() const;
 
+  // True once no name leads to the memory any more: no process can open it. Takes one system call,
+  // and works whatever the caller's root directory is. REQUIRES: open for reading and writing.
+  // Always false on Windows.
+  bool Orphaned() const;
+
   // Returns the user who owns the memory, as the system writes it (a uid on Linux, a SID on
   // Windows). A store's parts must all belong to the same user.
   const std::string& owner() const;

@@ -11,6 +11,7 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
+#include "os/descriptor_posix.h"
 #include "os/errors.h"
 #include "os/file_id_posix.h"
 #include "os/mapping.h"
@@ -87,6 +88,7 @@ struct Mapping::Impl {
   }
 
   View view = {};
+  Descriptor fd;  // if open for writing, to see Orphaned()
   size_t size = 0;
   uint32_t mode = 0;
   uint32_t group = 0;
@@ -98,9 +100,9 @@ struct Mapping::Impl {
 absl::StatusOr<Mapping> Mapping::Create(absl::string_view store, uint64_t bytes, uint32_t mode,
                                         absl::optional<uint32_t> group) {
   const std::string name = MappingName(store);
-  const int fd = shm_open(name.c_str(), O_RDWR | O_CREAT | O_EXCL, 0600);
-  if (fd < 0) return LastError(absl::StrCat("cannot create the mapping /dev/shm", name));
-  absl::Cleanup close_fd = [fd] { close(fd); };
+  Descriptor file(shm_open(name.c_str(), O_RDWR | O_CREAT | O_EXCL, 0600));
+  if (!file.valid()) return LastError(absl::StrCat("cannot create the mapping /dev/shm", name));
+  const int fd = file.get();
   absl::Cleanup unlink_name = [&name] { shm_unlink(name.c_str()); };
   RETURN_IF_ERROR(LetIn(fd, PathOf(name), mode, group));
   RETURN_IF_ERROR(Reserve(fd, bytes));
@@ -114,6 +116,7 @@ absl::StatusOr<Mapping> Mapping::Create(absl::string_view store, uint64_t bytes,
   impl->owner = absl::StrCat(geteuid());
   impl->path = PathOf(name);
   impl->file = IdOf(fd);
+  impl->fd = std::move(file);
   return Mapping(std::move(impl));
 }
 
@@ -121,9 +124,9 @@ absl::StatusOr<Mapping> Mapping::Open(absl::string_view store, Access access) {
   const std::string name = MappingName(store);
   const bool writable = access == Access::kReadWrite;
   // O_NONBLOCK: opening a FIFO that has the name must not wait for its writer.
-  const int fd = shm_open(name.c_str(), (writable ? O_RDWR : O_RDONLY) | O_NONBLOCK, 0);
-  if (fd < 0) return LastError(absl::StrCat("cannot open the mapping /dev/shm", name));
-  absl::Cleanup close_fd = [fd] { close(fd); };
+  Descriptor file(shm_open(name.c_str(), (writable ? O_RDWR : O_RDONLY) | O_NONBLOCK, 0));
+  if (!file.valid()) return LastError(absl::StrCat("cannot open the mapping /dev/shm", name));
+  const int fd = file.get();
   struct stat info;
   if (fstat(fd, &info) != 0) return LastError(absl::StrCat("cannot look at /dev/shm", name));
   if (!S_ISREG(info.st_mode)) {
@@ -149,6 +152,7 @@ absl::StatusOr<Mapping> Mapping::Open(absl::string_view store, Access access) {
   if (impl->size == 0) return Mapping(std::move(impl));
   impl->view = Map(fd, impl->size, writable ? PROT_READ | PROT_WRITE : PROT_READ);
   if (impl->view.data == nullptr) return LastError(absl::StrCat("cannot map /dev/shm", name));
+  if (writable) impl->fd = std::move(file);
   return Mapping(std::move(impl));
 }
 
@@ -212,6 +216,14 @@ bool Mapping::Truncated() const {
 
 absl::Status Mapping::CheckName() const {
   return CheckLeadsTo(AT_FDCWD, impl_->path, impl_->file, impl_->path);
+}
+
+bool Mapping::Orphaned() const {
+  struct stat info;
+  // A program that closes all descriptors, as some do after a fork, may have given the number to
+  // another file.
+  return fstat(impl_->fd.get(), &info) == 0 && info.st_dev == impl_->file.device &&
+         info.st_ino == impl_->file.inode && info.st_nlink == 0;
 }
 
 uint32_t Mapping::ModeThatHolds(uint32_t mode) { return mode; }

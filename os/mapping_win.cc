@@ -124,6 +124,8 @@ const std::string& Mapping::owner() const { return impl_->owner; }
 
 bool Mapping::Truncated() const { return false; }
 
+bool Mapping::Orphaned() const { return false; }
+
 absl::Status Mapping::CheckName() const { return absl::OkStatus(); }
 
 uint32_t Mapping::ModeThatHolds(uint32_t mode) { return mode & 0606; }

@@ -1,5 +1,6 @@
 #include "server/owned_store.h"
 
+#include <atomic>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -307,6 +308,9 @@ absl::StatusOr<OwnedStore::Memory> OwnedStore::Make(const Options& options, lock
     mapping->Remove().IgnoreError();
     return given;
   }
+  // Also before: writers would take it for a store without a daemon (attach/name_watch.h).
+  reinterpret_cast<table::FixedPart*>(mapping->data())
+      ->state.heartbeat_ns.store(os::BootNanos(), std::memory_order_relaxed);
   return Memory{MappedTable::Format(*std::move(mapping), kGuard, geometry), *huge, /*made=*/true};
 }
 
@@ -327,6 +331,13 @@ absl::StatusOr<OwnedStore::Memory> OwnedStore::MakeOfLeftover(const Options& opt
   RETURN_IF_ERROR(EmptyLeftover(options.store, mapped->table()));
   return Memory{*std::move(mapped), huge, /*made=*/true};
 }
+
+absl::Status OwnedStore::CheckNames() const {
+  RETURN_IF_ERROR(attachment_.current().mapped().mapping().CheckName());
+  return seats_.CheckName();
+}
+
+void OwnedStore::MarkRetired() { SetState(table(), table::State::kRetired); }
 
 void OwnedStore::Poison() { SetState(table(), table::State::kPoisoned); }
 

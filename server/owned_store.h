@@ -62,10 +62,16 @@ class OwnedStore {
   // How many bytes of the memory were in huge pages when it was opened.
   uint64_t huge_page_bytes() const { return huge_page_bytes_; }
 
+  // OK while the store's names lead to it; else says which does not. Processes that open the store
+  // do not find it then.
+  absl::Status CheckNames() const;
+
   // See attach::MappedTable.
   bool Truncated() const { return attachment_.current().mapped().Truncated(); }
   // Makes processes that check the state, as they do with every call, stop using the store.
   void Poison();
+  // The same for a store whose names are lost. Retire() removes the names that are left.
+  void MarkRetired();
 
  private:
   struct Memory {

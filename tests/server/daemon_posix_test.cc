@@ -157,13 +157,81 @@ TEST_F(DaemonPosixTest, StoppedDaemonLeavesNothing) {
 
 TEST_F(DaemonPosixTest, StoppedDaemonLeavesTheNamesOfOneThatTookItsPlace) {
   ASSERT_TRUE(StartDaemon());
+  ASSERT_NO_FATAL_FAILURE(Freeze());  // so that it does not notice first
   for (const fs::path& name : {MappingFile(), LockFile(), ControlFile()}) fs::remove(name);
   auto second = Launch({test::ProgramPath("cubbyd"), "--store", store()});
   ASSERT_TRUE(second);
-  EXPECT_EQ(StopDaemon().exit_code, 0);
+  ASSERT_NO_FATAL_FAILURE(Thaw());
+  const test::ExitResult result = daemon()->Wait(test::kLong);
+  EXPECT_EQ(result.exit_code, 10);
+  EXPECT_THAT(result.err, HasSubstr("was removed and made anew by another process"));
   EXPECT_EQ(Cubby({"put", "k", "v"}).exit_code, 0);
   EXPECT_EQ(Cubby({"shutdown"}).exit_code, 0);
   EXPECT_EQ(second->Wait(test::kLong).exit_code, 0);
+}
+
+TEST_F(DaemonPosixTest, LostNameEndsTheStoreAndTheDaemon) {
+  const fs::path elsewhere = MappingFile().string() + "-elsewhere";
+  absl::Cleanup remove_elsewhere = [&elsewhere] { fs::remove(elsewhere); };
+  const struct {
+    const char* what;
+    fs::path name;
+    std::function<void(const fs::path&)> lose;
+  } cases[] = {
+      {"removed mapping", MappingFile(), [](auto& name) { fs::remove(name); }},
+      {"removed lock file", LockFile(), [](auto& name) { fs::remove(name); }},
+      {"moved mapping", MappingFile(), [&](auto& name) { fs::rename(name, elsewhere); }},
+      {"another file in the lock file's place", LockFile(),
+       [](auto& name) {
+         fs::remove(name);
+         std::ofstream(name) << "precious";
+       }},
+      {"a link in the mapping's place", MappingFile(),
+       [&](auto& name) {
+         fs::rename(name, elsewhere);
+         fs::create_symlink(elsewhere, name);
+       }},
+  };
+  for (const auto& test : cases) {
+    SCOPED_TRACE(test.what);
+    ASSERT_TRUE(StartDaemon());
+    auto opened = Store::Open(store()).value();
+    ASSERT_TRUE(opened->Put("k", "v").ok());
+    test.lose(test.name);
+    const bool taken = fs::exists(fs::symlink_status(test.name));
+    const test::ExitResult ended = daemon()->Wait(test::kLong);
+    EXPECT_EQ(ended.exit_code, 10);
+    EXPECT_THAT(ended.err, HasSubstr(absl::StrCat(test.name.string(), " was removed")));
+    EXPECT_EQ(opened->Put("k", "w").status().code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_EQ(opened->Contains("k").status().code(), absl::StatusCode::kFailedPrecondition);
+    for (const fs::path& name : {MappingFile(), LockFile(), ControlFile()}) {
+      EXPECT_EQ(fs::exists(fs::symlink_status(name)), taken && name == test.name) << name;
+    }
+    fs::remove(test.name);
+  }
+}
+
+TEST_F(DaemonPosixTest, WithoutADaemonWritersNoticeThatTheNameIsGone) {
+  for (const bool many : {false, true}) {
+    ASSERT_TRUE(StartDaemon({"--capacity", "1000"}));
+    auto opened = Store::Open(store()).value();
+    auto reader = Store::Open(store()).value();
+    for (int i = 0; i < (many ? 10'000 : 1); ++i) ASSERT_TRUE(opened->Put("k", "v").ok());
+    KillDaemon();
+    ASSERT_TRUE(opened->Put("k", "v").ok()) << "the name is there";
+    fs::remove(MappingFile());
+    int acknowledged = 0;
+    absl::Status last = absl::OkStatus();
+    while (last.ok() && acknowledged < 1000) {
+      last = opened->Put("k", "w").status();
+      acknowledged += last.ok() ? 1 : 0;
+    }
+    EXPECT_EQ(last.code(), absl::StatusCode::kFailedPrecondition) << last;
+    EXPECT_LE(acknowledged, 256);
+    EXPECT_EQ(reader->Contains("k").status().code(), absl::StatusCode::kFailedPrecondition)
+        << "the others are told";
+    fs::remove(LockFile());
+  }
 }
 
 TEST_F(DaemonPosixTest, SignalsThatItsStarterIgnoresDoNotStopIt) {
