@@ -23,7 +23,13 @@ absl::Status NoStore(absl::string_view store) {
 
 absl::Status CheckOwner(absl::string_view store, const os::Mapping& mapping,
                         absl::string_view trusted) {
-  if (trusted == "any" || mapping.owner() == trusted) return absl::OkStatus();
+  if (trusted == "any") return absl::OkStatus();
+  if (mapping.OwnerIsUnknown()) {
+    return absl::PermissionDeniedError(absl::StrCat(
+        "store '", store, "' belongs to a user whom this user namespace does not map (uid ",
+        mapping.owner(), "): map that user into it, or trust every user by --owner any"));
+  }
+  if (mapping.owner() == trusted) return absl::OkStatus();
   if (trusted.empty() && (mapping.OwnedByCaller() || mapping.OwnedBySystem())) {
     return absl::OkStatus();
   }
@@ -50,6 +56,12 @@ absl::StatusOr<std::unique_ptr<lock::Seats>> OpenSeats(absl::string_view store,
                 "store '", store,
                 "' has lost its lock file, so that it cannot be written: restart its cubbyd"))
           : About(store, status));
+  if (mapped.mapping().OwnerIsUnknown()) {
+    return absl::PermissionDeniedError(absl::StrCat("store '", store,
+                                                    "': the user namespace does not tell who owns "
+                                                    "its lock file: map the owner into it, or open "
+                                                    "the store read-only"));
+  }
   const std::string& owner = mapped.mapping().owner();
   if (seats->owner() != owner) {
     return absl::FailedPreconditionError(absl::StrCat(

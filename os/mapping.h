@@ -109,6 +109,9 @@ class Mapping {
   // Returns the user who owns the memory, as the system writes it (a uid on Linux, a SID on
   // Windows). A store's parts must all belong to the same user.
   const std::string& owner() const;
+  // True if the system does not tell who owns it: on Linux, a user whom the caller's user namespace
+  // does not map. owner() stands for every such user then.
+  bool OwnerIsUnknown() const;
   // True if the current user owns it.
   bool OwnedByCaller() const;
   // True if the system's administrator owns it: root on Linux; the group Administrators or the

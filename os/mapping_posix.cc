@@ -15,6 +15,7 @@
 #include "os/errors.h"
 #include "os/file_id_posix.h"
 #include "os/mapping.h"
+#include "os/user_posix.h"
 
 namespace cubby::os {
 namespace {
@@ -92,7 +93,8 @@ struct Mapping::Impl {
   size_t size = 0;
   uint32_t mode = 0;
   uint32_t group = 0;
-  std::string owner;
+  uid_t uid = 0;
+  std::string owner;  // the uid, as text
   std::string path;
   FileId file;
 };
@@ -113,7 +115,8 @@ absl::StatusOr<Mapping> Mapping::Create(absl::string_view store, uint64_t bytes,
   impl->size = bytes;
   impl->mode = mode;
   impl->group = group.value_or(getegid());
-  impl->owner = absl::StrCat(geteuid());
+  impl->uid = geteuid();
+  impl->owner = absl::StrCat(impl->uid);
   impl->path = PathOf(name);
   impl->file = IdOf(fd);
   impl->fd = std::move(file);
@@ -145,7 +148,8 @@ absl::StatusOr<Mapping> Mapping::Open(absl::string_view store, Access access) {
   impl->size = static_cast<size_t>(info.st_size);
   impl->mode = info.st_mode & 0777;
   impl->group = info.st_gid;
-  impl->owner = absl::StrCat(info.st_uid);
+  impl->uid = info.st_uid;
+  impl->owner = absl::StrCat(impl->uid);
   impl->path = PathOf(name);
   impl->file = {info.st_dev, info.st_ino};
   // An empty file cannot be mapped; the caller's validation finds that it is too short.
@@ -228,8 +232,10 @@ bool Mapping::Orphaned() const {
 
 uint32_t Mapping::ModeThatHolds(uint32_t mode) { return mode; }
 
-bool Mapping::OwnedBySystem() const { return impl_->owner == "0"; }
+bool Mapping::OwnedBySystem() const { return impl_->uid == 0; }
 
-bool Mapping::OwnedByCaller() const { return impl_->owner == absl::StrCat(geteuid()); }
+bool Mapping::OwnerIsUnknown() const { return IsUnmappedUser(impl_->uid); }
+
+bool Mapping::OwnedByCaller() const { return impl_->uid == geteuid() && !OwnerIsUnknown(); }
 
 }  // namespace cubby::os

@@ -130,6 +130,8 @@ absl::Status Mapping::CheckName() const { return absl::OkStatus(); }
 
 uint32_t Mapping::ModeThatHolds(uint32_t mode) { return mode & 0606; }
 
+bool Mapping::OwnerIsUnknown() const { return false; }
+
 bool Mapping::OwnedBySystem() const {
   return impl_->owner == "S-1-5-18" ||
          impl_->owner == "S-1-5-32-544";  // Local System, Administrators

@@ -9,7 +9,9 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
 #include "os/errors.h"
+#include "os/user.h"
 
 namespace cubby::os {
 namespace {
@@ -29,6 +31,7 @@ std::string RuntimeDirPath() {
 }
 
 absl::StatusOr<RuntimeDir> OpenRuntimeDir() {
+  RETURN_IF_ERROR(CheckCaller());
   RuntimeDir dir;
   dir.path = RuntimeDirPath();
   dir.fd = Descriptor(open(dir.path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));

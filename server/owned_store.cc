@@ -9,6 +9,7 @@
 #include "base/status_macros.h"
 #include "lock/seats.h"
 #include "os/clock.h"
+#include "os/user.h"
 #include "server/log.h"
 #include "table/bytes.h"
 #include "table/layout.h"
@@ -236,6 +237,7 @@ OwnedStore::OwnedStore(const std::string& name, Memory memory, const lock::Seats
       seats_(*seats) {}
 
 absl::StatusOr<std::unique_ptr<OwnedStore>> OwnedStore::Open(const Options& options) {
+  RETURN_IF_ERROR(os::CheckCaller());
   // A start that is refused leaves no trace. A lock file that it made could be taken for that of
   // writers who have seats in another one, whose name was lost.
   if (!lock::Seats::Exist(options.store)) {
