@@ -8,6 +8,8 @@
 // lives until Remove() and the last unmapping; on Windows until the last process that has it open
 // closes its handle.
 //
+// The memory is no part of the core dumps of the processes that have it open (Linux).
+//
 // A Mapping is movable, not copyable, and safe to read from many threads.
 #ifndef CUBBY_OS_MAPPING_H_
 #define CUBBY_OS_MAPPING_H_

@@ -77,6 +77,9 @@ View Map(int fd, size_t bytes, int protection) {
     return view;
   }
   view.data = static_cast<char*>(data);
+  // The kernel leaves it out of core dumps by itself only while the file has a name. Where the
+  // advice is unknown, the mapping is the same.
+  madvise(data, bytes, MADV_DONTDUMP);
   if (slack == 0) view.reserved = view.data;
   return view;
 }
