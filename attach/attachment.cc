@@ -23,7 +23,13 @@ absl::Status NoStore(absl::string_view store) {
 
 absl::Status CheckOwner(absl::string_view store, const os::Mapping& mapping,
                         absl::string_view trusted) {
-  if (trusted == "any" || mapping.owner() == trusted) return absl::OkStatus();
+  if (trusted == "any") return absl::OkStatus();
+  if (mapping.OwnerIsUnknown()) {
+    return absl::PermissionDeniedError(absl::StrCat(
+        "store '", store, "' belongs to a user whom this user namespace does not map (uid ",
+        mapping.owner(), "): map that user into it, or trust every user by --owner any"));
+  }
+  if (mapping.owner() == trusted) return absl::OkStatus();
   if (trusted.empty() && (mapping.OwnedByCaller() || mapping.OwnedBySystem())) {
     return absl::OkStatus();
   }
@@ -42,7 +48,7 @@ absl::Status CheckWritable(const table::Geometry& geometry) {
 }
 
 absl::StatusOr<std::unique_ptr<lock::Seats>> OpenSeats(absl::string_view store,
-                                                       const os::Mapping& mapping) {
+                                                       const MappedTable& mapped) {
   ASSIGN_OR_RETURN_AS(
       std::unique_ptr<lock::Seats> seats, lock::Seats::Open(store),
       absl::IsNotFound(status)
@@ -50,11 +56,25 @@ absl::StatusOr<std::unique_ptr<lock::Seats>> OpenSeats(absl::string_view store,
                 "store '", store,
                 "' has lost its lock file, so that it cannot be written: restart its cubbyd"))
           : About(store, status));
-  if (seats->owner() != mapping.owner()) {
+  if (mapped.mapping().OwnerIsUnknown()) {
+    return absl::PermissionDeniedError(absl::StrCat("store '", store,
+                                                    "': the user namespace does not tell who owns "
+                                                    "its lock file: map the owner into it, or open "
+                                                    "the store read-only"));
+  }
+  const std::string& owner = mapped.mapping().owner();
+  if (seats->owner() != owner) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "store '", store, "': its mapping belongs to user ", owner, " and its lock file to user ",
+        seats->owner(), ": remove the one that is not the store's, and restart its cubbyd"));
+  }
+  if (!seats->BelongTo(mapped.table().geometry().instance)) {
+    // A daemon that discards a store retires it before it gives the seats to the next one.
+    if (StateOf(mapped.table()) == table::State::kRetired) return NoStore(store);
     return absl::FailedPreconditionError(
-        absl::StrCat("store '", store, "': its mapping belongs to user ", mapping.owner(),
-                     " and its lock file to user ", seats->owner(),
-                     ": remove the one that is not the store's, and restart its cubbyd"));
+        absl::StrCat("store '", store,
+                     "' has lost its lock file and another has its name, so that it cannot be "
+                     "written: restart its cubbyd with --fresh"));
   }
   return seats;
 }
@@ -66,7 +86,7 @@ absl::StatusOr<std::unique_ptr<const Attachment::Generation>> OpenGeneration(
                       os::Mapping::Open(GenerationName(store, number), options.access),
                       absl::IsNotFound(status) ? NoStore(store) : About(store, status));
   RETURN_IF_ERROR(CheckOwner(store, mapping, options.owner));
-  ASSIGN_OR_RETURN_AS(MappedTable mapped, MappedTable::Adopt(std::move(mapping), options.guard),
+  ASSIGN_OR_RETURN_AS(MappedTable mapped, MappedTable::Adopt(&mapping, options.guard),
                       About(store, status));
   const table::Geometry& geometry = mapped.table().geometry();
   RETURN_IF_ERROR(About(store, CheckClock(geometry)));
@@ -75,7 +95,7 @@ absl::StatusOr<std::unique_ptr<const Attachment::Generation>> OpenGeneration(
   std::unique_ptr<lock::WriterLock> lock;
   if (options.access == os::Access::kReadWrite) {
     RETURN_IF_ERROR(About(store, CheckWritable(geometry)));
-    ASSIGN_OR_RETURN(std::unique_ptr<lock::Seats> seats, OpenSeats(store, mapped.mapping()));
+    ASSIGN_OR_RETURN(std::unique_ptr<lock::Seats> seats, OpenSeats(store, mapped));
     ASSIGN_OR_RETURN(lock, OpenLock(store, std::move(seats), mapped.table()));
   }
   return std::make_unique<const Attachment::Generation>(std::move(mapped), std::move(lock));

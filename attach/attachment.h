@@ -27,8 +27,10 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "attach/mapped_table.h"
+#include "attach/name_watch.h"
 #include "lock/seats.h"
 #include "lock/writer_lock.h"
+#include "lock/writer_role.h"
 #include "os/deadline.h"
 #include "os/mapping.h"
 #include "table/geometry.h"
@@ -69,7 +71,7 @@ class Attachment {
   //   DataLoss            truncated or damaged
   //   Unavailable         half made
   //   FailedPrecondition  something else has the name; or, for writing, the store has lost its lock
-  //                       file
+  //                       file, or another store's has its name
   //   ResourceExhausted   no free writer's seat
   static absl::StatusOr<std::unique_ptr<Attachment>> Open(absl::string_view store,
                                                           const Options& options);
@@ -91,6 +93,14 @@ class Attachment {
     // Null if open read-only.
     lock::WriterLock* lock() const { return lock_.get(); }
 
+    // For a write that is about to be acknowledged: retires the store if no name leads to it any
+    // more, as far as it was time to look.
+    void RetireIfOrphaned() const CUBBY_REQUIRES_WRITER_LOCK {
+      if (ABSL_PREDICT_FALSE(name_watch_.SeesLoss(table(), mapped_.mapping()))) {
+        SetState(table(), table::State::kRetired);
+      }
+    }
+
     // True while what a reader finds is the store's. One load of a line that is almost never
     // written (and one more under a guard).
     bool Readable() const {
@@ -102,6 +112,7 @@ class Attachment {
    private:
     const MappedTable mapped_;
     const std::unique_ptr<lock::WriterLock> lock_;
+    mutable NameWatch name_watch_;  // guarded by the writer lock
   };
 
   const std::string& name() const { return name_; }
@@ -163,6 +174,7 @@ auto Attachment::AsWriter(absl::Duration timeout, const Operation& operation)
   }
   lock::WriterLockHolder holder(generation->lock());
   auto result = operation(generation->table());
+  generation->RetireIfOrphaned();
   // The daemon poisons a truncated store without its lock.
   if (ABSL_PREDICT_FALSE(!generation->Readable())) {
     // OK if hostile bytes say something else by now.

@@ -20,9 +20,9 @@ enum class Guard {
 
 class MappedTable {
  public:
-  // Reads and validates the header. Errors are those of table::ReadGeometry(); the mapping is
-  // closed then.
-  static absl::StatusOr<MappedTable> Adopt(os::Mapping mapping, Guard guard);
+  // Reads and validates the header. Errors are those of table::ReadGeometry(); *mapping is moved
+  // from only without one.
+  static absl::StatusOr<MappedTable> Adopt(os::Mapping* mapping, Guard guard);
   // Lays an empty table of that shape out in a mapping of zeros.
   static MappedTable Format(os::Mapping mapping, Guard guard, const table::Geometry& geometry);
 
@@ -48,6 +48,9 @@ class MappedTable {
   std::unique_ptr<os::FaultGuard> guard_;
   table::WritableTable table_;
 };
+
+// Marks as retired what Adopt() did not accept: see table::RetireUnreadable().
+void RetireUnreadable(const os::Mapping& mapping);
 
 }  // namespace cubby::attach
 

@@ -31,6 +31,8 @@ absl::StatusOr<std::unique_ptr<Store>> MakeLocalStore(const table::GeometryOptio
   if (!mapping.ok()) return mapping.status();
   absl::Cleanup remove_mapping = [&name] { os::Mapping::Remove(name).IgnoreError(); };
   mapping->UseHugePages().IgnoreError();  // as cubbyd does
+  absl::Status given = (*seats)->GiveTo(geometry->instance);
+  if (!given.ok()) return given;
   attach::MappedTable::Format(*std::move(mapping), attach::Guard::kNone, *geometry);
   return Store::Open(name);
 }

@@ -4,7 +4,9 @@
 //
 // On Linux a seat is an open-file-description write lock on one byte of the lock file
 // `/cubby.NAME.lock`. The file lies beside the mapping (on the same mount, so it belongs to the
-// same store in every container), and only users who may write the mapping can open it. On Windows
+// same store in every container), and only users who may write the mapping can open it. Names can
+// be removed and made anew, so the file begins with the instance of the store that its seats belong
+// to: writers with seats in different files would all own the lock at once. On Windows
 // a seat is a named mutex `Local\cubby.NAME.w<seat>`, owned by a thread of the handle. Process ids,
 // which differ between containers, play no part.
 //
@@ -34,14 +36,20 @@ inline constexpr uint32_t kDaemonSeat = kMaxWriters;
 // before a fork is useless after it. Raised in the child, before fork() returns there.
 inline std::atomic<uint32_t> fork_count{0};
 
+// A store's random number, as its header has it.
+using Instance = uint64_t[2];
+
 class Seats {
  public:
-  // Opens the store's seats. REQUIRES: the caller has opened the mapping. (The daemon makes the
-  // lock file before the mapping and removes it after, so these seats belong to that mapping, or to
-  // a newer one, which does no harm.)
+  // Opens the store's seats. REQUIRES: the caller has opened the mapping. It must claim a seat only
+  // if they BelongTo() that mapping.
   // NotFound if there is no lock file (Linux; Windows makes seats when they are claimed);
   // PermissionDenied; FailedPrecondition if the name leads to something else (a link, a device).
   static absl::StatusOr<std::unique_ptr<Seats>> Open(absl::string_view store);
+
+  // True if OpenForDaemon() finds the seats and does not make them. Always true on Windows, where
+  // only a claimed seat exists.
+  static bool Exist(absl::string_view store);
 
   // For the daemon: makes the seats if there are none and claims kDaemonSeat. `mode` and `group`
   // are as for the mapping; users who may write the mapping may claim seats. Sets *created to
@@ -62,6 +70,16 @@ class Seats {
   static absl::Status Remove(absl::string_view store);
   // For the daemon when it removes the store: removes the name only if it leads to these seats.
   absl::Status Remove() const;
+
+  // OK while processes that open the store's seats get these; NotFound if another process has
+  // removed the lock file, AlreadyExists if it was made anew. Always OK on Windows.
+  absl::Status CheckName() const;
+
+  // For the daemon before it publishes a new store: notes that the seats are those of the store
+  // with this instance. Does nothing on Windows, where seats end with their holders.
+  absl::Status GiveTo(const Instance& instance);
+  // True if they are the seats of the store with this instance. Always true on Windows.
+  bool BelongTo(const Instance& instance) const;
 
   // For the daemon when it makes a new mapping for seats that exist: lets users who may write a
   // mapping of that mode and group claim seats. Does nothing on Windows, where a seat takes the

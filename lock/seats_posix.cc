@@ -4,7 +4,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <iterator>
 #include <mutex>
 #include <set>
 #include <utility>
@@ -98,7 +100,7 @@ struct Seats::Impl {
   // Opens the lock file.
   static absl::StatusOr<std::unique_ptr<Impl>> Open(absl::string_view store);
   // The same, but makes it if there is none. AlreadyExists if another process made it between the
-  // two.
+  // two, NotFound if one removed it.
   static absl::StatusOr<std::unique_ptr<Impl>> OpenOrMake(absl::string_view store, uint32_t mode,
                                                           absl::optional<uint32_t> group,
                                                           struct stat* info, bool* created);
@@ -116,6 +118,7 @@ absl::StatusOr<std::unique_ptr<Seats::Impl>> Seats::Impl::FromDescriptor(int fd,
                                                                          struct stat* info) {
   absl::Cleanup close_fd = [fd] { close(fd); };
   if (fstat(fd, info) != 0) return os::LastError("cannot look at the store's lock file");
+  if (info->st_nlink == 0) return absl::NotFoundError("the store's lock file was removed just now");
   if (!S_ISREG(info->st_mode) || info->st_nlink > 1) {
     return absl::FailedPreconditionError(absl::StrCat(
         "/dev/shm", LockFileName(store), " is not a plain file of its own: remove it"));
@@ -165,6 +168,11 @@ absl::StatusOr<std::unique_ptr<Seats>> Seats::Open(absl::string_view store) {
   return std::unique_ptr<Seats>(new Seats(std::move(impl)));
 }
 
+bool Seats::Exist(absl::string_view store) {
+  struct stat info;
+  return lstat(os::PathOf(LockFileName(store)).c_str(), &info) == 0 || errno != ENOENT;
+}
+
 absl::StatusOr<std::unique_ptr<Seats>> Seats::OpenForDaemon(absl::string_view store, uint32_t mode,
                                                             bool* created,
                                                             absl::optional<uint32_t> group) {
@@ -174,7 +182,7 @@ absl::StatusOr<std::unique_ptr<Seats>> Seats::OpenForDaemon(absl::string_view st
     struct stat info;
     absl::StatusOr<std::unique_ptr<Impl>> impl =
         Impl::OpenOrMake(store, mode, group, &info, created);
-    if (absl::IsAlreadyExists(impl.status())) continue;
+    if (absl::IsAlreadyExists(impl.status()) || absl::IsNotFound(impl.status())) continue;
     RETURN_IF_ERROR(impl.status());
     if (info.st_uid != geteuid()) {
       return absl::PermissionDeniedError(
@@ -221,6 +229,23 @@ const std::string& Seats::owner() const { return impl_->owner; }
 absl::Status Seats::Remove() const {
   if (impl_->Forked()) return absl::OkStatus();  // only the parent removes them
   return os::RemoveIfLeadsTo(AT_FDCWD, impl_->path, os::IdOf(impl_->fd));
+}
+
+absl::Status Seats::CheckName() const {
+  return os::CheckLeadsTo(AT_FDCWD, impl_->path, os::IdOf(impl_->fd), impl_->path);
+}
+
+absl::Status Seats::GiveTo(const Instance& instance) {
+  const ssize_t written = pwrite(impl_->fd, instance, sizeof(instance), 0);
+  if (written == sizeof(instance)) return absl::OkStatus();
+  if (written >= 0) errno = ENOSPC;
+  return os::LastError(absl::StrCat("cannot write to ", impl_->path));
+}
+
+bool Seats::BelongTo(const Instance& instance) const {
+  Instance theirs;
+  return pread(impl_->fd, theirs, sizeof(theirs), 0) == sizeof(theirs) &&
+         std::equal(std::begin(theirs), std::end(theirs), std::begin(instance));
 }
 
 absl::Status Seats::LetInWritersOf(uint32_t mode, absl::optional<uint32_t> group) {

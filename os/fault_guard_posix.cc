@@ -80,6 +80,8 @@ bool FillIn(uintptr_t address) {
                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == -1) {
       return false;
     }
+    // As the mapping that they are in place of: a writer may be about to put a value there.
+    madvise(reinterpret_cast<void*>(page), range.end - page, MADV_DONTDUMP);
     range.tripped->store(true, std::memory_order_relaxed);
     return true;
   }

@@ -25,6 +25,17 @@ bool LeadsTo(int dir, const std::string& name, const FileId& file) {
          info.st_dev == file.device && info.st_ino == file.inode;
 }
 
+absl::Status CheckLeadsTo(int dir, const std::string& name, const FileId& file,
+                          const std::string& path) {
+  struct stat info;
+  if (fstatat(dir, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) {
+    if (errno != ENOENT && errno != ENOTDIR) return absl::OkStatus();
+    return absl::NotFoundError(absl::StrCat(path, " was removed"));
+  }
+  if (info.st_dev == file.device && info.st_ino == file.inode) return absl::OkStatus();
+  return absl::AlreadyExistsError(absl::StrCat(path, " was removed and made anew"));
+}
+
 absl::Status RemoveIfLeadsTo(int dir, const std::string& name, const FileId& file) {
   if (!LeadsTo(dir, name, file)) return absl::OkStatus();
   if (unlinkat(dir, name.c_str(), 0) != 0 && errno != ENOENT) {

@@ -27,6 +27,12 @@ FileId IdOf(int fd);
 // True if `name`, in the directory `dir` unless it is absolute, leads to that file.
 bool LeadsTo(int dir, const std::string& name, const FileId& file);
 
+// Tells what became of a name that led to that file. NotFound if it is gone; AlreadyExists if it
+// leads to another file. OK also if the system does not tell: that is no reason to give a file up.
+// `path` is for the message.
+absl::Status CheckLeadsTo(int dir, const std::string& name, const FileId& file,
+                          const std::string& path);
+
 // Removes the name if it leads to that file. OK also if it leads to another file or to none. Does
 // not notice a change of the name between the check and the removal.
 absl::Status RemoveIfLeadsTo(int dir, const std::string& name, const FileId& file);

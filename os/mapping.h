@@ -8,6 +8,8 @@
 // lives until Remove() and the last unmapping; on Windows until the last process that has it open
 // closes its handle.
 //
+// The memory is no part of the core dumps of the processes that have it open (Linux).
+//
 // A Mapping is movable, not copyable, and safe to read from many threads.
 #ifndef CUBBY_OS_MAPPING_H_
 #define CUBBY_OS_MAPPING_H_
@@ -49,7 +51,7 @@ class Mapping {
 
   // Opens all of the mapping of that name. With kReadOnly the pages are write-protected: a store
   // through data() faults. NotFound if there is none; PermissionDenied; FailedPrecondition if
-  // something other than a mapping has the name.
+  // something other than a mapping has the name, or a mapping that has other names too.
   static absl::StatusOr<Mapping> Open(absl::string_view store, Access access);
 
   // Removes the name, whatever it leads to; processes that have the mapping open keep it. OK if
@@ -96,9 +98,22 @@ class Mapping {
   // its size.
   bool Truncated() const;
 
+  // OK while the name leads to this mapping; NotFound if another process has removed the name,
+  // AlreadyExists if it leads to something else. Takes one system call. Always OK on Windows, where
+  // an open mapping keeps its name.
+  absl::Status CheckName() const;
+
+  // True once no name leads to the memory any more: no process can open it. Takes one system call,
+  // and works whatever the caller's root directory is. REQUIRES: open for reading and writing.
+  // Always false on Windows.
+  bool Orphaned() const;
+
   // Returns the user who owns the memory, as the system writes it (a uid on Linux, a SID on
   // Windows). A store's parts must all belong to the same user.
   const std::string& owner() const;
+  // True if the system does not tell who owns it: on Linux, a user whom the caller's user namespace
+  // does not map. owner() stands for every such user then.
+  bool OwnerIsUnknown() const;
   // True if the current user owns it.
   bool OwnedByCaller() const;
   // True if the system's administrator owns it: root on Linux; the group Administrators or the

@@ -11,9 +11,11 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
+#include "os/descriptor_posix.h"
 #include "os/errors.h"
 #include "os/file_id_posix.h"
 #include "os/mapping.h"
+#include "os/user_posix.h"
 
 namespace cubby::os {
 namespace {
@@ -75,6 +77,9 @@ View Map(int fd, size_t bytes, int protection) {
     return view;
   }
   view.data = static_cast<char*>(data);
+  // The kernel leaves it out of core dumps by itself only while the file has a name. Where the
+  // advice is unknown, the mapping is the same.
+  madvise(data, bytes, MADV_DONTDUMP);
   if (slack == 0) view.reserved = view.data;
   return view;
 }
@@ -87,10 +92,12 @@ struct Mapping::Impl {
   }
 
   View view = {};
+  Descriptor fd;  // if open for writing, to see Orphaned()
   size_t size = 0;
   uint32_t mode = 0;
   uint32_t group = 0;
-  std::string owner;
+  uid_t uid = 0;
+  std::string owner;  // the uid, as text
   std::string path;
   FileId file;
 };
@@ -98,9 +105,9 @@ struct Mapping::Impl {
 absl::StatusOr<Mapping> Mapping::Create(absl::string_view store, uint64_t bytes, uint32_t mode,
                                         absl::optional<uint32_t> group) {
   const std::string name = MappingName(store);
-  const int fd = shm_open(name.c_str(), O_RDWR | O_CREAT | O_EXCL, 0600);
-  if (fd < 0) return LastError(absl::StrCat("cannot create the mapping /dev/shm", name));
-  absl::Cleanup close_fd = [fd] { close(fd); };
+  Descriptor file(shm_open(name.c_str(), O_RDWR | O_CREAT | O_EXCL, 0600));
+  if (!file.valid()) return LastError(absl::StrCat("cannot create the mapping /dev/shm", name));
+  const int fd = file.get();
   absl::Cleanup unlink_name = [&name] { shm_unlink(name.c_str()); };
   RETURN_IF_ERROR(LetIn(fd, PathOf(name), mode, group));
   RETURN_IF_ERROR(Reserve(fd, bytes));
@@ -111,9 +118,11 @@ absl::StatusOr<Mapping> Mapping::Create(absl::string_view store, uint64_t bytes,
   impl->size = bytes;
   impl->mode = mode;
   impl->group = group.value_or(getegid());
-  impl->owner = absl::StrCat(geteuid());
+  impl->uid = geteuid();
+  impl->owner = absl::StrCat(impl->uid);
   impl->path = PathOf(name);
   impl->file = IdOf(fd);
+  impl->fd = std::move(file);
   return Mapping(std::move(impl));
 }
 
@@ -121,26 +130,36 @@ absl::StatusOr<Mapping> Mapping::Open(absl::string_view store, Access access) {
   const std::string name = MappingName(store);
   const bool writable = access == Access::kReadWrite;
   // O_NONBLOCK: opening a FIFO that has the name must not wait for its writer.
-  const int fd = shm_open(name.c_str(), (writable ? O_RDWR : O_RDONLY) | O_NONBLOCK, 0);
-  if (fd < 0) return LastError(absl::StrCat("cannot open the mapping /dev/shm", name));
-  absl::Cleanup close_fd = [fd] { close(fd); };
+  Descriptor file(shm_open(name.c_str(), (writable ? O_RDWR : O_RDONLY) | O_NONBLOCK, 0));
+  if (!file.valid()) return LastError(absl::StrCat("cannot open the mapping /dev/shm", name));
+  const int fd = file.get();
   struct stat info;
   if (fstat(fd, &info) != 0) return LastError(absl::StrCat("cannot look at /dev/shm", name));
   if (!S_ISREG(info.st_mode)) {
     return absl::FailedPreconditionError(
         absl::StrCat("/dev/shm", name, " is not a mapping: remove it"));
   }
+  if (info.st_nlink == 0) {
+    return absl::NotFoundError(absl::StrCat("/dev/shm", name, " was removed just now"));
+  }
+  // It may be the mapping of another store, whose writers hold seats in another lock file.
+  if (info.st_nlink > 1) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "/dev/shm", name, " is a file with other names (hard links): remove all but the store's"));
+  }
   auto impl = std::make_unique<Impl>();
   impl->size = static_cast<size_t>(info.st_size);
   impl->mode = info.st_mode & 0777;
   impl->group = info.st_gid;
-  impl->owner = absl::StrCat(info.st_uid);
+  impl->uid = info.st_uid;
+  impl->owner = absl::StrCat(impl->uid);
   impl->path = PathOf(name);
   impl->file = {info.st_dev, info.st_ino};
   // An empty file cannot be mapped; the caller's validation finds that it is too short.
   if (impl->size == 0) return Mapping(std::move(impl));
   impl->view = Map(fd, impl->size, writable ? PROT_READ | PROT_WRITE : PROT_READ);
   if (impl->view.data == nullptr) return LastError(absl::StrCat("cannot map /dev/shm", name));
+  if (writable) impl->fd = std::move(file);
   return Mapping(std::move(impl));
 }
 
@@ -202,10 +221,24 @@ bool Mapping::Truncated() const {
          info.st_ino == impl_->file.inode && static_cast<uint64_t>(info.st_size) < impl_->size;
 }
 
+absl::Status Mapping::CheckName() const {
+  return CheckLeadsTo(AT_FDCWD, impl_->path, impl_->file, impl_->path);
+}
+
+bool Mapping::Orphaned() const {
+  struct stat info;
+  // A program that closes all descriptors, as some do after a fork, may have given the number to
+  // another file.
+  return fstat(impl_->fd.get(), &info) == 0 && info.st_dev == impl_->file.device &&
+         info.st_ino == impl_->file.inode && info.st_nlink == 0;
+}
+
 uint32_t Mapping::ModeThatHolds(uint32_t mode) { return mode; }
 
-bool Mapping::OwnedBySystem() const { return impl_->owner == "0"; }
+bool Mapping::OwnedBySystem() const { return impl_->uid == 0; }
 
-bool Mapping::OwnedByCaller() const { return impl_->owner == absl::StrCat(geteuid()); }
+bool Mapping::OwnerIsUnknown() const { return IsUnmappedUser(impl_->uid); }
+
+bool Mapping::OwnedByCaller() const { return impl_->uid == geteuid() && !OwnerIsUnknown(); }
 
 }  // namespace cubby::os

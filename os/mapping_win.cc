@@ -124,7 +124,13 @@ const std::string& Mapping::owner() const { return impl_->owner; }
 
 bool Mapping::Truncated() const { return false; }
 
+bool Mapping::Orphaned() const { return false; }
+
+absl::Status Mapping::CheckName() const { return absl::OkStatus(); }
+
 uint32_t Mapping::ModeThatHolds(uint32_t mode) { return mode & 0606; }
+
+bool Mapping::OwnerIsUnknown() const { return false; }
 
 bool Mapping::OwnedBySystem() const {
   return impl_->owner == "S-1-5-18" ||

@@ -58,6 +58,11 @@ class PipeServer {
   // Clients that are connected can still send requests and get answers.
   void Withdraw();
 
+  // OK while clients that connect find this channel; NotFound if another process has removed its
+  // name (Linux: the request FIFO or the runtime directory), AlreadyExists if the name leads to
+  // something else. Always OK on Windows, where an open pipe keeps its name.
+  absl::Status CheckName() const;
+
   // Waits until every answer is sent or dropped.
   void Drain();
 

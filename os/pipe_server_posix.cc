@@ -254,6 +254,15 @@ void PipeServer::Withdraw() {
       .IgnoreError();
 }
 
+absl::Status PipeServer::CheckName() const {
+  // The directory may have been removed, or another one put in its place.
+  const RuntimeDir& dir = impl_->dir;
+  RETURN_IF_ERROR(CheckLeadsTo(AT_FDCWD, dir.path, IdOf(dir.fd.get()), dir.path));
+  const std::string name = RequestFifoName(impl_->store);
+  return CheckLeadsTo(dir.fd.get(), name, IdOf(impl_->requests.get()),
+                      absl::StrCat(dir.path, "/", name));
+}
+
 void PipeServer::Drain() {
   while (!impl_->unfinished.empty()) {
     if (!impl_->Poll(absl::InfiniteDuration(), /*for_requests=*/false).ok()) return;

@@ -251,6 +251,8 @@ void PipeServer::Withdraw() {
   }
 }
 
+absl::Status PipeServer::CheckName() const { return absl::OkStatus(); }
+
 void PipeServer::Drain() {
   const auto writing = [](const Impl::Instance& instance) {
     return instance.state == Impl::State::kWriting;

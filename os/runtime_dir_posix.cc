@@ -8,22 +8,49 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
 #include "os/errors.h"
+#include "os/user.h"
 
 namespace cubby::os {
 namespace {
 
 constexpr char kRemedy[] = "remove it, or set CUBBY_RUNTIME_DIR to a directory of your own";
 
+absl::Status CheckPath(const std::string& path) {
+  RETURN_IF_ERROR(CheckCaller());
+  if (path.front() == '/') return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("CUBBY_RUNTIME_DIR is the relative path '", absl::CHexEscape(path),
+                   "': processes in other directories would not find it: use an absolute path"));
+}
+
+// The owner of the directory in which one is made can put another in its place at any time.
+absl::Status CheckParent(const std::string& path) {
+  const std::string parent = path.substr(0, path.find_last_of('/', path.find_last_not_of('/')) + 1);
+  struct stat info;
+  if (stat(parent.c_str(), &info) != 0) return absl::OkStatus();  // mkdir() says why
+  if (info.st_uid == geteuid() || info.st_uid == 0) return absl::OkStatus();
+  return absl::PermissionDeniedError(
+      absl::StrCat("the directory ", parent, " belongs to uid ", info.st_uid,
+                   ", not to you: set CUBBY_RUNTIME_DIR to a path in a directory of your own"));
+}
+
 }  // namespace
 
 std::string RuntimeDirPath() {
   const char* chosen = std::getenv("CUBBY_RUNTIME_DIR");
   if (chosen != nullptr && *chosen != '\0') return chosen;
-  // The XDG rules say that a relative path there is to be ignored.
+  // The XDG rules say that a relative path there is to be ignored. It is often another user's, whom
+  // `su` or `sudo` was called by, and would then get a directory of this user into that one.
   const char* xdg = std::getenv("XDG_RUNTIME_DIR");
-  if (xdg != nullptr && *xdg == '/') return absl::StrCat(xdg, "/cubby");
+  struct stat info;
+  if (xdg != nullptr && *xdg == '/' && stat(xdg, &info) == 0 && S_ISDIR(info.st_mode) &&
+      info.st_uid == geteuid()) {
+    return absl::StrCat(xdg, "/cubby");
+  }
   if (geteuid() == 0) return "/run/cubby";
   return absl::StrCat("/tmp/cubby-", geteuid());
 }
@@ -31,6 +58,7 @@ std::string RuntimeDirPath() {
 absl::StatusOr<RuntimeDir> OpenRuntimeDir() {
   RuntimeDir dir;
   dir.path = RuntimeDirPath();
+  RETURN_IF_ERROR(CheckPath(dir.path));
   dir.fd = Descriptor(open(dir.path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!dir.fd.valid() && (errno == ENOTDIR || errno == ELOOP)) {
     return absl::FailedPreconditionError(
@@ -51,7 +79,10 @@ absl::StatusOr<RuntimeDir> OpenRuntimeDir() {
 }
 
 absl::StatusOr<RuntimeDir> OpenOrCreateRuntimeDir() {
+  absl::StatusOr<RuntimeDir> dir = OpenRuntimeDir();
+  if (!absl::IsNotFound(dir.status())) return dir;
   const std::string path = RuntimeDirPath();
+  RETURN_IF_ERROR(CheckParent(path));
   if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
     return LastError(absl::StrCat("cannot make the directory ", path));
   }

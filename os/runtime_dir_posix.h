@@ -1,6 +1,6 @@
 // The directory of the control channels of one user's daemons:
-//   $CUBBY_RUNTIME_DIR if that is set, else $XDG_RUNTIME_DIR/cubby, else /run/cubby for root, else
-//   /tmp/cubby-UID.
+//   $CUBBY_RUNTIME_DIR if that is set, else $XDG_RUNTIME_DIR/cubby if $XDG_RUNTIME_DIR is a
+//   directory of the user's own, else /run/cubby for root, else /tmp/cubby-UID.
 //
 // Only its owner may write there, so the names in it are made by that user and can be trusted.
 #ifndef CUBBY_OS_RUNTIME_DIR_POSIX_H_
@@ -22,10 +22,12 @@ struct RuntimeDir {
 std::string RuntimeDirPath();
 
 // Opens it. NotFound if it does not exist; PermissionDenied if it is another user's or other users
-// may write there; FailedPrecondition if it is a link or not a directory.
+// may write there; FailedPrecondition if it is a link or not a directory; InvalidArgument if its
+// path is relative.
 absl::StatusOr<RuntimeDir> OpenRuntimeDir();
 
-// The same, but makes it, with mode 0700, if it does not exist.
+// The same, but makes it, with mode 0700, if it does not exist. PermissionDenied if it would lie in
+// a directory of another user than the caller and root.
 absl::StatusOr<RuntimeDir> OpenOrCreateRuntimeDir();
 
 }  // namespace cubby::os

@@ -61,7 +61,7 @@ absl::Status Serve(OwnedStore* store, os::PipeServer* pipe, Jobs* jobs, Control*
   const auto ended = [control] { return stop_requested.load() || control->shutdown_requested(); };
   while (!ended()) {
     EndLogWindows();
-    const absl::Duration until_beat = heartbeat.BeatIfDue();
+    ASSIGN_OR_RETURN(const absl::Duration until_beat, heartbeat.BeatIfDue());
     absl::Duration idle = std::min(until_beat, jobs->Step());
     for (int turn = 0; turn < kRequestsPerStep && !ended(); ++turn) {
       ASSIGN_OR_RETURN(const absl::optional<os::PipeServer::Request> request, pipe->Receive(idle));

@@ -2,6 +2,9 @@
 
 #include <utility>
 
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "attach/attachment.h"
 #include "os/clock.h"
 #include "os/process.h"
 #include "server/log.h"
@@ -13,7 +16,7 @@ constexpr absl::Duration kInterval = absl::Seconds(1);
 
 }  // namespace
 
-absl::Duration Heartbeat::BeatIfDue() {
+absl::StatusOr<absl::Duration> Heartbeat::BeatIfDue() {
   if (!next_.Passed()) return next_.Left();
   next_ = os::Deadline(kInterval);
   table::StateLine& line = store_.table().mutable_fixed().state;
@@ -24,6 +27,14 @@ absl::Duration Heartbeat::BeatIfDue() {
     store_.Poison();
     Log(LogLevel::kError, store_.name(),
         "was truncated by another process, its entries are lost: restart cubbyd with --fresh");
+  }
+  const absl::Status named = store_.CheckNames();
+  if (!named.ok()) {
+    store_.MarkRetired();
+    return attach::About(
+        store_.name(),
+        absl::FailedPreconditionError(absl::StrCat(
+            named.message(), " by another process, so the store is retired: start cubbyd again")));
   }
   return kInterval;
 }

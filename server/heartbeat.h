@@ -1,8 +1,9 @@
 // Once a second: stores the daemon's process id and the time in the store's state line, and checks
-// whether the store was truncated.
+// whether the store was truncated or its names are gone.
 #ifndef CUBBY_SERVER_HEARTBEAT_H_
 #define CUBBY_SERVER_HEARTBEAT_H_
 
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "os/deadline.h"
 #include "server/owned_store.h"
@@ -15,7 +16,8 @@ class Heartbeat {
   explicit Heartbeat(OwnedStore* store) : store_(*store) {}
 
   // Beats if it is time to. Returns how long until the next beat.
-  absl::Duration BeatIfDue();
+  // FailedPrecondition, and the store is marked as retired, if its names are gone.
+  absl::StatusOr<absl::Duration> BeatIfDue();
 
  private:
   OwnedStore& store_;

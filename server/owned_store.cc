@@ -1,5 +1,6 @@
 #include "server/owned_store.h"
 
+#include <atomic>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -8,6 +9,7 @@
 #include "base/status_macros.h"
 #include "lock/seats.h"
 #include "os/clock.h"
+#include "os/user.h"
 #include "server/log.h"
 #include "table/bytes.h"
 #include "table/layout.h"
@@ -29,10 +31,22 @@ absl::StatusOr<std::unique_ptr<lock::WriterLock>> OpenPassingLock(
   return attach::OpenLock(store, std::move(seats), table);
 }
 
-// Retires, under its lock, a sound store whose entries are to be discarded.
-absl::Status RetireLeftover(const std::string& store, const table::WritableTable& table) {
-  Log(store, absl::StrCat("discarding its ", table::ReadStats(table).entries,
-                          " entries, as --fresh says"));
+// Retires, under its lock if that is sound, a store whose entries are to be discarded.
+absl::Status RetireLeftover(const std::string& store, const table::WritableTable& table,
+                            const lock::Seats& seats) {
+  switch (StateOf(table)) {
+    case table::State::kServing:
+    case table::State::kSealed:
+    case table::State::kSuperseded:
+      break;
+    default:  // the state tells every process already that it is retired or damaged
+      return absl::OkStatus();
+  }
+  if (!seats.BelongTo(table.geometry().instance)) {
+    // Its writers have seats in a lock file without a name: these seats do not tell who lives.
+    SetState(table, table::State::kRetired);
+    return absl::OkStatus();
+  }
   ASSIGN_OR_RETURN(std::unique_ptr<lock::WriterLock> lock, OpenPassingLock(store, table));
   RETURN_IF_ERROR(lock->Acquire(kLockTimeout));
   lock::WriterLockHolder holder(lock.get());
@@ -135,6 +149,84 @@ table::GeometryOptions ShapeAskedFor(const Options& options) {
   return shape;
 }
 
+// What becomes of a store that the daemon finds.
+enum class Fate { kMake, kKeep, kDiscard };
+
+struct Judgement {
+  Fate fate;
+  std::string why;  // it is discarded, for the log
+};
+
+// For a store with a sound header. `seats` are null if there are none.
+absl::StatusOr<Judgement> Judge(const Options& options, const MappedTable& mapped,
+                                const lock::Seats* seats) {
+  const table::State state = StateOf(mapped.table());
+  if (state == table::State::kRetired) {
+    return Judgement{Fate::kDiscard, "discarding what is left of a store that was shut down"};
+  }
+  if (options.fresh) {
+    return Judgement{Fate::kDiscard,
+                     absl::StrCat("discarding its ", table::ReadStats(mapped.table()).entries,
+                                  " entries, as --fresh says")};
+  }
+  if (state != table::State::kServing) {
+    return absl::DataLossError(
+        absl::StrCat("it is in state ", static_cast<int>(state),
+                     ", which no daemon leaves: discard its entries with --fresh"));
+  }
+  const table::Geometry& geometry = mapped.table().geometry();
+  RETURN_IF_ERROR(CheckShape(options, mapped.mapping(), geometry));
+  RETURN_IF_ERROR(attach::CheckClock(geometry));
+  // Writers of before may still rely on the seats that they had: two could own the lock at once.
+  if (seats == nullptr || !seats->BelongTo(geometry.instance)) {
+    return absl::DataLossError(
+        "its entries are there but its lock file was taken away: discard them with --fresh");
+  }
+  return Judgement{Fate::kKeep, ""};
+}
+
+// For one whose header is `unreadable`.
+absl::StatusOr<Judgement> Judge(const Options& options, const os::Mapping& mapping,
+                                const absl::Status& unreadable) {
+  if (mapping.size() == 0 || absl::IsUnavailable(unreadable)) {
+    return Judgement{Fate::kDiscard,
+                     "discarding what a daemon left that was killed while it made the store"};
+  }
+  if (!options.fresh || absl::IsFailedPrecondition(unreadable)) return unreadable;
+  return Judgement{Fate::kDiscard,
+                   absl::StrCat("discarding a store, as --fresh says; ", unreadable.message())};
+}
+
+// What has a store's name.
+struct Finding {
+  Judgement judgement{Fate::kMake, ""};
+  absl::optional<MappedTable> mapped;
+  absl::optional<os::Mapping> unreadable;  // if it is not `mapped`
+};
+
+// Changes nothing. Errors: why a start is refused.
+absl::StatusOr<Finding> Find(const Options& options, const lock::Seats* seats) {
+  Finding finding;
+  absl::StatusOr<os::Mapping> found = os::Mapping::Open(options.store, os::Access::kReadWrite);
+  if (!absl::IsNotFound(found.status())) {
+    RETURN_IF_ERROR(found.status());
+    RETURN_IF_ERROR(CheckOwner(options.store, *found));
+    absl::StatusOr<MappedTable> mapped = MappedTable::Adopt(&*found, kGuard);
+    if (mapped.ok()) {
+      ASSIGN_OR_RETURN(finding.judgement, Judge(options, *mapped, seats));
+      finding.mapped.emplace(*std::move(mapped));
+    } else {
+      ASSIGN_OR_RETURN(finding.judgement, Judge(options, *found, mapped.status()));
+      finding.unreadable = *std::move(found);
+    }
+  }
+  // What cannot be made must not cost the entries of what there is.
+  if (finding.judgement.fate != Fate::kKeep) {
+    RETURN_IF_ERROR(table::PlanGeometry(ShapeAskedFor(options)).status());
+  }
+  return finding;
+}
+
 }  // namespace
 
 OwnedStore::OwnedStore(const std::string& name, Memory memory, const lock::Seats* seats,
@@ -145,17 +237,19 @@ OwnedStore::OwnedStore(const std::string& name, Memory memory, const lock::Seats
       seats_(*seats) {}
 
 absl::StatusOr<std::unique_ptr<OwnedStore>> OwnedStore::Open(const Options& options) {
+  RETURN_IF_ERROR(os::CheckCaller());
+  // A start that is refused leaves no trace. A lock file that it made could be taken for that of
+  // writers who have seats in another one, whose name was lost.
+  if (!lock::Seats::Exist(options.store)) {
+    const absl::Status refused = Find(options, nullptr).status();
+    if (!refused.ok()) return attach::About(options.store, refused);
+  }
   bool seats_made;
   ASSIGN_OR_RETURN(
       std::unique_ptr<lock::Seats> seats,
       lock::Seats::OpenForDaemon(options.store, ModeAskedFor(options), &seats_made, options.group));
   // From here on no other daemon touches the store's names.
-  absl::StatusOr<Memory> memory = FindOrMake(options);
-  if (memory.ok() && !memory->made && seats_made) {
-    // Writers of before may still rely on the seats that they had: two could own the lock at once.
-    memory = absl::DataLossError(
-        "its entries are there but its lock file was taken away: discard them with --fresh");
-  }
+  absl::StatusOr<Memory> memory = FindOrMake(options, seats.get());
   if (memory.ok() && memory->made && !seats_made) {
     // The seats are an earlier store's, with its mode and group.
     absl::Status set =
@@ -174,56 +268,31 @@ absl::StatusOr<std::unique_ptr<OwnedStore>> OwnedStore::Open(const Options& opti
       new OwnedStore(options.store, *std::move(memory), in_lock, std::move(lock)));
 }
 
-absl::StatusOr<OwnedStore::Memory> OwnedStore::FindOrMake(const Options& options) {
-  const std::string& store = options.store;
-  absl::StatusOr<os::Mapping> found = os::Mapping::Open(store, os::Access::kReadWrite);
-  if (absl::IsNotFound(found.status())) return Make(options);
-  RETURN_IF_ERROR(found.status());
-  RETURN_IF_ERROR(CheckOwner(store, *found));
-  const bool empty = found->size() == 0;
-
-  absl::StatusOr<MappedTable> mapped = MappedTable::Adopt(*std::move(found), kGuard);
-  const absl::StatusCode code = mapped.status().code();
-  if (empty || code == absl::StatusCode::kUnavailable) {
-    Log(store, "discarding what a daemon left that was killed while it made the store");
-  } else if (mapped.ok()) {
-    ASSIGN_OR_RETURN(const bool keep, MayKeep(options, *mapped));
-    if (keep) {
-      ASSIGN_OR_RETURN(const uint64_t huge, UseHugePages(mapped->mapping(), options.huge_pages));
-      return Memory{*std::move(mapped), huge, /*made=*/false};
-    }
-  } else if (!options.fresh || code == absl::StatusCode::kFailedPrecondition) {
-    return mapped.status();
-  } else {
-    Log(store, absl::StrCat("discarding a store, as --fresh says; ", mapped.status().message()));
+absl::StatusOr<OwnedStore::Memory> OwnedStore::FindOrMake(const Options& options,
+                                                          lock::Seats* seats) {
+  ASSIGN_OR_RETURN(Finding finding, Find(options, seats));
+  if (finding.judgement.fate == Fate::kMake) return Make(options, seats);
+  if (finding.judgement.fate == Fate::kKeep) {
+    ASSIGN_OR_RETURN(const uint64_t huge,
+                     UseHugePages(finding.mapped->mapping(), options.huge_pages));
+    return Memory{*std::move(finding.mapped), huge, /*made=*/false};
   }
-  RETURN_IF_ERROR(mapped.ok() ? mapped->mapping().Remove() : os::Mapping::Remove(store));
-  mapped = absl::UnknownError("closed");
-  return Make(options);
+  Log(options.store, finding.judgement.why);
+  if (finding.mapped.has_value()) {
+    RETURN_IF_ERROR(RetireLeftover(options.store, finding.mapped->table(), *seats));
+    RETURN_IF_ERROR(finding.mapped->mapping().Remove());
+  } else {
+    // Processes may have it open since before its header was damaged, or be of its layout version.
+    attach::RetireUnreadable(*finding.unreadable);
+    RETURN_IF_ERROR(finding.unreadable->Remove());
+  }
+  // Closed, so that the new store finds the memory of the old one free.
+  finding.mapped.reset();
+  finding.unreadable.reset();
+  return Make(options, seats);
 }
 
-absl::StatusOr<bool> OwnedStore::MayKeep(const Options& options, const MappedTable& mapped) {
-  const table::State state = StateOf(mapped.table());
-  if (state == table::State::kServing && !options.fresh) {
-    RETURN_IF_ERROR(CheckShape(options, mapped.mapping(), mapped.table().geometry()));
-    RETURN_IF_ERROR(attach::CheckClock(mapped.table().geometry()));
-    return true;
-  }
-  if (state == table::State::kServing) {
-    RETURN_IF_ERROR(RetireLeftover(options.store, mapped.table()));
-  } else if (state == table::State::kRetired) {
-    Log(options.store, "discarding what is left of a store that was shut down");
-  } else if (!options.fresh) {
-    return absl::DataLossError(
-        absl::StrCat("it is in state ", static_cast<int>(state),
-                     ", which no daemon leaves: discard its entries with --fresh"));
-  } else {
-    Log(options.store, "discarding a damaged store, as --fresh says");
-  }
-  return false;
-}
-
-absl::StatusOr<OwnedStore::Memory> OwnedStore::Make(const Options& options) {
+absl::StatusOr<OwnedStore::Memory> OwnedStore::Make(const Options& options, lock::Seats* seats) {
   ASSIGN_OR_RETURN(const table::Geometry geometry, table::PlanGeometry(ShapeAskedFor(options)));
   absl::StatusOr<os::Mapping> mapping = os::Mapping::Create(options.store, geometry.total_bytes,
                                                             ModeAskedFor(options), options.group);
@@ -235,6 +304,15 @@ absl::StatusOr<OwnedStore::Memory> OwnedStore::Make(const Options& options) {
     mapping->Remove().IgnoreError();
     return huge.status();
   }
+  // Before the store can be opened, so that no writer finds its seats without its instance.
+  const absl::Status given = seats->GiveTo(geometry.instance);
+  if (!given.ok()) {
+    mapping->Remove().IgnoreError();
+    return given;
+  }
+  // Also before: writers would take it for a store without a daemon (attach/name_watch.h).
+  reinterpret_cast<table::FixedPart*>(mapping->data())
+      ->state.heartbeat_ns.store(os::BootNanos(), std::memory_order_relaxed);
   return Memory{MappedTable::Format(*std::move(mapping), kGuard, geometry), *huge, /*made=*/true};
 }
 
@@ -242,7 +320,7 @@ absl::StatusOr<OwnedStore::Memory> OwnedStore::MakeOfLeftover(const Options& opt
                                                               const table::Geometry& wanted) {
   ASSIGN_OR_RETURN(os::Mapping mapping, os::Mapping::Open(options.store, os::Access::kReadWrite));
   RETURN_IF_ERROR(CheckOwner(options.store, mapping));
-  absl::StatusOr<MappedTable> mapped = MappedTable::Adopt(std::move(mapping), kGuard);
+  absl::StatusOr<MappedTable> mapped = MappedTable::Adopt(&mapping, kGuard);
   if (!mapped.ok() || !SameShape(mapped->table().geometry(), wanted) ||
       !HasModeAskedFor(mapped->mapping(), options) ||
       StateOf(mapped->table()) != table::State::kRetired) {
@@ -255,6 +333,13 @@ absl::StatusOr<OwnedStore::Memory> OwnedStore::MakeOfLeftover(const Options& opt
   RETURN_IF_ERROR(EmptyLeftover(options.store, mapped->table()));
   return Memory{*std::move(mapped), huge, /*made=*/true};
 }
+
+absl::Status OwnedStore::CheckNames() const {
+  RETURN_IF_ERROR(attachment_.current().mapped().mapping().CheckName());
+  return seats_.CheckName();
+}
+
+void OwnedStore::MarkRetired() { SetState(table(), table::State::kRetired); }
 
 void OwnedStore::Poison() { SetState(table(), table::State::kPoisoned); }
 

@@ -62,10 +62,16 @@ class OwnedStore {
   // How many bytes of the memory were in huge pages when it was opened.
   uint64_t huge_page_bytes() const { return huge_page_bytes_; }
 
+  // OK while the store's names lead to it; else says which does not. Processes that open the store
+  // do not find it then.
+  absl::Status CheckNames() const;
+
   // See attach::MappedTable.
   bool Truncated() const { return attachment_.current().mapped().Truncated(); }
   // Makes processes that check the state, as they do with every call, stop using the store.
   void Poison();
+  // The same for a store whose names are lost. Retire() removes the names that are left.
+  void MarkRetired();
 
  private:
   struct Memory {
@@ -76,11 +82,8 @@ class OwnedStore {
   OwnedStore(const std::string& name, Memory memory, const lock::Seats* seats,
              std::unique_ptr<lock::WriterLock> lock);
 
-  static absl::StatusOr<Memory> FindOrMake(const Options& options);
-  // True if an existing store may be served as it is. Retires it if it is sound and to be
-  // discarded.
-  static absl::StatusOr<bool> MayKeep(const Options& options, const attach::MappedTable& mapped);
-  static absl::StatusOr<Memory> Make(const Options& options);
+  static absl::StatusOr<Memory> FindOrMake(const Options& options, lock::Seats* seats);
+  static absl::StatusOr<Memory> Make(const Options& options, lock::Seats* seats);
   static absl::StatusOr<Memory> MakeOfLeftover(const Options& options,
                                                const table::Geometry& wanted);
 

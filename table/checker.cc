@@ -26,6 +26,9 @@ constexpr auto kRelaxed = std::memory_order_relaxed;
 // bucket some 100 us if its keys are as long as keys can be.
 constexpr int kVisitsPerStep = 64;
 
+// The bits of a revision that word0 has.
+constexpr uint64_t kWord0Revisions = (uint64_t{1} << 48) - 1;
+
 struct Place {
   uint64_t bucket : 60;
   uint64_t way : 4;
@@ -162,12 +165,22 @@ class Checker::Impl {
     bucket_ = bucket;
     word0_ = table_.head(bucket).word0.load(std::memory_order_acquire);
     live_ = LiveWays(word0_);
+    newest_commit_ = NewestCommitOf(word0_);
     if ((live_ & ~geometry_.ways_mask) != 0) {
       Problem(absl::StrCat("bucket ", bucket, " has live ways beyond its ", geometry_.ways));
       live_ &= geometry_.ways_mask;
     }
     if (live_ == geometry_.ways_mask) Problem(absl::StrCat("bucket ", bucket, " has no dead way"));
     at_home_.clear();
+  }
+
+  // Returns the newest revision that can have been handed out and whose low 48 bits a word0 has.
+  // Not always that of the commit, once more than 2^48 were: a bucket may have had none for as
+  // many.
+  uint64_t NewestCommitOf(uint64_t word0) const {
+    const uint64_t newest = table_.fixed().counters.revision.load(kRelaxed);
+    const uint64_t behind = (newest - (word0 >> 16)) & kWord0Revisions;
+    return behind <= newest ? newest - behind : word0 >> 16;
   }
 
   void FindTwinsAtHome() {
@@ -190,7 +203,7 @@ class Checker::Impl {
     if ((sequence & 1) != 0) return SlotProblem(place, "a live entry is marked as being written");
     const uint64_t revision = sequence >> 1;
     newest_revision_ = std::max(newest_revision_, revision);
-    if (((word0_ >> 16) - revision) << 16 >> 63 != 0) {
+    if (revision > newest_commit_) {
       SlotProblem(place, "an entry is newer than its bucket's last commit");
     }
     const SlotLengths lengths = UnpackLengths(slot.lengths.load(kRelaxed));
@@ -428,6 +441,7 @@ class Checker::Impl {
   uint64_t expiring_ = 0;
   uint64_t earliest_expiry_ = ~uint64_t{0};
   uint64_t newest_revision_ = 0;
+  uint64_t newest_commit_ = 0;  // see NewestCommitOf(), of the bucket at hand
 };
 
 Checker::Checker(const Table& table) : impl_(std::make_unique<Impl>(table)) {}

@@ -346,6 +346,13 @@ absl::StatusOr<Geometry> ReadGeometry(const char* memory, size_t size) {
   return geometry;
 }
 
+void RetireUnreadable(char* memory, size_t size) {
+  if (size < offsetof(FixedPart, state) + sizeof(StateLine)) return;
+  auto* line = reinterpret_cast<StateLine*>(memory + offsetof(FixedPart, state));
+  // Release: as SetState().
+  line->state.store(static_cast<uint64_t>(State::kRetired), std::memory_order_release);
+}
+
 std::string FeatureNames(uint64_t mask) {
   std::vector<std::string> names;
   for (uint32_t bit = 0; bit < 64; ++bit) {

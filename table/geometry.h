@@ -46,7 +46,7 @@ struct Geometry {
   uint64_t extents_offset;
   uint64_t total_bytes;
   uint64_t hash_seed;
-  uint64_t instance[2];
+  uint64_t instance[2];       // lock::Instance; that of all generations of the store
   int64_t clock_offset_ns;    // os::BootOffsetNanos() of the daemon: expiries are on its clock
   uint64_t unknown_to_write;  // features that a writer needs and this program does not have
   uint64_t generation;
@@ -87,6 +87,11 @@ void Sign(FixedPart* fixed);
 //                       not know
 //   DataLoss            truncated, damaged or impossible
 absl::StatusOr<Geometry> ReadGeometry(const char* memory, size_t size);
+
+// Marks a store as retired whose header ReadGeometry() does not accept. Processes that read it when
+// it was sound, or of another layout version, stop using it: the state line is at the same place in
+// every version. Does nothing to memory that is too short for one.
+void RetireUnreadable(char* memory, size_t size);
 
 // The names of the features in `mask`, for messages: "leases, feature 17".
 std::string FeatureNames(uint64_t mask);

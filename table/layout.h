@@ -135,13 +135,14 @@ struct RegionTable {
   Region regions[kMaxRegions];
 };
 
-// Each transition is made under the writer lock, but the last one:
+// Each transition is made under the writer lock, but those from any state:
 // clang-format off
 //   kServing -> kSealed      by the daemon, while it copies the store to another generation; writers wait
 //   kSealed  -> kSuperseded  by the daemon, when that generation is ready; its number is in the upper 56 bits
 //   kServing -> kRetired     by the daemon, when it removes the store
 //   any      -> kPoisoned    by a process that finds damage which writing would spread
-//   any      -> kRetired     by the daemon, before it removes the names of a store that it cannot lock
+//   any      -> kRetired     by the daemon, before it removes the names of a store that it cannot lock, and when it finds a name removed
+//   kServing -> kRetired     by a writer that finds that no name leads to the store any more
 // clang-format on
 // The state line is at the same offset in every major version, so that a store of any version can
 // be retired.
@@ -155,9 +156,11 @@ enum class State : uint8_t {
 
 struct StateLine {
   std::atomic<uint64_t> state;  // [ next generation : 56 | State : 8 ]
-  // For display only: neither proves that a daemon runs.
-  std::atomic<uint64_t> heartbeat_ns;  // BootNanos() of the daemon's last round
-  std::atomic<uint64_t> daemon_pid;
+  // Neither proves that a daemon runs. Writers look at the store's names more often if the
+  // heartbeat stands still (attach/name_watch.h).
+  std::atomic<uint64_t>
+      heartbeat_ns;                  // BootNanos() of the daemon's last round; 0: it has no daemon
+  std::atomic<uint64_t> daemon_pid;  // for display
   uint64_t reserved[5];
 };
 

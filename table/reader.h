@@ -160,13 +160,12 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline Look CopyValue(const Table& table, const Slo
   return Look::kWhole;
 }
 
-// True if an entry of `revision` was committed no later than the commit of `word0`. The difference
-// is taken modulo 2^48. An entry 2^47 commits older than its bucket's last one looks uncommitted:
-// an unchanged word0 confirms it instead. An uncommitted one cannot look committed: it would have
-// to be 2^47 commits newer than a word0 loaded in the same call.
-inline bool CommittedBy(uint64_t word0, uint64_t revision) {
-  return (((word0 >> 16) - revision) & (uint64_t{1} << 47)) == 0;
-}
+// True if an entry of `revision` was surely committed no later than the commit of `word0`. That has
+// the low 48 bits of its own revision, which is therefore at least that number. The comparison is
+// not modulo 2^48: a bucket may have had no commit for any number of revisions, and an uncommitted
+// entry may be newer by as many. Once 2^48 revisions are used, committed entries may fail the
+// comparison: an unchanged word0 confirms them instead.
+inline bool CommittedBy(uint64_t word0, uint64_t revision) { return revision <= word0 >> 16; }
 
 // To be called after the copy. Returns kWhole if what was read of `slot` while its sequence was
 // `sequence` is the entry that was live there when `word0` was loaded from `head`; else kDisturbed.

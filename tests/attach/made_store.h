@@ -2,8 +2,10 @@
 #ifndef CUBBY_TESTS_ATTACH_MADE_STORE_H_
 #define CUBBY_TESTS_ATTACH_MADE_STORE_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <utility>
@@ -42,7 +44,12 @@ class MadeStore {
     options.capacity = 100;
     table::Geometry geometry = table::PlanGeometry(options).value();
     geometry.generation = number;
+    if (!generations_.empty()) {
+      const auto& instance = generations_.front()->table().geometry().instance;
+      std::copy(std::begin(instance), std::end(instance), geometry.instance);
+    }
     change(&geometry);
+    EXPECT_TRUE(seats_->GiveTo(geometry.instance).ok());
     auto mapping =
         os::Mapping::Create(attach::GenerationName(name_, number), geometry.total_bytes, kMode);
     EXPECT_TRUE(mapping.ok()) << mapping.status();

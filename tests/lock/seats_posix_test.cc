@@ -40,6 +40,30 @@ TEST_F(SeatsPosixTest, LockFileOutlivesTheDaemonAndIsTakenAgain) {
   EXPECT_FALSE(created);
 }
 
+TEST_F(SeatsPosixTest, TellsWhoseSeatsTheyAre) {
+  constexpr Instance kStore = {1, 2};
+  constexpr Instance kOther = {1, 3};
+  bool created = false;
+  const auto daemon = Seats::OpenForDaemon(store_, 0600, &created).value();
+  EXPECT_FALSE(daemon->BelongTo(kStore)) << "no store's yet";
+  ASSERT_TRUE(daemon->GiveTo(kStore).ok());
+  const auto seats = Seats::Open(store_).value();
+  EXPECT_TRUE(seats->BelongTo(kStore));
+  EXPECT_FALSE(seats->BelongTo(kOther));
+  EXPECT_TRUE(seats->Claim(0).value()) << "that they are written to locks none";
+  ASSERT_TRUE(daemon->GiveTo(kOther).ok());
+  EXPECT_FALSE(seats->BelongTo(kStore));
+  ASSERT_EQ(truncate(path_.c_str(), 15), 0);
+  EXPECT_FALSE(seats->BelongTo(kOther));
+}
+
+TEST_F(SeatsPosixTest, SeatsThatExistAreToldWithoutMakingThem) {
+  EXPECT_FALSE(Seats::Exist(store_));
+  EXPECT_NE(access(path_.c_str(), F_OK), 0);
+  ASSERT_TRUE(DaemonStatus().ok());
+  EXPECT_TRUE(Seats::Exist(store_));
+}
+
 TEST_F(SeatsPosixTest, WhoMayWriteTheMappingMayLockAndNobodyElse) {
   const mode_t before = umask(0077);
   bool created = false;

@@ -5,9 +5,8 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cinttypes>
 #include <cstdint>
-#include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <iterator>
 #include <string>
@@ -16,12 +15,15 @@
 #include "absl/base/attributes.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "os/mapping.h"
 #include "tests/support/subprocess.h"
 
 namespace cubby::os {
 namespace {
+
+using ::testing::HasSubstr;
 
 class MappingPosixTest : public testing::Test {
  protected:
@@ -65,18 +67,36 @@ TEST_F(MappingPosixTest, BeginsWhereHugePagesCan) {
   }
 }
 
-// How much of what is mapped at `data` the processor knows as huge pages.
-uint64_t HugeBytesAt(const char* data) {
+// What the system says of the memory that is mapped at `data`: the rest of the line that begins
+// with `field`.
+std::string SmapsOf(const char* data, const std::string& field) {
   std::ifstream maps("/proc/self/smaps");
   std::string line;
   const std::string begin = absl::StrCat(absl::Hex(reinterpret_cast<uintptr_t>(data)), "-");
   bool here = false;
   while (std::getline(maps, line)) {
     if (line.find('-') < line.find(' ')) here = absl::StartsWith(line, begin);
-    uint64_t kib;
-    if (here && std::sscanf(line.c_str(), "ShmemPmdMapped: %" SCNu64, &kib) == 1) return kib << 10;
+    if (here && absl::StartsWith(line, field)) return line.substr(field.size());
   }
-  return 0;
+  return "";
+}
+
+// How much of what is mapped at `data` the processor knows as huge pages.
+uint64_t HugeBytesAt(const char* data) {
+  return std::strtoull(SmapsOf(data, "ShmemPmdMapped:").c_str(), nullptr, 10) << 10;
+}
+
+TEST_F(MappingPosixTest, IsLeftOutOfCoreDumps) {
+  for (const uint64_t bytes : {uint64_t{4096}, 2 * kHugePageBytes}) {
+    const absl::StatusOr<Mapping> mapping = Mapping::Create(store_, bytes, 0600);
+    ASSERT_TRUE(mapping.ok()) << mapping.status();
+    const absl::StatusOr<Mapping> opened = Mapping::Open(store_, Access::kReadOnly);
+    ASSERT_TRUE(opened.ok()) << opened.status();
+    ASSERT_TRUE(mapping->Remove().ok());
+    for (const Mapping* each : {&*mapping, &*opened}) {
+      EXPECT_THAT(SmapsOf(each->data(), "VmFlags:"), HasSubstr(" dd")) << "do not dump";
+    }
+  }
 }
 
 TEST_F(MappingPosixTest, HugePagesAreMappedAsSuch) {
@@ -157,6 +177,19 @@ TEST_F(MappingPosixTest, FifoWithTheNameIsRefusedWithoutWaitingForItsWriter) {
   EXPECT_TRUE(absl::IsFailedPrecondition(Mapping::Open(store_, Access::kReadWrite).status()));
 }
 
+TEST_F(MappingPosixTest, HardLinkToAnotherMappingIsRefused) {
+  const std::string other = store_ + "-other";
+  const absl::StatusOr<Mapping> mapping = Mapping::Create(other, 4096, 0600);
+  ASSERT_TRUE(mapping.ok()) << mapping.status();
+  ASSERT_EQ(link(("/dev/shm/cubby." + other).c_str(), path_.c_str()), 0);
+  for (const std::string& name : {store_, other}) {
+    const absl::Status refused = Mapping::Open(name, Access::kReadOnly).status();
+    EXPECT_TRUE(absl::IsFailedPrecondition(refused)) << refused;
+  }
+  EXPECT_TRUE(mapping->Remove().ok());
+  EXPECT_TRUE(Mapping::Open(store_, Access::kReadOnly).ok()) << "its only name";
+}
+
 TEST_F(MappingPosixTest, FolderWithTheNameIsRefused) {
   ASSERT_EQ(mkdir(path_.c_str(), 0700), 0);
   EXPECT_TRUE(absl::IsFailedPrecondition(Mapping::Open(store_, Access::kReadOnly).status()));
@@ -193,6 +226,23 @@ TEST_F(MappingPosixTest, TruncationIsSeenWhereTheNameStillLeads) {
   const absl::StatusOr<Mapping> other = Mapping::Create(store_, 4096, 0600);
   ASSERT_TRUE(other.ok()) << other.status();
   EXPECT_FALSE(opened->Truncated()) << "another file's size";
+}
+
+TEST_F(MappingPosixTest, NameThatIsGoneOrTakenIsTold) {
+  const absl::StatusOr<Mapping> mapping = Mapping::Create(store_, 4096, 0600);
+  ASSERT_TRUE(mapping.ok()) << mapping.status();
+  EXPECT_TRUE(mapping->CheckName().ok());
+  const std::string elsewhere = path_ + "-elsewhere";
+  ASSERT_EQ(rename(path_.c_str(), elsewhere.c_str()), 0);
+  EXPECT_TRUE(absl::IsNotFound(mapping->CheckName())) << "the file has another name";
+  ASSERT_EQ(rename(elsewhere.c_str(), path_.c_str()), 0);
+  EXPECT_TRUE(mapping->CheckName().ok());
+  ASSERT_EQ(unlink(path_.c_str()), 0);
+  EXPECT_TRUE(absl::IsNotFound(mapping->CheckName()));
+  const absl::StatusOr<Mapping> other = Mapping::Create(store_, 4096, 0600);
+  ASSERT_TRUE(other.ok()) << other.status();
+  EXPECT_TRUE(absl::IsAlreadyExists(mapping->CheckName()));
+  EXPECT_TRUE(other->CheckName().ok());
 }
 
 TEST_F(MappingPosixTest, RemoveLeavesTheNameToWhoMadeItAnew) {

@@ -6,12 +6,14 @@
 
 #include <chrono>
 #include <climits>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/types/optional.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "os/descriptor_posix.h"
@@ -19,6 +21,7 @@
 #include "os/pipe.h"
 #include "os/pipe_client.h"
 #include "os/pipe_server.h"
+#include "os/runtime_dir_posix.h"
 #include "tests/support/runtime_dir.h"
 #include "tests/support/subprocess.h"
 
@@ -75,6 +78,89 @@ TEST_F(PipePosixTest, NothingIsLeftBehind) {
     EXPECT_EQ(Files().size(), 2u);
   }
   EXPECT_THAT(Files(), IsEmpty());
+}
+
+TEST_F(PipePosixTest, NameThatIsGoneOrTakenIsTold) {
+  auto server = PipeServer::Create(store_);
+  ASSERT_TRUE(server.ok()) << server.status();
+  EXPECT_TRUE((*server)->CheckName().ok());
+  fs::remove(requests_);
+  EXPECT_TRUE(absl::IsNotFound((*server)->CheckName()));
+  std::ofstream(requests_) << "precious";
+  EXPECT_TRUE(absl::IsAlreadyExists((*server)->CheckName()));
+}
+
+TEST_F(PipePosixTest, RuntimeDirectoryThatIsGoneOrTakenIsTold) {
+  auto server = PipeServer::Create(store_);
+  ASSERT_TRUE(server.ok()) << server.status();
+  const fs::path elsewhere = dir_.path().string() + "-elsewhere";
+  fs::rename(dir_.path(), elsewhere);
+  EXPECT_TRUE(absl::IsNotFound((*server)->CheckName()));
+  fs::create_directory(dir_.path());
+  EXPECT_TRUE(absl::IsAlreadyExists((*server)->CheckName()));
+  fs::remove(dir_.path());
+  fs::rename(elsewhere, dir_.path());
+  EXPECT_TRUE((*server)->CheckName().ok());
+}
+
+// Sets an environment variable, or takes it away, for as long as this lives.
+class Environment {
+ public:
+  Environment(const char* name, const char* value) : name_(name) {
+    if (const char* before = std::getenv(name)) before_ = before;
+    Set(value);
+  }
+  ~Environment() { Set(before_.has_value() ? before_->c_str() : nullptr); }
+
+ private:
+  void Set(const char* value) {
+    if (value == nullptr) {
+      unsetenv(name_);
+    } else {
+      setenv(name_, value, 1);
+    }
+  }
+  const char* const name_;
+  absl::optional<std::string> before_;
+};
+
+TEST_F(PipePosixTest, RelativeRuntimeDirectoryIsRefused) {
+  for (const char* relative : {"cubby-relative", "./cubby-relative", "../cubby-relative"}) {
+    const Environment chosen("CUBBY_RUNTIME_DIR", relative);
+    ExpectRefused(absl::StatusCode::kInvalidArgument, "relative path");
+    const absl::Status client = PipeClient::Connect(store_, kLong).status();
+    EXPECT_EQ(client.code(), absl::StatusCode::kInvalidArgument) << client;
+    EXPECT_FALSE(fs::exists(relative));
+  }
+}
+
+TEST_F(PipePosixTest, XdgRuntimeDirectoryMustBeTheCallersOwn) {
+  const Environment chosen("CUBBY_RUNTIME_DIR", nullptr);
+  const fs::path own = dir_.path() / "xdg";
+  fs::create_directory(own);
+  const std::string fallback =
+      geteuid() == 0 ? "/run/cubby" : absl::StrCat("/tmp/cubby-", geteuid());
+  const Environment xdg("XDG_RUNTIME_DIR", own.c_str());
+  EXPECT_EQ(RuntimeDirPath(), own / "cubby");
+  for (const char* other : {"relative", "/nonexistent", "/dev/null", ""}) {
+    const Environment ignored("XDG_RUNTIME_DIR", other);
+    EXPECT_EQ(RuntimeDirPath(), fallback) << other;
+  }
+  if (geteuid() != 0) GTEST_SKIP() << "only root can give directories away";
+  ASSERT_EQ(chown(own.c_str(), 1, 1), 0);
+  EXPECT_EQ(RuntimeDirPath(), fallback);
+}
+
+TEST_F(PipePosixTest, RuntimeDirectoryIsNotMadeInAnotherUsers) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can give directories away";
+  const fs::path others = dir_.path() / "others";
+  fs::create_directory(others);
+  ASSERT_EQ(chown(others.c_str(), 1, 1), 0);
+  for (const char* name : {"cubby", "cubby/"}) {
+    const Environment chosen("CUBBY_RUNTIME_DIR", (others / name).c_str());
+    ExpectRefused(absl::StatusCode::kPermissionDenied, "belongs to uid 1, not to you");
+    EXPECT_TRUE(fs::is_empty(others));
+  }
 }
 
 TEST_F(PipePosixTest, OnlyTheOwnerMayUseTheFifos) {

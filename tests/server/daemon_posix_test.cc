@@ -1,5 +1,6 @@
 // What a daemon finds where names outlive processes: in /dev/shm and in the runtime directory.
 #include <fcntl.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -11,6 +12,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iterator>
 #include <memory>
 #include <string>
@@ -25,8 +27,10 @@
 #include "client/store.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "lock/seats.h"
 #include "os/deadline.h"
 #include "os/mapping.h"
+#include "table/geometry.h"
 #include "table/layout.h"
 #include "tests/server/raw_channel.h"
 #include "tests/server/server_fixture.h"
@@ -153,13 +157,81 @@ TEST_F(DaemonPosixTest, StoppedDaemonLeavesNothing) {
 
 TEST_F(DaemonPosixTest, StoppedDaemonLeavesTheNamesOfOneThatTookItsPlace) {
   ASSERT_TRUE(StartDaemon());
+  ASSERT_NO_FATAL_FAILURE(Freeze());  // so that it does not notice first
   for (const fs::path& name : {MappingFile(), LockFile(), ControlFile()}) fs::remove(name);
   auto second = Launch({test::ProgramPath("cubbyd"), "--store", store()});
   ASSERT_TRUE(second);
-  EXPECT_EQ(StopDaemon().exit_code, 0);
+  ASSERT_NO_FATAL_FAILURE(Thaw());
+  const test::ExitResult result = daemon()->Wait(test::kLong);
+  EXPECT_EQ(result.exit_code, 10);
+  EXPECT_THAT(result.err, HasSubstr("was removed and made anew by another process"));
   EXPECT_EQ(Cubby({"put", "k", "v"}).exit_code, 0);
   EXPECT_EQ(Cubby({"shutdown"}).exit_code, 0);
   EXPECT_EQ(second->Wait(test::kLong).exit_code, 0);
+}
+
+TEST_F(DaemonPosixTest, LostNameEndsTheStoreAndTheDaemon) {
+  const fs::path elsewhere = MappingFile().string() + "-elsewhere";
+  absl::Cleanup remove_elsewhere = [&elsewhere] { fs::remove(elsewhere); };
+  const struct {
+    const char* what;
+    fs::path name;
+    std::function<void(const fs::path&)> lose;
+  } cases[] = {
+      {"removed mapping", MappingFile(), [](auto& name) { fs::remove(name); }},
+      {"removed lock file", LockFile(), [](auto& name) { fs::remove(name); }},
+      {"moved mapping", MappingFile(), [&](auto& name) { fs::rename(name, elsewhere); }},
+      {"another file in the lock file's place", LockFile(),
+       [](auto& name) {
+         fs::remove(name);
+         std::ofstream(name) << "precious";
+       }},
+      {"a link in the mapping's place", MappingFile(),
+       [&](auto& name) {
+         fs::rename(name, elsewhere);
+         fs::create_symlink(elsewhere, name);
+       }},
+  };
+  for (const auto& test : cases) {
+    SCOPED_TRACE(test.what);
+    ASSERT_TRUE(StartDaemon());
+    auto opened = Store::Open(store()).value();
+    ASSERT_TRUE(opened->Put("k", "v").ok());
+    test.lose(test.name);
+    const bool taken = fs::exists(fs::symlink_status(test.name));
+    const test::ExitResult ended = daemon()->Wait(test::kLong);
+    EXPECT_EQ(ended.exit_code, 10);
+    EXPECT_THAT(ended.err, HasSubstr(absl::StrCat(test.name.string(), " was removed")));
+    EXPECT_EQ(opened->Put("k", "w").status().code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_EQ(opened->Contains("k").status().code(), absl::StatusCode::kFailedPrecondition);
+    for (const fs::path& name : {MappingFile(), LockFile(), ControlFile()}) {
+      EXPECT_EQ(fs::exists(fs::symlink_status(name)), taken && name == test.name) << name;
+    }
+    fs::remove(test.name);
+  }
+}
+
+TEST_F(DaemonPosixTest, WithoutADaemonWritersNoticeThatTheNameIsGone) {
+  for (const bool many : {false, true}) {
+    ASSERT_TRUE(StartDaemon({"--capacity", "1000"}));
+    auto opened = Store::Open(store()).value();
+    auto reader = Store::Open(store()).value();
+    for (int i = 0; i < (many ? 10'000 : 1); ++i) ASSERT_TRUE(opened->Put("k", "v").ok());
+    KillDaemon();
+    ASSERT_TRUE(opened->Put("k", "v").ok()) << "the name is there";
+    fs::remove(MappingFile());
+    int acknowledged = 0;
+    absl::Status last = absl::OkStatus();
+    while (last.ok() && acknowledged < 1000) {
+      last = opened->Put("k", "w").status();
+      acknowledged += last.ok() ? 1 : 0;
+    }
+    EXPECT_EQ(last.code(), absl::StatusCode::kFailedPrecondition) << last;
+    EXPECT_LE(acknowledged, 256);
+    EXPECT_EQ(reader->Contains("k").status().code(), absl::StatusCode::kFailedPrecondition)
+        << "the others are told";
+    fs::remove(LockFile());
+  }
 }
 
 TEST_F(DaemonPosixTest, SignalsThatItsStarterIgnoresDoNotStopIt) {
@@ -336,6 +408,75 @@ TEST_F(DaemonPosixTest, StoreWithoutItsLockFileIsRefusedUntilFresh) {
   ExpectEmptyAndSound();
 }
 
+TEST_F(DaemonPosixTest, RefusedStartMakesAndRemovesNothing) {
+  LeaveStore();
+  fs::remove(LockFile());
+  const int watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+  ASSERT_GE(watch, 0);
+  absl::Cleanup close_watch = [watch] { close(watch); };
+  ASSERT_GE(inotify_add_watch(watch, "/dev/shm", IN_CREATE | IN_DELETE | IN_MOVE), 0);
+  EXPECT_EQ(RunDaemon({}).exit_code, 8);
+  EXPECT_EQ(RunDaemon({"--capacity", "7"}).exit_code, 2);
+  EXPECT_EQ(RunDaemon({"--fresh", "--slot-bytes", "1MiB"}).exit_code, 2);
+  fs::resize_file(MappingFile(), 10'000);
+  EXPECT_EQ(RunDaemon({}).exit_code, 8);
+  // Other tests use the directory too.
+  std::string events(1 << 16, '\0');
+  for (ssize_t got; (got = read(watch, &events[0], events.size())) > 0;) {
+    EXPECT_EQ(events.substr(0, static_cast<size_t>(got)).find(store()), std::string::npos);
+  }
+}
+
+TEST_F(DaemonPosixTest, WritersDoNotUseTheLockFileOfAnotherStore) {
+  LeaveStore();
+  auto before = Store::Open(store()).value();
+  fs::remove(LockFile());
+  bool created = false;
+  auto other = lock::Seats::OpenForDaemon(store(), 0600, &created).value();
+  ASSERT_TRUE(created);
+  ASSERT_TRUE(other->GiveTo({1, 2}).ok());
+  const absl::Status refused = Store::Open(store()).status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition) << refused;
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("another has its name"));
+  EXPECT_EQ(Cubby({"get", "k"}).out, "v") << "reading takes no seat";
+  other.reset();
+  const test::ExitResult result = RunDaemon({});
+  EXPECT_EQ(result.exit_code, 8) << result.err;
+  EXPECT_TRUE(before->Put("k", "w").ok()) << "its seat is in a file that nobody can open";
+  ASSERT_TRUE(StartDaemon({"--fresh"}));
+  EXPECT_EQ(before->Put("k", "x").status().code(), absl::StatusCode::kFailedPrecondition);
+  ExpectEmptyAndSound();
+}
+
+TEST_F(DaemonPosixTest, HardLinkDoesNotGiveAStoreAnotherName) {
+  ASSERT_TRUE(StartDaemon());
+  ASSERT_EQ(Cubby({"put", "k", "v"}).exit_code, 0);
+  auto opened = Store::Open(store()).value();
+  const std::string other = store() + "-link";
+  const fs::path link = absl::StrCat("/dev/shm/cubby.", other);
+  const fs::path lock_link = absl::StrCat(link.string(), ".lock");
+  fs::create_hard_link(MappingFile(), link);
+  absl::Cleanup remove_links = [&] {
+    fs::remove(link);
+    fs::remove(lock_link);
+  };
+  for (int linked = 1; linked <= 2; ++linked) {
+    for (const std::vector<std::string>& flags :
+         {std::vector<std::string>{}, std::vector<std::string>{"--fresh"}}) {
+      std::vector<std::string> argv = {test::ProgramPath("cubbyd"), "--store", other};
+      argv.insert(argv.end(), flags.begin(), flags.end());
+      const test::ExitResult result = test::Run(argv);
+      EXPECT_EQ(result.exit_code, 10) << result.err;
+      EXPECT_THAT(result.err, HasSubstr(linked == 1 ? "hard links" : "not a plain file"));
+    }
+    EXPECT_EQ(Cubby({"-s", other, "put", "k", "w"}).exit_code, 3);
+    EXPECT_EQ(Cubby({"-s", other, "get", "k"}).exit_code, 3);
+    if (linked == 1) fs::create_hard_link(LockFile(), lock_link);
+  }
+  EXPECT_TRUE(fs::exists(link) && fs::exists(lock_link));
+  EXPECT_TRUE(opened->Put("k", "x").ok());
+}
+
 TEST_F(DaemonPosixTest, OtherLayoutVersionIsRefusedUntilFresh) {
   LeaveStore();
   {
@@ -346,6 +487,52 @@ TEST_F(DaemonPosixTest, OtherLayoutVersionIsRefusedUntilFresh) {
   EXPECT_EQ(RunDaemon({}).exit_code, 6);
   ASSERT_TRUE(StartDaemon({"--fresh"}));
   ExpectEmptyAndSound();
+}
+
+TEST_F(DaemonPosixTest, EveryDiscardedStoreIsTakenFromThoseWhoHaveItOpen) {
+  const auto state = [](table::State as) {
+    return [as](table::FixedPart* fixed) { fixed->state.state.store(static_cast<uint64_t>(as)); };
+  };
+  const struct {
+    const char* what;
+    std::function<void(table::FixedPart*)> damage;
+  } cases[] = {
+      {"sound", [](auto*) {}},
+      {"another layout version", [](auto* fixed) { fixed->header.layout_major = 9; }},
+      {"a damaged header", [](auto* fixed) { fixed->header.capacity ^= 1; }},
+      {"a damaged region table", [](auto* fixed) { fixed->regions.region_count ^= 1; }},
+      {"an unknown feature",
+       [](auto* fixed) {
+         fixed->regions.required |= 1;
+         table::Sign(fixed);
+       }},
+      {"another clock",
+       [](auto* fixed) {
+         fixed->regions.clock_offset_ns ^= 1;
+         table::Sign(fixed);
+       }},
+      {"no magic", [](auto* fixed) { fixed->header.magic.store(0); }},
+      {"sealed", state(table::State::kSealed)},
+      {"superseded", state(table::State::kSuperseded)},
+  };
+  for (const auto& test : cases) {
+    SCOPED_TRACE(test.what);
+    LeaveStore();
+    OpenOptions read_only;
+    read_only.mode = Mode::kReadOnly;
+    auto reader = Store::Open(store(), read_only).value();
+    auto writer = Store::Open(store()).value();
+    {
+      auto mapping = os::Mapping::Open(store(), os::Access::kReadWrite);
+      ASSERT_TRUE(mapping.ok()) << mapping.status();
+      test.damage(reinterpret_cast<table::FixedPart*>(mapping->data()));
+    }
+    ASSERT_TRUE(StartDaemon({"--fresh"}));
+    EXPECT_EQ(writer->Put("k", "v").status().code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_EQ(reader->Contains("k").status().code(), absl::StatusCode::kFailedPrecondition);
+    ExpectEmptyAndSound();
+    EXPECT_EQ(StopDaemon().exit_code, 0);
+  }
 }
 
 TEST_F(DaemonPosixTest, SomethingElseOfTheMappingsNameIsRefusedAndKept) {

@@ -233,7 +233,7 @@ class Generation:
             raise self._disturbed_or_damaged(head, word0)
 
     def _confirm(self, slot: _Slot, head: int, word0: int) -> None:
-        committed = ((word0 >> 16) - (slot.sequence >> 1)) >> 47 & 1 == 0
+        committed = slot.sequence >> 1 <= word0 >> 16
         if not committed:
             self._must_be_unchanged(head, word0)
         if self._word(slot.at) != slot.sequence:

@@ -1,7 +1,10 @@
 #include "table/checker.h"
 
+#include <atomic>
+#include <cstdint>
 #include <cstring>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
@@ -15,6 +18,10 @@ namespace {
 using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+
+// word0 has the low 48 bits of a revision.
+constexpr uint64_t kWrap = uint64_t{1} << 48;
+constexpr uint64_t kHalf = kWrap >> 1;
 
 // Two inline entries and one in extents.
 class CheckerTest : public ::testing::Test {
@@ -62,6 +69,50 @@ TEST_F(CheckerTest, FindsALiveSlotMarkedAsBeingWritten) {
   buffer_.SlotOf("a")->sequence.fetch_or(1);
   ExpectProblem("marked as being written");
   EXPECT_EQ(buffer_.Get("a"), "<damaged>");
+}
+
+TEST_F(CheckerTest, FindsAnEntryNewerThanItsBucketsLastCommit) {
+  for (const uint64_t newer : {uint64_t{1}, kHalf - 1, kHalf, kHalf + 1, kWrap - 1}) {
+    TableBuffer buffer(TinyOptions());
+    ASSERT_TRUE(buffer.Put("a", "1").ok());
+    buffer.table().mutable_fixed().counters.revision.store(1 + newer);
+    buffer.SlotOf("a")->sequence.store(2 * (1 + newer));
+    const std::vector<std::string> problems = Check(buffer.table()).problems;
+    EXPECT_THAT(problems, Contains(HasSubstr("newer than its bucket's last commit"))) << newer;
+  }
+}
+
+TEST_F(CheckerTest, AnEntryMayBeOlderThanItsBucketsLastCommitByAnyNumber) {
+  for (const uint64_t older : {kHalf - 1, kHalf, kHalf + 1, kWrap - 1, kWrap, kWrap + kHalf}) {
+    TableBuffer buffer(TinyOptions());
+    ASSERT_TRUE(buffer.Put("a", "1").ok());
+    uint64_t bucket = 0;
+    ASSERT_NE(buffer.SlotOf("a", &bucket), nullptr);
+    std::atomic<uint64_t>& word0 = buffer.table().mutable_head(bucket).word0;
+    word0.store(MakeWord0(1 + older, LiveWays(word0.load())));
+    buffer.table().mutable_fixed().counters.revision.store(1 + older);
+    EXPECT_THAT(Check(buffer.table()).problems, IsEmpty()) << older;
+    EXPECT_EQ(buffer.Get("a"), "1") << older;
+  }
+}
+
+TEST_F(CheckerTest, TableStaysSoundWhileRevisionsWrap) {
+  for (const uint64_t wrap : {kHalf, kWrap, kWrap + kHalf, 2 * kWrap}) {
+    TableBuffer buffer(TinyOptions());
+    ASSERT_TRUE(buffer.Put("old", "1").ok());
+    buffer.table().mutable_fixed().counters.revision.store(wrap - 10);
+    for (int i = 0; i < 20; ++i) {
+      const std::string value = absl::StrCat(i);
+      ASSERT_TRUE(buffer.Put("a", value).ok());
+      ASSERT_TRUE(buffer.Put("b", value).ok());
+      EXPECT_EQ(buffer.Get("a"), value);
+      EXPECT_EQ(buffer.Get("b"), value);
+      ASSERT_TRUE(buffer.Delete("b").ok());
+      EXPECT_EQ(buffer.Get("b"), "<not found>");
+      EXPECT_EQ(buffer.Get("old"), "1");
+      EXPECT_THAT(Check(buffer.table()).problems, IsEmpty()) << wrap << ", step " << i;
+    }
+  }
 }
 
 TEST_F(CheckerTest, FindsImpossibleLengths) {

@@ -225,6 +225,17 @@ TEST(GeometryTest, NamesAnotherLayoutVersion) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("7.0"));
 }
 
+TEST(GeometryTest, UnreadableStoreIsRetiredIfItHasAStateLine) {
+  TableBuffer buffer(TinyOptions());
+  auto* fixed = reinterpret_cast<FixedPart*>(buffer.memory());
+  fixed->header.layout_major = 7;
+  constexpr size_t kStateLineEnd = 192;  // in every layout version
+  RetireUnreadable(buffer.memory(), kStateLineEnd - 1);
+  EXPECT_EQ(StateOf(buffer.table()), State::kServing);
+  RetireUnreadable(buffer.memory(), kStateLineEnd);
+  EXPECT_EQ(fixed->state.state.load(), 5u);
+}
+
 TEST(GeometryTest, TellsHalfMadeFromForeign) {
   alignas(64) char memory[kHeaderBytes] = {};
   EXPECT_EQ(ReadGeometry(memory, kHeaderBytes).status().code(), absl::StatusCode::kUnavailable);

@@ -95,6 +95,7 @@ TEST(ReaderTest, AnEntryThatHasExpiredIsAbsent) {
 // What a reader that paused anywhere may find when it looks back.
 TEST(ReaderTest, AHitIsConfirmedOnlyIfItsSlotIsAsItWasAndItsRevisionWasCommitted) {
   constexpr uint64_t kWrap = uint64_t{1} << 48;
+  constexpr uint64_t kHalf = kWrap >> 1;
   struct Case {
     const char* name;
     uint64_t word0_revision;  // as it was loaded
@@ -111,9 +112,19 @@ TEST(ReaderTest, AHitIsConfirmedOnlyIfItsSlotIsAsItWasAndItsRevisionWasCommitted
       {"filled anew, not committed", 5, 5, false, true, Look::kDisturbed},
       {"newer than word0", 5, 6, true, false, Look::kDisturbed},
       {"far newer than word0", 5, uint64_t{1} << 46, true, false, Look::kDisturbed},
-      {"before the revisions wrapped", 2, kWrap - 3, true, false, Look::kWhole},
       {"after the revisions wrapped", kWrap - 3, kWrap + 2, true, false, Look::kDisturbed},
-      {"2^47 commits old, nothing has changed", (kWrap >> 1) + 5, 5, false, false, Look::kWhole},
+      {"after they wrapped, nothing has changed", 2, kWrap + 1, false, false, Look::kWhole},
+      {"2^47 commits old", kHalf + 5, 5, false, false, Look::kWhole},
+      {"2^47 commits old, and others were put since", kHalf + 5, 5, true, false, Look::kWhole},
+      {"almost 2^48 commits old", kWrap - 1, 1, true, false, Look::kWhole},
+      {"2^48 commits old", kWrap + 5, 5, true, false, Look::kWhole},
+      // Fills that are not committed, in a bucket that had no commit for so many revisions.
+      {"2^47 - 1 newer than word0", 5, 5 + kHalf - 1, true, false, Look::kDisturbed},
+      {"2^47 newer than word0", 5, 5 + kHalf, true, false, Look::kDisturbed},
+      {"2^47 + 1 newer than word0", 5, 5 + kHalf + 1, true, false, Look::kDisturbed},
+      {"2^48 - 3 newer than word0", 2, kWrap - 1, true, false, Look::kDisturbed},
+      {"2^48 newer than word0", 5, 5 + kWrap, true, false, Look::kDisturbed},
+      {"2^49 newer than word0", 5, 5 + 2 * kWrap, true, false, Look::kDisturbed},
   };
   for (const Case& c : cases) {
     BucketHead head = {};

@@ -177,7 +177,7 @@ class EveryInstructionTest : public test::DaemonFixture,
   void LeaveDeadOwner(DeadOwner how_far, const std::string& filler) {
     absl::StatusOr<os::Mapping> mapping = os::Mapping::Open(store(), os::Access::kReadOnly);
     ASSERT_TRUE(mapping.ok()) << mapping.status();
-    const auto mapped = attach::MappedTable::Adopt(*std::move(mapping), attach::Guard::kNone);
+    const auto mapped = attach::MappedTable::Adopt(&*mapping, attach::Guard::kNone);
     ASSERT_TRUE(mapped.ok()) << mapped.status();
     const table::Table& table = mapped->table();
     const table::Intent& intent = table.fixed().intent;
@@ -292,7 +292,7 @@ TEST_P(EveryInstructionTest, LeavesOldOrNewAndTheNextWriterGoesOn) {
   Store& successor = **opened;
   absl::StatusOr<os::Mapping> mapping = os::Mapping::Open(store(), os::Access::kReadOnly);
   ASSERT_TRUE(mapping.ok()) << mapping.status();
-  const auto mapped = attach::MappedTable::Adopt(*std::move(mapping), attach::Guard::kNone);
+  const auto mapped = attach::MappedTable::Adopt(&*mapping, attach::Guard::kNone);
   ASSERT_TRUE(mapped.ok()) << mapped.status();
   const table::Table& table = mapped->table();
   const std::vector<std::string> fillers = Fillers(table.geometry(), operation.full_home);
