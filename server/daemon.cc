@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/types/optional.h"
+#include "attach/attachment.h"
 #include "base/status_macros.h"
 #include "os/pipe_server.h"
 #include "os/process.h"
@@ -56,6 +57,8 @@ void LogServing(const OwnedStore& store) {
                                  geometry.total_bytes, " bytes, pid ", os::ProcessId()));
 }
 
+// OK once the daemon has been asked to end, whatever has failed meanwhile. FailedPrecondition if the
+// store's names are lost, Internal if the control channel has failed.
 absl::Status Serve(OwnedStore* store, os::PipeServer* pipe, Jobs* jobs, Control* control) {
   Heartbeat heartbeat(store);
   const auto ended = [control] { return stop_requested.load() || control->shutdown_requested(); };
@@ -64,9 +67,16 @@ absl::Status Serve(OwnedStore* store, os::PipeServer* pipe, Jobs* jobs, Control*
     ASSIGN_OR_RETURN(const absl::Duration until_beat, heartbeat.BeatIfDue());
     absl::Duration idle = std::min(until_beat, jobs->Step());
     for (int turn = 0; turn < kRequestsPerStep && !ended(); ++turn) {
-      ASSIGN_OR_RETURN(const absl::optional<os::PipeServer::Request> request, pipe->Receive(idle));
-      if (!request.has_value()) break;
-      control->Handle(*request);
+      const absl::StatusOr<absl::optional<os::PipeServer::Request>> request = pipe->Receive(idle);
+      if (!request.ok()) {
+        if (ended()) return absl::OkStatus();
+        return attach::About(store->name(),
+                             absl::InternalError(absl::StrCat(
+                                 "its control channel failed (", request.status().message(),
+                                 "): start cubbyd again, which keeps the entries")));
+      }
+      if (!request->has_value()) break;
+      control->Handle(**request);
       idle = absl::ZeroDuration();
     }
   }
@@ -93,14 +103,15 @@ absl::Status RunDaemon(const Options& options) {
   os::OnStopRequest(RequestStop);
   os::IgnoreFileSizeSignal();
   RETURN_IF_ERROR(StartLog(options.log_level));
-  ASSIGN_OR_RETURN(std::unique_ptr<OwnedStore> store, OwnedStore::Open(options));
-  absl::StatusOr<std::unique_ptr<os::PipeServer>> made_pipe = os::PipeServer::Create(options.store);
-  if (!made_pipe.ok()) {
-    if (store->made()) store->Retire();
-    return made_pipe.status();
-  }
+  // Before the store: without a channel nothing is made, and nothing discarded.
+  std::unique_ptr<os::PipeServer> channel;
+  ASSIGN_OR_RETURN(std::unique_ptr<OwnedStore> store,
+                   OwnedStore::Open(options, [&channel, &options]() -> absl::Status {
+                     ASSIGN_OR_RETURN(channel, os::PipeServer::Create(options.store));
+                     return absl::OkStatus();
+                   }));
   // Never destroyed: a signal may wake it until the process ends.
-  os::PipeServer* const pipe = made_pipe->release();
+  os::PipeServer* const pipe = channel.release();
   woken.store(pipe);
 
   JobLock lock(&store->lock());
@@ -110,16 +121,23 @@ absl::Status RunDaemon(const Options& options) {
   LogServing(*store);
   const absl::Status served = Serve(store.get(), pipe, &jobs, &control);
 
-  Log(options.store, control.shutdown_requested() ? "stopping, by a shutdown request" : "stopping");
   control.Stop();
   pipe->Withdraw();
+  if (!served.ok()) {
+    // A store whose names are lost takes those with it that are left. Otherwise nobody has asked for
+    // the store's end: it stays for the next daemon, as after a kill.
+    if (absl::IsFailedPrecondition(served)) store->Retire();
+    store.reset();
+    return served;
+  }
+  Log(options.store, control.shutdown_requested() ? "stopping, by a shutdown request" : "stopping");
   store->Retire();
   store.reset();
   control.ConfirmShutdown();
-  if (served.ok()) AnswerLastRequests(pipe, &control);
+  AnswerLastRequests(pipe, &control);
   pipe->Drain();
   Log(options.store, "stopped");
-  return served;
+  return absl::OkStatus();
 }
 
 }  // namespace cubby::server

@@ -9,7 +9,8 @@ namespace cubby::server {
 
 // Starts the log, creates or adopts the store, serves it until the process is asked to end
 // (os/signals.h) or a shutdown request comes, then removes it. Errors: those of StartLog(),
-// OwnedStore::Open() and the control channel. Call once.
+// OwnedStore::Open() and the control channel; after an error the store stays, as after a kill. Call
+// once.
 absl::Status RunDaemon(const Options& options);
 
 }  // namespace cubby::server

@@ -236,7 +236,8 @@ OwnedStore::OwnedStore(const std::string& name, Memory memory, const lock::Seats
       made_(memory.made),
       seats_(*seats) {}
 
-absl::StatusOr<std::unique_ptr<OwnedStore>> OwnedStore::Open(const Options& options) {
+absl::StatusOr<std::unique_ptr<OwnedStore>> OwnedStore::Open(
+    const Options& options, absl::FunctionRef<absl::Status()> seated) {
   RETURN_IF_ERROR(os::CheckCaller());
   // A start that is refused leaves no trace. A lock file that it made could be taken for that of
   // writers who have seats in another one, whose name was lost.
@@ -249,6 +250,11 @@ absl::StatusOr<std::unique_ptr<OwnedStore>> OwnedStore::Open(const Options& opti
       std::unique_ptr<lock::Seats> seats,
       lock::Seats::OpenForDaemon(options.store, ModeAskedFor(options), &seats_made, options.group));
   // From here on no other daemon touches the store's names.
+  const absl::Status ready = seated();
+  if (!ready.ok()) {
+    if (seats_made) seats->Remove().IgnoreError();
+    return ready;
+  }
   absl::StatusOr<Memory> memory = FindOrMake(options, seats.get());
   if (memory.ok() && memory->made && !seats_made) {
     // The seats are an earlier store's, with its mode and group.

@@ -22,6 +22,7 @@
 #include <memory>
 #include <string>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -37,12 +38,15 @@ namespace cubby::server {
 
 class OwnedStore {
  public:
+  // `seated` is called once this process is the store's only daemon, before anything is made or
+  // discarded; Open() returns its error.
   // Returns AlreadyExists if the store has a daemon; InvalidArgument for an option that is out of
   // range or not the existing store's; ResourceExhausted if memory is short; PermissionDenied if
   // the store is another user's; Unimplemented for another layout version; DataLoss for damage;
   // FailedPrecondition if something else has the name, or if huge pages are required and not to be
   // had; DeadlineExceeded if a living writer keeps the lock.
-  static absl::StatusOr<std::unique_ptr<OwnedStore>> Open(const Options& options);
+  static absl::StatusOr<std::unique_ptr<OwnedStore>> Open(const Options& options,
+                                                          absl::FunctionRef<absl::Status()> seated);
 
   // Leaves the store as it is, for the next daemon.
   ~OwnedStore() = default;

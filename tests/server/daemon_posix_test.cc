@@ -568,6 +568,40 @@ TEST_F(DaemonPosixTest, SquattedControlFifoIsRefusedAndTheNewStoreTakenAway) {
   EXPECT_FALSE(fs::exists(MappingFile()));
 }
 
+TEST_F(DaemonPosixTest, FailureOfTheControlChannelLeavesTheStoreAndItsEntries) {
+  ASSERT_TRUE(StartDaemon({"--capacity", "1000"}));
+  auto opened = OpenStore();
+  ASSERT_TRUE(opened);
+  ASSERT_TRUE(opened->Put("k", "v").ok());
+  const struct rlimit none = {1, 1};  // poll(2) fails
+  ASSERT_EQ(prlimit(static_cast<pid_t>(daemon()->pid()), RLIMIT_NOFILE, &none, nullptr), 0);
+  const test::ExitResult ended = daemon()->Wait(test::kLong);
+  EXPECT_EQ(ended.exit_code, 10) << ended.err;
+  EXPECT_THAT(ended.err, HasSubstr("its control channel failed (cannot wait for requests"));
+  EXPECT_TRUE(opened->Put("l", "w").ok());
+  EXPECT_EQ(Cubby({"get", "k"}).out, "v");
+  EXPECT_FALSE(fs::exists(ControlFile()));
+  ASSERT_TRUE(StartDaemon());
+  EXPECT_THAT(StopDaemon().err, HasSubstr("kept 2 entries"));
+}
+
+TEST_F(DaemonPosixTest, FreshThatIsRefusedCostsNoEntries) {
+  LeaveStore();
+  for (const std::vector<std::string>& flags :
+       {std::vector<std::string>{"--fresh", "--capacity", "0"},
+        {"--fresh", "--slot-bytes", "1MiB"},
+        {"--fresh", "--extent-pool", "1KiB"}}) {
+    const test::ExitResult result = RunDaemon(flags);
+    EXPECT_NE(result.exit_code, 0) << result.err;
+    EXPECT_EQ(Cubby({"get", "k"}).out, "v") << result.err;
+  }
+  fs::remove(ControlFile());
+  std::ofstream(ControlFile()) << "precious";
+  EXPECT_EQ(RunDaemon({"--fresh"}).exit_code, 10);
+  EXPECT_EQ(Cubby({"get", "k"}).out, "v");
+  fs::remove(ControlFile());
+}
+
 TEST_F(DaemonPosixTest, ChannelThatIsNoneMeansNoDaemon) {
   ASSERT_TRUE(StartDaemon());
   fs::remove(ControlFile());
