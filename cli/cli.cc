@@ -15,10 +15,12 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/time/clock.h"
 #include "base/version.h"
 #include "cli/output.h"
 #include "cli/status.h"
 #include "cli/text.h"
+#include "os/deadline.h"
 
 namespace cubby::cli {
 namespace {
@@ -139,6 +141,9 @@ void AddDurationTo(CLI::App* app, const std::string& name, absl::Duration* durat
 
 constexpr char kProgram[] = "cubby";
 
+// How often --wait looks again.
+constexpr absl::Duration kWaitPause = absl::Milliseconds(5);
+
 std::vector<Command> AllCommands() {
   std::vector<Command> all;
   for (const auto& commands :
@@ -194,26 +199,52 @@ void StoreOptions::AddTo(CLI::App* app) {
   AddDurationTo(app, "--timeout", &timeout_,
                 "Longest wait for other writers [5s] or the daemon [30s]: seconds,\n"
                 "or as in 500ms, 2m");
+  AddDurationTo(app, "--wait", &wait_,
+                "Longest wait until there is a store, and for the subcommands that\n"
+                "ask the daemon, until it serves [0]");
 }
 
-absl::StatusOr<std::unique_ptr<Store>> StoreOptions::Open(Mode mode) const {
-  if (store_.empty()) return NoStoreNamed();
+absl::Duration StoreOptions::LockTimeout() const {
+  return timeout_ > absl::ZeroDuration() ? timeout_ : OpenOptions().lock_timeout;
+}
+
+absl::StatusOr<std::unique_ptr<Store>> StoreOptions::TryOpen(Mode mode) const {
   OpenOptions options;
   options.mode = mode;
   options.owner = owner_;
   options.survive_truncation = true;
-  if (timeout_ > absl::ZeroDuration()) options.lock_timeout = timeout_;
+  options.lock_timeout = LockTimeout();
   return Store::Open(store_, options);
+}
+
+absl::StatusOr<std::unique_ptr<Store>> StoreOptions::Open(Mode mode) const {
+  if (store_.empty()) return NoStoreNamed();
+  const os::Deadline found(wait_);
+  const os::Deadline made(std::max(wait_, LockTimeout()));
+  for (;; absl::SleepFor(kWaitPause)) {
+    absl::StatusOr<std::unique_ptr<Store>> store = TryOpen(mode);
+    if (absl::IsNotFound(store.status()) && !found.Passed()) continue;
+    if (!absl::IsUnavailable(store.status())) return store;
+    if (made.Passed()) return absl::DeadlineExceededError(store.status().message());
+  }
 }
 
 absl::StatusOr<std::unique_ptr<Admin>> StoreOptions::Connect() const {
   if (store_.empty()) return NoStoreNamed();
-  absl::StatusOr<std::unique_ptr<Admin>> admin =
-      Admin::Connect(store_, timeout_ > absl::ZeroDuration() ? timeout_ : absl::Seconds(30));
-  if (!absl::IsUnavailable(admin.status())) return admin;
-  // No daemon answers: either there is no such store, or the store has no daemon.
-  const absl::Status store = Open(Mode::kReadOnly).status();
-  return absl::IsNotFound(store) ? store : admin.status();
+  const os::Deadline found(wait_);
+  const os::Deadline made(std::max(wait_, LockTimeout()));
+  for (;; absl::SleepFor(kWaitPause)) {
+    absl::StatusOr<std::unique_ptr<Admin>> admin =
+        Admin::Connect(store_, timeout_ > absl::ZeroDuration() ? timeout_ : absl::Seconds(30));
+    if (!absl::IsUnavailable(admin.status())) return admin;
+    // No daemon answers: either there is no such store, or it is being made, or it has no daemon.
+    const absl::Status store = TryOpen(Mode::kReadOnly).status();
+    if (absl::IsUnavailable(store)) {
+      if (made.Passed()) return absl::DeadlineExceededError(store.message());
+    } else if (found.Passed()) {
+      return absl::IsNotFound(store) ? store : admin.status();
+    }
+  }
 }
 
 void Subcommand::Notes(const std::string& notes) { app_->footer(notes); }

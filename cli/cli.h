@@ -26,25 +26,31 @@ class App;
 
 namespace cubby::cli {
 
-// The options that select a store: -s/--store, --owner and --timeout. Accepted before and after the
-// subcommand's name.
+// The options that select a store, and say how long to wait for it: -s/--store, --owner, --timeout
+// and --wait. Accepted before and after the subcommand's name.
 class StoreOptions {
  public:
   // Defaults: the environment variables CUBBY_STORE and CUBBY_OWNER.
   StoreOptions();
   void AddTo(CLI::App* app);
 
-  // Return the errors of Store::Open and Admin::Connect, and InvalidArgument if no store is named.
-  // Both return NotFound if the store does not exist.
+  // Wait for as long as --wait says until there is a store, or a daemon, and up to --timeout until
+  // a store that is being made is complete; then DeadlineExceeded. Other errors: those of
+  // Store::Open and Admin::Connect, and InvalidArgument if no store is named. Both return NotFound
+  // if the store does not exist.
   absl::StatusOr<std::unique_ptr<Store>> Open(Mode mode) const;
   absl::StatusOr<std::unique_ptr<Admin>> Connect() const;
 
   const std::string& store() const { return store_; }
 
  private:
+  absl::StatusOr<std::unique_ptr<Store>> TryOpen(Mode mode) const;
+  absl::Duration LockTimeout() const;
+
   std::string store_;
   std::string owner_;
   absl::Duration timeout_;  // 0 if not given
+  absl::Duration wait_;     // 0 if not given
 };
 
 // A subcommand: its options, its help and its action. The Add functions store through their pointer

@@ -9,6 +9,7 @@
 #include "absl/types/optional.h"
 #include "attach/attachment.h"
 #include "base/status_macros.h"
+#include "os/notify.h"
 #include "os/pipe_server.h"
 #include "os/process.h"
 #include "os/signals.h"
@@ -55,6 +56,16 @@ void LogServing(const OwnedStore& store) {
                    : absl::StrCat("kept ", table::ReadStats(store.table()).entries, " entries");
   Log(store.name(), absl::StrCat("serving, ", entries, ", capacity ", geometry.capacity, ", ",
                                  geometry.total_bytes, " bytes, pid ", os::ProcessId()));
+}
+
+// Whoever started the daemon may not listen: that stops nothing.
+void LogIfNotTold(absl::string_view store, const absl::Status& told) {
+  if (!told.ok()) Log(LogLevel::kWarning, store, told.message());
+}
+
+void AnnounceServing(const Options& options) {
+  LogIfNotTold(options.store, os::NotifyServiceManager("READY=1"));
+  if (options.ready_fd.has_value()) LogIfNotTold(options.store, os::WriteReady(*options.ready_fd));
 }
 
 // OK once the daemon has been asked to end, whatever has failed meanwhile. FailedPrecondition if the
@@ -119,8 +130,10 @@ absl::Status RunDaemon(const Options& options) {
   jobs.Add(std::make_unique<SweepJob>(store.get(), &lock));
   Control control(store.get(), pipe, &jobs, &lock);
   LogServing(*store);
+  AnnounceServing(options);
   const absl::Status served = Serve(store.get(), pipe, &jobs, &control);
 
+  LogIfNotTold(options.store, os::NotifyServiceManager("STOPPING=1"));
   control.Stop();
   pipe->Withdraw();
   if (!served.ok()) {

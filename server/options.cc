@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_replace.h"
@@ -18,6 +19,7 @@
 #include "base/store_name.h"
 #include "base/version.h"
 #include "os/group.h"
+#include "os/notify.h"
 #include "program/output.h"
 #include "server/config_file.h"
 #include "server/size_text.h"
@@ -95,6 +97,19 @@ absl::Status ReadLogLevel(absl::string_view source, const std::string& word, Opt
   return absl::OkStatus();
 }
 
+absl::Status ReadReadyFd(absl::string_view source, const std::string& word, Options* options) {
+  int fd;
+  const absl::Status usable = absl::SimpleAtoi(word, &fd) && fd >= 0
+                                  ? os::CheckReadyDescriptor(fd)
+                                  : absl::InvalidArgumentError("use the number of a descriptor");
+  if (!usable.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("bad ", source, " '", word, "': ", usable.message()));
+  }
+  options->ready_fd = fd;
+  return absl::OkStatus();
+}
+
 struct Definition {
   const char* flags;  // the long one last; the other forms' names follow from it
   const char* type;
@@ -127,6 +142,8 @@ constexpr Definition kDefinitions[] = {
      [] { return std::string("auto"); }, &ReadHugePages},
     {"--log-level", "LEVEL", "The lowest level that is logged: debug, info, warning or error",
      [] { return std::string("info"); }, &ReadLogLevel},
+    {"--ready-fd", "N", "Open descriptor to write the line 'ready' to, and close, once the store is served; not on Windows",
+     [] { return std::string("none"); }, &ReadReadyFd},
 };
 // clang-format on
 constexpr size_t kCount = sizeof(kDefinitions) / sizeof(kDefinitions[0]);

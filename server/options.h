@@ -37,6 +37,8 @@ struct Options {
   absl::optional<uint32_t> group;
   HugePages huge_pages = HugePages::kAuto;
   LogLevel log_level = LogLevel::kInfo;
+  // Told once the daemon serves (os/notify.h).
+  absl::optional<int> ready_fd;
   bool fresh = false;  // discards the entries of an existing store
 };
 
