@@ -27,6 +27,7 @@
 namespace cubby::os {
 
 enum class Access { kReadOnly, kReadWrite };
+enum class Pages { kSmall, kHuge };
 
 inline constexpr uint64_t kHugePageBytes = 2 << 20;
 
@@ -46,8 +47,15 @@ class Mapping {
   // gets the group's bits (POSIX); by default it is the caller's own group.
   // AlreadyExists if the name is taken; ResourceExhausted, naming needed and available bytes, if
   // memory is short; PermissionDenied if the caller may not give the memory to that group.
+  // With Pages::kHuge the memory lies in huge pages as far as the system has them at hand, which
+  // also saves time: see UseHugePages().
   static absl::StatusOr<Mapping> Create(absl::string_view store, uint64_t bytes, uint32_t mode,
-                                        absl::optional<uint32_t> group = absl::nullopt);
+                                        absl::optional<uint32_t> group = absl::nullopt,
+                                        Pages pages = Pages::kSmall);
+
+  // ResourceExhausted, naming needed and available bytes, if Create() would fail for want of
+  // memory, even after `freed` bytes of other mappings are given back.
+  static absl::Status CheckRoom(uint64_t bytes, uint64_t freed);
 
   // Opens all of the mapping of that name. With kReadOnly the pages are write-protected: a store
   // through data() faults. NotFound if there is none; PermissionDenied; FailedPrecondition if
@@ -68,6 +76,9 @@ class Mapping {
   // Unimplemented if the system has no huge pages for shared memory (Linux before 6.1, Windows);
   // ResourceExhausted if memory is too fragmented for a single one.
   absl::StatusOr<uint64_t> UseHugePages() const;
+  // The same for one page, the one at offset `at`. REQUIRES: `at` is a multiple of kHugePageBytes,
+  // from kHugePageBytes to HugePageBytesOf(size()).
+  absl::Status UseHugePage(uint64_t at) const;
 
   // Maps all pages of the memory, so that no later access waits for the system to do it (a page
   // fault, some microseconds). Takes 2 ms for each GiB in huge pages, 50 ms in others.

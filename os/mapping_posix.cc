@@ -4,17 +4,22 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <memory>
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "base/status_macros.h"
+#include "os/deadline.h"
 #include "os/descriptor_posix.h"
 #include "os/errors.h"
 #include "os/file_id_posix.h"
 #include "os/mapping.h"
+#include "os/memory_group_posix.h"
 #include "os/user_posix.h"
 
 namespace cubby::os {
@@ -22,32 +27,60 @@ namespace {
 
 std::string MappingName(absl::string_view store) { return absl::StrCat("/cubby.", store); }
 
-// Backs all of the file with memory now: a tmpfs that is too small must fail here and not with a
-// signal at a later store.
-absl::Status Reserve(int fd, uint64_t bytes) {
-  int error;
-  do {
-    error = posix_fallocate(fd, 0, static_cast<off_t>(bytes));
-  } while (error == EINTR);
-  if (error == 0) return absl::OkStatus();
-  struct statvfs space;
-  if (error == ENOSPC && fstatvfs(fd, &space) == 0) {
-    // Memory that the file already has counts as available to it.
-    struct stat info = {};
-    fstat(fd, &info);
-    const uint64_t available =
-        uint64_t{space.f_bavail} * space.f_frsize + static_cast<uint64_t>(info.st_blocks) * 512;
-    return absl::ResourceExhaustedError(
-        absl::StrCat("the store needs ", bytes, " bytes of shared memory and /dev/shm has ",
-                     available, ": enlarge it (mount -o remount,size=...) or ask for less"));
-  }
-  return ErrorFromCode(error, absl::StrCat("cannot reserve ", bytes, " bytes of shared memory"));
-}
+constexpr char kSharedMemory[] = "/dev/shm";
+// What counts towards a memory control group beside a mapping: page tables, the kernel's index of
+// the file's pages (each 1/512 or less), and the program itself.
+constexpr uint64_t kBytesPerOwnByte = 256;
+constexpr uint64_t kProgramBytes = 4 << 20;
+constexpr absl::Duration kSizePatience = absl::Milliseconds(100);
 
 // MADV_COLLAPSE of Linux 6.1 and MADV_POPULATE_READ of 5.14, which the C library's headers may not
 // know yet.
 constexpr int kCollapse = 25;
 constexpr int kPopulateRead = 22;
+
+// How fast huge pages must come for a new mapping to wait for them. A machine has them at some
+// 20 GB/s; one whose memory is in pieces, or given to it by its host only now, at 0.5.
+constexpr double kHugeBytesPerSecond = 4e9;
+constexpr uint64_t kHugePagesAtOnce = 8;
+
+int Allocate(int fd, uint64_t from, uint64_t bytes) {
+  int error;
+  do {
+    error = posix_fallocate(fd, static_cast<off_t>(from), static_cast<off_t>(bytes));
+  } while (error == EINTR);
+  return error;
+}
+
+// Gives a file that has no memory yet as much as there is, and as comes fast, in huge pages. The
+// kernel makes one directly, without small ones first, where the file has a single small page.
+void AllocateHugePages(int fd, const Mapping& mapping) {
+  const uint64_t end = HugePageBytesOf(mapping.size());
+  const Deadline patience(absl::Seconds(static_cast<double>(end) / kHugeBytesPerSecond));
+  for (uint64_t at = kHugePageBytes; at < end + kHugePageBytes && !patience.Passed();
+       at += kHugePagesAtOnce * kHugePageBytes) {
+    const uint64_t bytes = std::min(kHugePagesAtOnce * kHugePageBytes, end + kHugePageBytes - at);
+    for (uint64_t page = at; page < at + bytes; page += kHugePageBytes) {
+      if (Allocate(fd, page, 1) != 0) return;
+    }
+    if (madvise(mapping.data() + at, bytes, kCollapse) != 0) return;
+  }
+}
+
+// Backs all of the file with memory now: a tmpfs that is too small must fail here and not with a
+// signal at a later store.
+absl::Status Reserve(int fd, uint64_t bytes) {
+  const int error = Allocate(fd, 0, bytes);
+  if (error == 0) return absl::OkStatus();
+  // Memory that the file already has counts as available to it.
+  struct stat info = {};
+  fstat(fd, &info);
+  if (error == ENOSPC) {
+    RETURN_IF_ERROR(
+        Mapping::CheckRoom(bytes, /*freed=*/static_cast<uint64_t>(info.st_blocks) * 512));
+  }
+  return ErrorFromCode(error, absl::StrCat("cannot reserve ", bytes, " bytes of shared memory"));
+}
 
 // Where memory is mapped, and the addresses reserved for that.
 struct View {
@@ -102,19 +135,45 @@ struct Mapping::Impl {
   FileId file;
 };
 
+absl::Status Mapping::CheckRoom(uint64_t bytes, uint64_t freed) {
+  struct statvfs space;
+  // Without blocks it has no limit.
+  if (statvfs(kSharedMemory, &space) == 0 && space.f_blocks != 0) {
+    const uint64_t available = uint64_t{space.f_bavail} * space.f_frsize + freed;
+    if (bytes > available) {
+      return absl::ResourceExhaustedError(absl::StrCat(
+          "the store needs ", bytes, " bytes of shared memory and ", kSharedMemory, " has ",
+          available, ": enlarge it (mount -o remount,size=...) or ask for less"));
+    }
+  }
+  const absl::optional<MemoryGroup> group = TightestMemoryGroup();
+  if (!group.has_value()) return absl::OkStatus();
+  const uint64_t available =
+      std::min(group->available + freed, std::max(group->limit, group->available));
+  const uint64_t needed = bytes + bytes / kBytesPerOwnByte + kProgramBytes;
+  if (needed <= available) return absl::OkStatus();
+  return absl::ResourceExhaustedError(absl::StrCat(
+      "the store needs ", needed, " bytes with its page tables, and the memory control group ",
+      group->path, " has ", available, " of its limit of ", group->limit,
+      ": raise the limit or ask for less"));
+}
+
 absl::StatusOr<Mapping> Mapping::Create(absl::string_view store, uint64_t bytes, uint32_t mode,
-                                        absl::optional<uint32_t> group) {
+                                        absl::optional<uint32_t> group, Pages pages) {
   const std::string name = MappingName(store);
   Descriptor file(shm_open(name.c_str(), O_RDWR | O_CREAT | O_EXCL, 0600));
   if (!file.valid()) return LastError(absl::StrCat("cannot create the mapping /dev/shm", name));
   const int fd = file.get();
   absl::Cleanup unlink_name = [&name] { shm_unlink(name.c_str()); };
+  // Before anything that takes time, so that a process that opens it finds zeros: half made.
+  if (ftruncate(fd, static_cast<off_t>(bytes)) != 0) {
+    return LastError(absl::StrCat("cannot make ", PathOf(name), " ", bytes, " bytes long"));
+  }
   RETURN_IF_ERROR(LetIn(fd, PathOf(name), mode, group));
-  RETURN_IF_ERROR(Reserve(fd, bytes));
+  RETURN_IF_ERROR(CheckRoom(bytes, /*freed=*/0));
   auto impl = std::make_unique<Impl>();
   impl->view = Map(fd, bytes, PROT_READ | PROT_WRITE);
   if (impl->view.data == nullptr) return LastError(absl::StrCat("cannot map ", bytes, " bytes"));
-  std::move(unlink_name).Cancel();
   impl->size = bytes;
   impl->mode = mode;
   impl->group = group.value_or(getegid());
@@ -123,7 +182,11 @@ absl::StatusOr<Mapping> Mapping::Create(absl::string_view store, uint64_t bytes,
   impl->path = PathOf(name);
   impl->file = IdOf(fd);
   impl->fd = std::move(file);
-  return Mapping(std::move(impl));
+  Mapping mapping(std::move(impl));
+  if (pages == Pages::kHuge) AllocateHugePages(fd, mapping);
+  RETURN_IF_ERROR(Reserve(fd, bytes));
+  std::move(unlink_name).Cancel();
+  return mapping;
 }
 
 absl::StatusOr<Mapping> Mapping::Open(absl::string_view store, Access access) {
@@ -134,7 +197,13 @@ absl::StatusOr<Mapping> Mapping::Open(absl::string_view store, Access access) {
   if (!file.valid()) return LastError(absl::StrCat("cannot open the mapping /dev/shm", name));
   const int fd = file.get();
   struct stat info;
-  if (fstat(fd, &info) != 0) return LastError(absl::StrCat("cannot look at /dev/shm", name));
+  // One that is being made has no bytes for some microseconds.
+  const Deadline patience(kSizePatience);
+  for (;;) {
+    if (fstat(fd, &info) != 0) return LastError(absl::StrCat("cannot look at /dev/shm", name));
+    if (!S_ISREG(info.st_mode) || info.st_size != 0 || patience.Passed()) break;
+    absl::SleepFor(absl::Milliseconds(1));
+  }
   if (!S_ISREG(info.st_mode)) {
     return absl::FailedPreconditionError(
         absl::StrCat("/dev/shm", name, " is not a mapping: remove it"));
@@ -163,24 +232,27 @@ absl::StatusOr<Mapping> Mapping::Open(absl::string_view store, Access access) {
   return Mapping(std::move(impl));
 }
 
-absl::StatusOr<uint64_t> Mapping::UseHugePages() const {
-  uint64_t huge = 0;
-  int error = 0;
-  for (size_t at = kHugePageBytes; at <= HugePageBytesOf(size()); at += kHugePageBytes) {
-    if (madvise(data() + at, kHugePageBytes, kCollapse) == 0) {
-      huge += kHugePageBytes;
-    } else {
-      error = errno;
-      if (error == EINVAL) break;  // no such advice, or not for such memory
-    }
-  }
-  if (huge != 0 || error == 0) return huge;
-  if (error == EINVAL) {
+absl::Status Mapping::UseHugePage(uint64_t at) const {
+  if (madvise(data() + at, kHugePageBytes, kCollapse) == 0) return absl::OkStatus();
+  if (errno == EINVAL) {  // no such advice, or not for such memory
     return absl::UnimplementedError(
         "this system has no huge pages for shared memory, as Linux has from 6.1 on");
   }
   return absl::ResourceExhaustedError(
       absl::StrCat("no memory lies together for a page of ", kHugePageBytes >> 20, " MiB"));
+}
+
+absl::StatusOr<uint64_t> Mapping::UseHugePages() const {
+  uint64_t huge = 0;
+  absl::Status failed;
+  for (uint64_t at = kHugePageBytes; at <= HugePageBytesOf(size()); at += kHugePageBytes) {
+    const absl::Status used = UseHugePage(at);
+    if (used.ok()) huge += kHugePageBytes;
+    failed.Update(used);
+    if (absl::IsUnimplemented(used)) break;
+  }
+  if (huge != 0 || failed.ok()) return huge;
+  return failed;
 }
 
 absl::Status Mapping::Prefault() const {

@@ -51,8 +51,11 @@ struct Mapping::Impl {
   std::string owner;
 };
 
+// CreateFileMapping() tells in time.
+absl::Status Mapping::CheckRoom(uint64_t, uint64_t) { return absl::OkStatus(); }
+
 absl::StatusOr<Mapping> Mapping::Create(absl::string_view store, uint64_t bytes, uint32_t mode,
-                                        absl::optional<uint32_t>) {
+                                        absl::optional<uint32_t>, Pages) {
   const std::string name = ObjectName(store, "");
   ASSIGN_OR_RETURN(Security security, Security::FromMode(mode, kReadRights, kWriteRights));
   auto impl = std::make_unique<Impl>();
@@ -95,7 +98,8 @@ absl::StatusOr<Mapping> Mapping::Open(absl::string_view store, Access access) {
 }
 
 // Large pages take the right to lock pages in memory, which few users have.
-absl::StatusOr<uint64_t> Mapping::UseHugePages() const {
+absl::StatusOr<uint64_t> Mapping::UseHugePages() const { return UseHugePage(0); }
+absl::Status Mapping::UseHugePage(uint64_t) const {
   return absl::UnimplementedError("no huge pages for shared memory on Windows");
 }
 

@@ -202,8 +202,9 @@ void Control::FillInfo(control::InfoResponse* info) const {
   info->set_pid(os::ProcessId());
   info->set_uptime_seconds(absl::ToDoubleSeconds(absl::Nanoseconds(os::BootNanos() - started_ns_)));
   std::vector<Property> properties = table::Properties(store_.table().geometry());
-  properties.push_back({"huge_page_bytes", store_.huge_page_bytes(), "bytes",
-                        "How much of total_bytes lay in huge pages when the daemon started"});
+  properties.push_back(
+      {"huge_page_bytes", store_.huge_page_bytes(), "bytes",
+       "How much of total_bytes the daemon has found in huge pages, or moved there"});
   for (const Property& property : properties) {
     control::Property* sent = info->add_properties();
     sent->set_name(property.name);

@@ -15,6 +15,7 @@
 #include "os/signals.h"
 #include "server/control.h"
 #include "server/heartbeat.h"
+#include "server/huge_pages_job.h"
 #include "server/job.h"
 #include "server/job_lock.h"
 #include "server/log.h"
@@ -128,6 +129,9 @@ absl::Status RunDaemon(const Options& options) {
   JobLock lock(&store->lock());
   Jobs jobs;
   jobs.Add(std::make_unique<SweepJob>(store.get(), &lock));
+  if (options.huge_pages == HugePages::kAuto) {
+    jobs.Add(std::make_unique<HugePagesJob>(store.get()));
+  }
   Control control(store.get(), pipe, &jobs, &lock);
   LogServing(*store);
   AnnounceServing(options);

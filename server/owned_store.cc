@@ -79,11 +79,11 @@ bool HasModeAskedFor(const os::Mapping& mapping, const Options& options) {
   return mapping.mode() == os::Mapping::ModeThatHolds(ModeAskedFor(options));
 }
 
-// Moves the memory to huge pages as the option says. Returns how many bytes are in huge pages.
-absl::StatusOr<uint64_t> UseHugePages(const os::Mapping& mapping, HugePages when) {
-  if (when == HugePages::kOff) return 0;
+// Moves the memory to huge pages if the option says that it must be there. Returns how many bytes
+// are in huge pages then. (HugePagesJob moves what may be there, once the store is served.)
+absl::StatusOr<uint64_t> RequireHugePages(const os::Mapping& mapping, HugePages when) {
+  if (when != HugePages::kOn) return 0;
   const absl::StatusOr<uint64_t> huge = mapping.UseHugePages();
-  if (when == HugePages::kAuto) return huge.value_or(0);
   const uint64_t all = os::HugePageBytesOf(mapping.size());
   if (huge.ok() && *huge == all) return *huge;
   return absl::FailedPreconditionError(absl::StrCat(
@@ -208,6 +208,7 @@ struct Finding {
 absl::StatusOr<Finding> Find(const Options& options, const lock::Seats* seats) {
   Finding finding;
   absl::StatusOr<os::Mapping> found = os::Mapping::Open(options.store, os::Access::kReadWrite);
+  const uint64_t found_bytes = found.ok() ? found->size() : 0;
   if (!absl::IsNotFound(found.status())) {
     RETURN_IF_ERROR(found.status());
     RETURN_IF_ERROR(CheckOwner(options.store, *found));
@@ -222,7 +223,8 @@ absl::StatusOr<Finding> Find(const Options& options, const lock::Seats* seats) {
   }
   // What cannot be made must not cost the entries of what there is.
   if (finding.judgement.fate != Fate::kKeep) {
-    RETURN_IF_ERROR(table::PlanGeometry(ShapeAskedFor(options)).status());
+    ASSIGN_OR_RETURN(const table::Geometry wanted, table::PlanGeometry(ShapeAskedFor(options)));
+    RETURN_IF_ERROR(os::Mapping::CheckRoom(wanted.total_bytes, /*freed=*/found_bytes));
   }
   return finding;
 }
@@ -280,7 +282,7 @@ absl::StatusOr<OwnedStore::Memory> OwnedStore::FindOrMake(const Options& options
   if (finding.judgement.fate == Fate::kMake) return Make(options, seats);
   if (finding.judgement.fate == Fate::kKeep) {
     ASSIGN_OR_RETURN(const uint64_t huge,
-                     UseHugePages(finding.mapped->mapping(), options.huge_pages));
+                     RequireHugePages(finding.mapped->mapping(), options.huge_pages));
     return Memory{*std::move(finding.mapped), huge, /*made=*/false};
   }
   Log(options.store, finding.judgement.why);
@@ -300,12 +302,16 @@ absl::StatusOr<OwnedStore::Memory> OwnedStore::FindOrMake(const Options& options
 
 absl::StatusOr<OwnedStore::Memory> OwnedStore::Make(const Options& options, lock::Seats* seats) {
   ASSIGN_OR_RETURN(const table::Geometry geometry, table::PlanGeometry(ShapeAskedFor(options)));
-  absl::StatusOr<os::Mapping> mapping = os::Mapping::Create(options.store, geometry.total_bytes,
-                                                            ModeAskedFor(options), options.group);
+  RETURN_IF_ERROR(os::Mapping::CheckRoom(geometry.total_bytes, /*freed=*/0));
+  // The kernel may take its time, or end the process.
+  Log(options.store, absl::StrCat("making it, capacity ", geometry.capacity, ", ",
+                                  geometry.total_bytes, " bytes"));
+  absl::StatusOr<os::Mapping> mapping = os::Mapping::Create(
+      options.store, geometry.total_bytes, ModeAskedFor(options), options.group,
+      options.huge_pages == HugePages::kOff ? os::Pages::kSmall : os::Pages::kHuge);
   if (absl::IsAlreadyExists(mapping.status())) return MakeOfLeftover(options, geometry);
   RETURN_IF_ERROR(mapping.status());
-  // Before it can be opened: it takes a while, and clients would have to wait.
-  const absl::StatusOr<uint64_t> huge = UseHugePages(*mapping, options.huge_pages);
+  const absl::StatusOr<uint64_t> huge = RequireHugePages(*mapping, options.huge_pages);
   if (!huge.ok()) {
     mapping->Remove().IgnoreError();
     return huge.status();
@@ -334,7 +340,7 @@ absl::StatusOr<OwnedStore::Memory> OwnedStore::MakeOfLeftover(const Options& opt
         "other processes still have the old store open, and the new one has another shape or "
         "mode: end them, or choose another name");
   }
-  ASSIGN_OR_RETURN(const uint64_t huge, UseHugePages(mapped->mapping(), options.huge_pages));
+  ASSIGN_OR_RETURN(const uint64_t huge, RequireHugePages(mapped->mapping(), options.huge_pages));
   Log(options.store, "emptying the old store, which other processes still have open");
   RETURN_IF_ERROR(EmptyLeftover(options.store, mapped->table()));
   return Memory{*std::move(mapped), huge, /*made=*/true};

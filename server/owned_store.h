@@ -30,6 +30,7 @@
 #include "attach/mapped_table.h"
 #include "lock/seats.h"
 #include "lock/writer_lock.h"
+#include "os/mapping.h"
 #include "server/options.h"
 #include "table/geometry.h"
 #include "table/table.h"
@@ -59,12 +60,14 @@ class OwnedStore {
   void Retire();
 
   const std::string& name() const { return attachment_.name(); }
+  const os::Mapping& mapping() const { return attachment_.current().mapped().mapping(); }
   const table::WritableTable& table() const { return attachment_.current().table(); }
   lock::WriterLock& lock() { return *attachment_.current().lock(); }
   // False if its entries are an earlier daemon's.
   bool made() const { return made_; }
-  // How many bytes of the memory were in huge pages when it was opened.
+  // How many bytes of the memory this daemon has found in huge pages, or moved there.
   uint64_t huge_page_bytes() const { return huge_page_bytes_; }
+  void AddHugePage() { huge_page_bytes_ += os::kHugePageBytes; }
 
   // OK while the store's names lead to it; else says which does not. Processes that open the store
   // do not find it then.
@@ -92,7 +95,7 @@ class OwnedStore {
                                                const table::Geometry& wanted);
 
   attach::Attachment attachment_;
-  const uint64_t huge_page_bytes_;
+  uint64_t huge_page_bytes_;
   const bool made_;
   const lock::Seats& seats_;  // the lock's
 };

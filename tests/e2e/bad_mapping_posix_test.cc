@@ -7,11 +7,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <fstream>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/child.h"
@@ -78,7 +81,35 @@ TEST_F(BadMappingTest, DamagedHeaderIsRefused) {
 TEST_F(BadMappingTest, HalfMadeStoreIsNamed) {
   ASSERT_TRUE(StartDaemon());
   Overwrite(0, std::string(8, '\0'));
-  ExpectRefused(Cubby({"get", "k"}), 3, "half made");
+  ExpectRefused(Cubby({"get", "k", "--timeout", "10ms"}), 7, "half made");
+}
+
+TEST_F(BadMappingTest, HalfMadeStoreIsWaitedFor) {
+  std::ofstream(Path()).close();
+  ASSERT_EQ(truncate(Path().c_str(), 1 << 20), 0);
+  const std::unique_ptr<test::Subprocess> commands[] = {
+      StartCubby({"exists", "k", "--timeout", "60s"}), StartCubby({"exists", "k", "--wait", "60s"}),
+      StartCubby({"put", "l", "v", "--timeout", "60s"})};
+  ASSERT_TRUE(StartDaemon());
+  for (const auto& command : commands) {
+    ASSERT_TRUE(command);
+    const test::ExitResult result = command->Wait(absl::Seconds(60));
+    EXPECT_EQ(result.exit_code, command == commands[2] ? 0 : 1) << result.err;
+  }
+}
+
+// At every moment there is no store, or one that will be complete.
+TEST_F(BadMappingTest, StoreThatIsBeingMadeLooksNeverDamaged) {
+  auto daemon = test::Subprocess::Start(
+      {test::ProgramPath("cubbyd"), "--store", store(), "--capacity", "300000"});
+  ASSERT_TRUE(daemon.ok()) << daemon.status();
+  test::ExitResult exists;
+  do {
+    exists = Cubby({"exists", "k", "--timeout", "60s"});
+    ASSERT_TRUE(exists.exit_code == 1 || exists.exit_code == 3) << exists.err;
+  } while (exists.exit_code == 3);
+  (*daemon)->Interrupt();
+  EXPECT_EQ((*daemon)->Wait(absl::Seconds(60)).exit_code, 0);
 }
 
 TEST_F(BadMappingTest, StoreWithoutItsLockFileCanOnlyBeRead) {

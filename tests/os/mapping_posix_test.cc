@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <fstream>
@@ -51,6 +52,25 @@ TEST_F(MappingPosixTest, MemoryIsReservedBeforeItIsTouched) {
   struct stat info;
   ASSERT_EQ(stat(path_.c_str(), &info), 0);
   EXPECT_GE(static_cast<uint64_t>(info.st_blocks) * 512, kBytes);
+}
+
+TEST_F(MappingPosixTest, MemoryIsReservedAlsoWhereHugePagesAreAskedFor) {
+  constexpr uint64_t kBytes = 16 * kHugePageBytes + 4096;
+  const absl::StatusOr<Mapping> mapping =
+      Mapping::Create(store_, kBytes, 0600, absl::nullopt, Pages::kHuge);
+  ASSERT_TRUE(mapping.ok()) << mapping.status();
+  struct stat info;
+  ASSERT_EQ(stat(path_.c_str(), &info), 0);
+  EXPECT_GE(static_cast<uint64_t>(info.st_blocks) * 512, kBytes);
+  EXPECT_EQ(std::count(mapping->data(), mapping->data() + kBytes, '\0'),
+            static_cast<ptrdiff_t>(kBytes));
+}
+
+TEST_F(MappingPosixTest, RoomCountsWhatIsGivenBack) {
+  EXPECT_TRUE(Mapping::CheckRoom(4096, 0).ok());
+  constexpr uint64_t kTooMuch = uint64_t{1} << 60;
+  EXPECT_EQ(Mapping::CheckRoom(kTooMuch, 0).code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(Mapping::CheckRoom(kTooMuch, 4096).code(), absl::StatusCode::kResourceExhausted);
 }
 
 TEST_F(MappingPosixTest, BeginsWhereHugePagesCan) {

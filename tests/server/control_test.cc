@@ -119,6 +119,14 @@ TEST_F(ControlTest, InfoTellsHowMuchLiesInHugePages) {
   const uint64_t some = huge_page_bytes();
   EXPECT_LE(some, all);
   EXPECT_EQ(some % os::kHugePageBytes, 0u);
+  // Those of a store that is kept are moved while it is served, if there are any at all.
+  const std::string name = test::UniqueStoreName("probe");
+  const absl::StatusOr<os::Mapping> probe = os::Mapping::Create(name, 4 * os::kHugePageBytes, 0600);
+  ASSERT_TRUE(probe.ok()) << probe.status();
+  const bool available = probe->UseHugePages().ok();
+  ASSERT_TRUE(os::Mapping::Remove(name).ok());
+  const os::Deadline deadline(kLong);
+  while (available && huge_page_bytes() == 0) ASSERT_FALSE(deadline.Passed());
 }
 
 TEST_F(ControlTest, HugePagesThatMustBeAreOrTheDaemonDoesNotStart) {

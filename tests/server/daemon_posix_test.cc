@@ -16,6 +16,7 @@
 #include <iterator>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -23,6 +24,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "absl/types/optional.h"
 #include "client/admin.h"
 #include "client/store.h"
 #include "gmock/gmock.h"
@@ -301,8 +303,7 @@ TEST_F(DaemonPosixTest, JournalGetsPriorities) {
     std::ifstream log(journal);
     std::string line;
     ASSERT_TRUE(std::getline(log, line));
-    EXPECT_EQ(line.rfind(absl::StrCat(prefix, "cubbyd: store '", store(), "': serving, new"), 0),
-              0u)
+    EXPECT_EQ(line.rfind(absl::StrCat(prefix, "cubbyd: store '", store(), "': making it"), 0), 0u)
         << line;
   }
 }
@@ -672,6 +673,78 @@ TEST_F(DaemonPosixTest, MoreThanThereIsMemoryForIsTooLarge) {
   const test::ExitResult result = RunDaemon({"--capacity", "4000000000"});
   EXPECT_EQ(result.exit_code, 4) << result.err;
   EXPECT_THAT(result.err, AllOf(HasSubstr("needs"), HasSubstr("/dev/shm has")));
+  EXPECT_FALSE(fs::exists(MappingFile()) || fs::exists(LockFile()));
+}
+
+TEST_F(DaemonPosixTest, FreshThatThereIsNoMemoryForCostsNoEntries) {
+  LeaveStore();
+  EXPECT_EQ(RunDaemon({"--fresh", "--capacity", "4000000000"}).exit_code, 4);
+  EXPECT_EQ(Cubby({"get", "k"}).out, "v");
+}
+
+// A memory control group of this test's own, in the one that it runs in, for cubbyd alone.
+class MemoryGroup {
+ public:
+  explicit MemoryGroup(uint64_t limit) {
+    const absl::optional<fs::path> own = Own();
+    if (!own.has_value()) return;
+    path_ = *own / test::UniqueStoreName("cubby");
+    std::error_code error;
+    if (!fs::create_directory(path_, error)) return;
+    for (const char* file : {"memory.limit_in_bytes", "memory.max"}) {
+      if (!fs::exists(path_ / file)) continue;
+      std::ofstream limits(path_ / file);
+      limits << limit << std::flush;
+      usable_ = limits.good();
+    }
+  }
+  ~MemoryGroup() {
+    std::error_code error;
+    if (!path_.empty()) fs::remove(path_, error);
+  }
+  MemoryGroup(const MemoryGroup&) = delete;
+  MemoryGroup& operator=(const MemoryGroup&) = delete;
+
+  bool usable() const { return usable_; }
+  fs::path path() const { return path_; }
+
+ private:
+  // The directory of the group that this process is in.
+  static absl::optional<fs::path> Own() {
+    std::ifstream groups("/proc/self/cgroup");
+    for (std::string line; std::getline(groups, line);) {
+      for (const char* controller : {":memory:", "0::"}) {
+        const size_t at = line.find(controller);
+        if (at == std::string::npos) continue;
+        const std::string group = line.substr(at + std::strlen(controller));
+        for (const char* mount : {"/sys/fs/cgroup/memory", "/sys/fs/cgroup"}) {
+          const fs::path path = mount + group;
+          if (fs::exists(path / "memory.limit_in_bytes") || fs::exists(path / "memory.max")) {
+            return path;
+          }
+        }
+      }
+    }
+    return absl::nullopt;
+  }
+
+  fs::path path_;
+  bool usable_ = false;
+};
+
+TEST_F(DaemonPosixTest, MoreThanTheMemoryControlGroupAllowsIsTooLarge) {
+  const MemoryGroup group(uint64_t{64} << 20);
+  if (!group.usable()) GTEST_SKIP() << "no memory control group can be made here";
+  const auto run = [&](const std::string& capacity) {
+    return test::Run(
+        {"/bin/sh", "-c",
+         "echo $$ > \"$0\"/cgroup.procs && exec \"$1\" --store \"$2\" --capacity \"$3\"",
+         group.path().string(), test::ProgramPath("cubbyd"), store(), capacity});
+  };
+  const test::ExitResult result = run("1000000");
+  EXPECT_EQ(result.exit_code, 4) << result.err;
+  EXPECT_THAT(result.err, AllOf(HasSubstr("the memory control group " + group.path().string()),
+                                HasSubstr("of its limit of 67108864")));
   EXPECT_FALSE(fs::exists(MappingFile()) || fs::exists(LockFile()));
 }
 
