@@ -30,9 +30,11 @@ class PipeServer {
   };
 
   // Creates the store's channel. REQUIRES: the caller holds the store's kDaemonSeat (lock/seats.h),
-  // so that a channel of that name belongs to a daemon that has ended, and can be replaced.
-  // FailedPrecondition or PermissionDenied, naming the object, if an object that is not a channel
-  // of this user has the name.
+  // so that a channel of that name that nobody serves belongs to a daemon that has ended, and can
+  // be replaced. AlreadyExists if a process serves it: the daemon of another store of the same
+  // name, which a container with a /dev/shm of its own can have (Linux). FailedPrecondition or
+  // PermissionDenied, naming the object, if an object that is not a channel of this user has the
+  // name.
   static absl::StatusOr<std::unique_ptr<PipeServer>> Create(absl::string_view store);
   // Withdraws the channel and drops unfinished answers.
   ~PipeServer();
@@ -62,6 +64,11 @@ class PipeServer {
   // name (Linux: the request FIFO or the runtime directory), AlreadyExists if the name leads to
   // something else. Always OK on Windows, where an open pipe keeps its name.
   absl::Status CheckName() const;
+
+  // Makes the channel anew as far as it was lost: its name and the runtime directory (Linux), pipe
+  // instances that could not go on (Windows). Requests of clients that have connected before are
+  // still received. Returns what was lost, one line; "" if nothing was. Errors: those of Create().
+  absl::StatusOr<std::string> Restore();
 
   // Waits until every answer is sent or dropped.
   void Drain();

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,6 +17,7 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "base/status_macros.h"
 #include "os/clock.h"
 #include "os/deadline.h"
@@ -43,6 +45,25 @@ constexpr size_t kMaxUnfinished = 100;
 constexpr absl::Duration kCleanUpEvery = absl::Minutes(1);
 constexpr absl::Duration kLeftoverAge = absl::Minutes(1);
 
+// How long a daemon waits for another one that makes its FIFO, which takes microseconds.
+constexpr absl::Duration kDirPatience = absl::Seconds(1);
+
+// Keeps other daemons from making FIFOs in `dir`, until LOCK_UN.
+absl::Status LockDir(const RuntimeDir& dir) {
+  const Deadline patience(kDirPatience);
+  while (flock(dir.fd.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EINTR && errno != EWOULDBLOCK) {
+      return LastError(absl::StrCat("cannot lock the directory ", dir.path));
+    }
+    if (patience.Passed()) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("another program has locked the directory ", dir.path, ": end it"));
+    }
+    absl::SleepFor(absl::Milliseconds(1));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 struct PipeServer::Impl {
@@ -55,23 +76,29 @@ struct PipeServer::Impl {
 
   Impl(absl::string_view store, RuntimeDir dir) : store(store), dir(std::move(dir)) {}
 
-  absl::Status MakeRequestFifo();
+  absl::Status MakeRequestFifo(const RuntimeDir& in);
   void RemoveLeftovers(absl::Duration age);
-  absl::Status ReadRequests();
+  absl::Status ReadRequests(const Descriptor& from);
   // Writes as much as fits. Returns true if the answer is complete or the client is gone.
   static bool WriteSome(Unfinished* answer);
   // Waits at most `timeout` for room in reply FIFOs and, if `for_requests`, for requests and
   // Wake(); returns which of the latter two came.
   struct Ready {
     bool request = false;
+    bool lost_request = false;  // in lost_requests
     bool wake = false;
   };
   absl::StatusOr<Ready> Poll(absl::Duration timeout, bool for_requests);
 
   const std::string store;
-  const RuntimeDir dir;
-  Descriptor requests;
-  Descriptor own_writer;  // keeps `requests` from reporting an end whenever the last client goes
+  struct RequestFifo {
+    Descriptor reader;
+    Descriptor own_writer;  // keeps `reader` from reporting an end whenever the last client goes
+  };
+
+  RuntimeDir dir;
+  RequestFifo requests;
+  RequestFifo lost_requests;  // those of clients that had connected when the name was lost
   Descriptor wake;
   bool withdrawn = true;         // until the name is made
   std::deque<Request> received;  // and not yet returned by Receive()
@@ -80,16 +107,30 @@ struct PipeServer::Impl {
   Deadline next_clean_up{kCleanUpEvery};
 };
 
-absl::Status PipeServer::Impl::MakeRequestFifo() {
+absl::Status PipeServer::Impl::MakeRequestFifo(const RuntimeDir& in) {
   const std::string name = RequestFifoName(store);
-  // A FIFO of an ended daemon is not used again: clients may have left requests in it.
-  RETURN_IF_ERROR(RemoveOwnFifo(dir, name));
-  if (mkfifoat(dir.fd.get(), name.c_str(), 0600) != 0) {
-    return LastError(absl::StrCat("cannot make the FIFO ", dir.path, "/", name));
+  const std::string path = absl::StrCat(in.path, "/", name);
+  // Of two daemons of stores of one name, each with a /dev/shm of its own, one comes first.
+  RETURN_IF_ERROR(LockDir(in));
+  absl::Cleanup unlock = [&in] { flock(in.fd.get(), LOCK_UN); };
+  const absl::StatusOr<Descriptor> read = OpenFifo(in, name, O_WRONLY);
+  if (read.ok() && read->valid()) {
+    return absl::AlreadyExistsError(
+        absl::StrCat("a process reads ", path,
+                     ", the daemon of another store of this name: give the daemon of each /dev/shm "
+                     "a CUBBY_RUNTIME_DIR of its own"));
   }
-  ASSIGN_OR_RETURN(requests, OpenFifo(dir, name, O_RDONLY));
+  // A FIFO of an ended daemon is not used again: clients may have left requests in it.
+  RETURN_IF_ERROR(RemoveOwnFifo(in, name));
+  if (mkfifoat(in.fd.get(), name.c_str(), 0600) != 0) {
+    return LastError(absl::StrCat("cannot make the FIFO ", path));
+  }
+  RequestFifo made;
+  ASSIGN_OR_RETURN(made.reader, OpenFifo(in, name, O_RDONLY));
+  ASSIGN_OR_RETURN(made.own_writer, OpenFifo(in, name, O_WRONLY));
+  lost_requests = std::move(requests);
+  requests = std::move(made);
   withdrawn = false;
-  ASSIGN_OR_RETURN(own_writer, OpenFifo(dir, name, O_WRONLY));
   return absl::OkStatus();
 }
 
@@ -111,13 +152,13 @@ void PipeServer::Impl::RemoveLeftovers(absl::Duration age) {
   }
 }
 
-absl::Status PipeServer::Impl::ReadRequests() {
+absl::Status PipeServer::Impl::ReadRequests(const Descriptor& from) {
   // Until the FIFO is empty: a read that fills the buffer may have stopped inside a client's write.
   std::string bytes;
   while (bytes.size() < kMaxBurstBytes) {
     const size_t before = bytes.size();
     bytes.resize(before + kFifoBytes);
-    const ssize_t got = read(requests.get(), &bytes[before], kFifoBytes);
+    const ssize_t got = read(from.get(), &bytes[before], kFifoBytes);
     bytes.resize(before + (got > 0 ? static_cast<size_t>(got) : 0));
     if (got == static_cast<ssize_t>(kFifoBytes) || (got < 0 && errno == EINTR)) continue;
     if (got < 0 && errno != EAGAIN) return LastError("cannot read from the request FIFO");
@@ -157,7 +198,8 @@ absl::StatusOr<PipeServer::Impl::Ready> PipeServer::Impl::Poll(absl::Duration ti
     ++it;
   }
   if (for_requests) {
-    polled.push_back({requests.get(), POLLIN, 0});
+    polled.push_back({requests.reader.get(), POLLIN, 0});
+    polled.push_back({lost_requests.reader.get(), POLLIN, 0});  // ignored if there is none
     polled.push_back({wake.get(), POLLIN, 0});
   }
   Ready ready;
@@ -173,7 +215,8 @@ absl::StatusOr<PipeServer::Impl::Ready> PipeServer::Impl::Poll(absl::Duration ti
   }
   if (for_requests) {
     ready.request = polled[replies.size()].revents != 0;
-    ready.wake = polled[replies.size() + 1].revents != 0;
+    ready.lost_request = polled[replies.size() + 1].revents != 0;
+    ready.wake = polled[replies.size() + 2].revents != 0;
   }
   return ready;
 }
@@ -188,10 +231,13 @@ absl::StatusOr<std::unique_ptr<PipeServer>> PipeServer::Create(absl::string_view
   Impl& impl = *server->impl_;
   impl.wake = Descriptor(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!impl.wake.valid()) return LastError("cannot make an event");
+  RETURN_IF_ERROR(impl.MakeRequestFifo(impl.dir));
   // Clients of the store's last daemon wait for nothing any more.
   impl.RemoveLeftovers(absl::ZeroDuration());
-  RemoveOwnFifo(impl.dir, OldRequestFifoName(store)).IgnoreError();
-  RETURN_IF_ERROR(impl.MakeRequestFifo());
+  const absl::StatusOr<Descriptor> old = OpenFifo(impl.dir, OldRequestFifoName(store), O_WRONLY);
+  if (old.ok() && !old->valid()) {
+    RemoveOwnFifo(impl.dir, OldRequestFifoName(store)).IgnoreError();
+  }
   return server;
 }
 
@@ -207,7 +253,12 @@ absl::StatusOr<absl::optional<PipeServer::Request>> PipeServer::Receive(absl::Du
       [[maybe_unused]] const ssize_t cleared = read(impl_->wake.get(), &count, sizeof(count));
       return absl::nullopt;
     }
-    if (impl_->received.empty() && ready.request) RETURN_IF_ERROR(impl_->ReadRequests());
+    if (impl_->received.empty() && ready.lost_request) {
+      RETURN_IF_ERROR(impl_->ReadRequests(impl_->lost_requests.reader));
+    }
+    if (impl_->received.empty() && ready.request) {
+      RETURN_IF_ERROR(impl_->ReadRequests(impl_->requests.reader));
+    }
     if (!impl_->received.empty()) {
       Request next = std::move(impl_->received.front());
       impl_->received.pop_front();
@@ -250,7 +301,8 @@ void PipeServer::Dismiss(uint64_t) {}
 void PipeServer::Withdraw() {
   if (std::exchange(impl_->withdrawn, true)) return;
   // Not a FIFO that another program has put in its place.
-  RemoveIfLeadsTo(impl_->dir.fd.get(), RequestFifoName(impl_->store), IdOf(impl_->requests.get()))
+  RemoveIfLeadsTo(impl_->dir.fd.get(), RequestFifoName(impl_->store),
+                  IdOf(impl_->requests.reader.get()))
       .IgnoreError();
 }
 
@@ -259,8 +311,17 @@ absl::Status PipeServer::CheckName() const {
   const RuntimeDir& dir = impl_->dir;
   RETURN_IF_ERROR(CheckLeadsTo(AT_FDCWD, dir.path, IdOf(dir.fd.get()), dir.path));
   const std::string name = RequestFifoName(impl_->store);
-  return CheckLeadsTo(dir.fd.get(), name, IdOf(impl_->requests.get()),
+  return CheckLeadsTo(dir.fd.get(), name, IdOf(impl_->requests.reader.get()),
                       absl::StrCat(dir.path, "/", name));
+}
+
+absl::StatusOr<std::string> PipeServer::Restore() {
+  const absl::Status lost = impl_->withdrawn ? absl::OkStatus() : CheckName();
+  if (lost.ok()) return "";
+  ASSIGN_OR_RETURN(RuntimeDir dir, OpenOrCreateRuntimeDir());
+  RETURN_IF_ERROR(impl_->MakeRequestFifo(dir));
+  impl_->dir = std::move(dir);
+  return std::string(lost.message());
 }
 
 void PipeServer::Drain() {

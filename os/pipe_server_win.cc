@@ -29,6 +29,20 @@ constexpr DWORD kNameRetryMs = 10;
 // Room for the largest usual answer, so that it is handed over without waiting for the client.
 constexpr DWORD kAnswerBufferBytes = 64 << 10;
 
+// Makes an instance of the pipe; null on error. `flags`: FILE_FLAG_FIRST_PIPE_INSTANCE or 0.
+OwnedHandle MakeInstance(const std::string& name, DWORD flags, Security* security) {
+  return Own(CreateNamedPipeA(
+      name.c_str(), PIPE_ACCESS_DUPLEX | FILE_FLAG_OVERLAPPED | flags,
+      PIPE_TYPE_MESSAGE | PIPE_READMODE_MESSAGE | PIPE_REJECT_REMOTE_CLIENTS, kInstances,
+      kAnswerBufferBytes, kMaxRequestBytes, 0, security->attributes()));
+}
+
+// FILE_GENERIC_WRITE includes the right to make further instances, which this process needs. No
+// other user has any right.
+absl::StatusOr<Security> PipeSecurity() {
+  return Security::FromMode(0600, FILE_GENERIC_READ, FILE_GENERIC_WRITE);
+}
+
 }  // namespace
 
 struct PipeServer::Impl {
@@ -72,6 +86,7 @@ struct PipeServer::Impl {
   // Returns the instance whose client waits for the answer to that request; null if it is gone.
   Instance* AwaitingAnswer(uint64_t reply_to);
 
+  std::string name;
   bool withdrawn = false;
   OwnedHandle wake;
   std::array<Instance, kInstances> instances;
@@ -169,12 +184,10 @@ PipeServer::PipeServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 PipeServer::~PipeServer() = default;
 
 absl::StatusOr<std::unique_ptr<PipeServer>> PipeServer::Create(absl::string_view store) {
-  // FILE_GENERIC_WRITE includes the right to make further instances, which this process needs. No
-  // other user has any right.
-  ASSIGN_OR_RETURN(Security security,
-                   Security::FromMode(0600, FILE_GENERIC_READ, FILE_GENERIC_WRITE));
+  ASSIGN_OR_RETURN(Security security, PipeSecurity());
   const std::string name = PipeName(store);
   auto impl = std::make_unique<Impl>();
+  impl->name = name;
   impl->wake = Own(CreateEventA(nullptr, /*bManualReset=*/FALSE, /*bInitialState=*/FALSE, nullptr));
   if (impl->wake == nullptr) return LastError("cannot make an event");
 
@@ -183,10 +196,7 @@ absl::StatusOr<std::unique_ptr<PipeServer>> PipeServer::Create(absl::string_view
   for (Impl::Instance& instance : impl->instances) {
     RETURN_IF_ERROR(instance.operation.Init());
     for (;;) {
-      instance.pipe = Own(CreateNamedPipeA(
-          name.c_str(), PIPE_ACCESS_DUPLEX | FILE_FLAG_OVERLAPPED | first,
-          PIPE_TYPE_MESSAGE | PIPE_READMODE_MESSAGE | PIPE_REJECT_REMOTE_CLIENTS, kInstances,
-          kAnswerBufferBytes, kMaxRequestBytes, 0, security.attributes()));
+      instance.pipe = MakeInstance(name, first, &security);
       if (instance.pipe != nullptr) break;
       if (GetLastError() != ERROR_ACCESS_DENIED && GetLastError() != ERROR_PIPE_BUSY) {
         return LastError(absl::StrCat("cannot make the pipe ", name));
@@ -252,6 +262,25 @@ void PipeServer::Withdraw() {
 }
 
 absl::Status PipeServer::CheckName() const { return absl::OkStatus(); }
+
+absl::StatusOr<std::string> PipeServer::Restore() {
+  const auto closed = [](const Impl::Instance& instance) {
+    return instance.state == Impl::State::kClosed;
+  };
+  const auto failed = std::count_if(impl_->instances.begin(), impl_->instances.end(), closed);
+  if (impl_->withdrawn || failed == 0) return "";
+  ASSIGN_OR_RETURN(Security security, PipeSecurity());
+  DWORD first = failed == kInstances ? FILE_FLAG_FIRST_PIPE_INSTANCE : 0;
+  for (Impl::Instance& instance : impl_->instances) {
+    if (!closed(instance)) continue;
+    instance.pipe = MakeInstance(impl_->name, first, &security);
+    if (instance.pipe == nullptr)
+      return LastError(absl::StrCat("cannot make the pipe ", impl_->name));
+    instance.Listen(/*withdrawn=*/false);
+    first = 0;
+  }
+  return absl::StrCat(failed, " of the instances of ", impl_->name, " had failed");
+}
 
 void PipeServer::Drain() {
   const auto writing = [](const Impl::Instance& instance) {

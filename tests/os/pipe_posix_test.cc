@@ -4,12 +4,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <climits>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -281,6 +284,91 @@ TEST_F(PipePosixTest, WithdrawLeavesTheNameToWhoMadeItAnew) {
   EXPECT_TRUE(PipeClient::Connect(store_, kLong).ok());
   (*second)->Withdraw();
   EXPECT_FALSE(fs::exists(requests_));
+}
+
+TEST_F(PipePosixTest, FifoThatAProcessReadsIsNotTakenOver) {
+  auto first = PipeServer::Create(store_);
+  ASSERT_TRUE(first.ok()) << first.status();
+  ExpectRefused(absl::StatusCode::kAlreadyExists, requests_.string());
+  auto client = PipeClient::Connect(store_, kLong);
+  ASSERT_TRUE(client.ok()) << client.status();
+  EXPECT_NE(Send(client->get(), first->get()), 0u);
+}
+
+TEST_F(PipePosixTest, OfDaemonsThatComeAtOnceOneGetsTheName) {
+  for (int round = 0; round < 50; ++round) {
+    ASSERT_EQ(mkfifo(requests_.c_str(), 0600), 0);
+    std::atomic<int> made{0};
+    std::vector<absl::StatusOr<std::unique_ptr<PipeServer>>> servers(4);
+    std::vector<std::thread> threads;
+    for (auto& server : servers) {
+      threads.emplace_back([&] {
+        server = PipeServer::Create(store_);
+        if (server.ok()) ++made;
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_EQ(made, 1);
+    EXPECT_TRUE(PipeClient::Connect(store_, kLong).ok());
+  }
+}
+
+TEST_F(PipePosixTest, RequestFifoOfALivingDaemonOfProtocol1Stays) {
+  const fs::path old = dir_.path() / absl::StrCat(store_, ".control");
+  ASSERT_EQ(mkfifo(old.c_str(), 0600), 0);
+  const Descriptor reader(open(old.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  ASSERT_TRUE(reader.valid());
+  EXPECT_TRUE(PipeServer::Create(store_).ok());
+  EXPECT_TRUE(fs::exists(old));
+}
+
+TEST_F(PipePosixTest, LostNameIsMadeAnewAndClientsOfBeforeAreHeard) {
+  auto server = PipeServer::Create(store_);
+  ASSERT_TRUE(server.ok()) << server.status();
+  EXPECT_EQ((*server)->Restore().value(), "");
+  auto before = PipeClient::Connect(store_, kLong);
+  ASSERT_TRUE(before.ok()) << before.status();
+  fs::remove(requests_);
+  EXPECT_THAT((*server)->Restore().value(), HasSubstr(requests_.string()));
+  EXPECT_EQ((*server)->Restore().value(), "");
+  auto after = PipeClient::Connect(store_, kLong);
+  ASSERT_TRUE(after.ok()) << after.status();
+  for (PipeClient* client : {before->get(), after->get(), before->get()}) {
+    const uint64_t reply_to = Send(client, server->get());
+    ASSERT_TRUE((*server)->Answer(reply_to, "answer", kLong).ok());
+    EXPECT_EQ(client->Receive(kLong).value(), "answer");
+  }
+  (*server)->Withdraw();
+  EXPECT_FALSE(fs::exists(requests_));
+  EXPECT_EQ((*server)->Restore().value(), "");
+  EXPECT_FALSE(fs::exists(requests_)) << "it was withdrawn";
+}
+
+TEST_F(PipePosixTest, LostRuntimeDirectoryIsMadeAnew) {
+  auto server = PipeServer::Create(store_);
+  ASSERT_TRUE(server.ok()) << server.status();
+  fs::remove_all(dir_.path());
+  EXPECT_THAT((*server)->Restore().value(), HasSubstr(dir_.path().string()));
+  auto client = PipeClient::Connect(store_, kLong);
+  ASSERT_TRUE(client.ok()) << client.status();
+  const uint64_t reply_to = Send(client->get(), server->get());
+  ASSERT_TRUE((*server)->Answer(reply_to, "answer", kLong).ok());
+  EXPECT_EQ((*client)->Receive(kLong).value(), "answer");
+}
+
+TEST_F(PipePosixTest, NameThatSomethingElseTookIsNotTakenBack) {
+  auto server = PipeServer::Create(store_);
+  ASSERT_TRUE(server.ok()) << server.status();
+  fs::remove(requests_);
+  std::ofstream(requests_) << "precious";
+  EXPECT_EQ((*server)->Restore().status().code(), absl::StatusCode::kFailedPrecondition);
+  fs::remove(requests_);
+  auto second = PipeServer::Create(store_);
+  ASSERT_TRUE(second.ok()) << second.status();
+  EXPECT_EQ((*server)->Restore().status().code(), absl::StatusCode::kAlreadyExists);
+  auto client = PipeClient::Connect(store_, kLong);
+  ASSERT_TRUE(client.ok()) << client.status();
+  EXPECT_NE(Send(client->get(), second->get()), 0u);
 }
 
 TEST_F(PipePosixTest, RegularFileInPlaceOfTheFifoIsRefusedAndKept) {
