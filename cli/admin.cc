@@ -2,7 +2,9 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <variant>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -14,6 +16,7 @@
 #include "cli/cli.h"
 #include "cli/output.h"
 #include "cli/status.h"
+#include "program/output.h"
 
 namespace cubby::cli {
 namespace {
@@ -39,24 +42,65 @@ ExitCode Ping(const StoreOptions& store_options) {
   return out.Finish();
 }
 
+// The store of a daemon that cannot be asked because of `why`, which is printed. Returns null, with
+// nothing printed, if the store cannot be read either, or `why` is about something else.
+std::unique_ptr<Store> OpenInstead(const StoreOptions& store_options, const absl::Status& why) {
+  if (!absl::IsUnavailable(why) && !absl::IsPermissionDenied(why)) return nullptr;
+  absl::StatusOr<std::unique_ptr<Store>> store = store_options.Open(Mode::kReadOnly);
+  if (!store.ok()) return nullptr;
+  program::PrintMessage("cubby",
+                        absl::StrCat(why.message(), " (this is what the store itself tells)"));
+  return *std::move(store);
+}
+
+void Add(const std::vector<Property>& properties, Record* record) {
+  for (const Property& property : properties) {
+    if (const auto* number = std::get_if<uint64_t>(&property.value)) {
+      record->AddNumber(property.name, *number);
+    } else {
+      record->AddText(property.name, std::get<std::string>(property.value));
+    }
+  }
+}
+
 ExitCode Info(const StoreOptions& store_options, bool json) {
+  Record record;
   const auto admin = store_options.Connect();
-  if (!admin.ok()) return Fail(admin.status(), Subject::kDaemon);
+  if (!admin.ok()) {
+    const std::unique_ptr<Store> store = OpenInstead(store_options, admin.status());
+    if (store == nullptr) return Fail(admin.status(), Subject::kDaemon);
+    record.AddText("store", store->name());
+    Add(store->Properties(), &record);
+    return Print(record, json);
+  }
   const absl::StatusOr<DaemonInfo> info = (*admin)->Info();
   if (!info.ok()) return Fail(info.status(), Subject::kDaemon);
-  Record record;
   record.AddText("store", info->store)
       .AddText("version", info->version)
       .AddNumber("pid", info->pid)
       .AddSeconds("uptime_seconds", info->uptime);
-  for (const Property& property : info->properties) {
-    if (const auto* number = std::get_if<uint64_t>(&property.value)) {
-      record.AddNumber(property.name, *number);
-    } else {
-      record.AddText(property.name, std::get<std::string>(property.value));
-    }
-  }
+  Add(info->properties, &record);
   return Print(record, json);
+}
+
+std::vector<Number> NumbersOf(const StoreStats& stats) {
+  std::vector<Number> numbers;
+  for (const StatsField<StoreStats>& field : kStoreStatsFields) {
+    numbers.push_back({field.name, field.kind, field.unit, field.help, stats.*field.value});
+  }
+  return numbers;
+}
+
+absl::StatusOr<std::vector<Number>> StatsOf(const StoreOptions& store_options) {
+  const auto admin = store_options.Connect();
+  if (!admin.ok()) {
+    const std::unique_ptr<Store> store = OpenInstead(store_options, admin.status());
+    if (store == nullptr) return admin.status();
+    return NumbersOf(store->Stats());
+  }
+  absl::StatusOr<DaemonStats> stats = (*admin)->Stats();
+  if (!stats.ok()) return stats.status();
+  return std::move(stats->numbers);
 }
 
 struct StatsOptions {
@@ -68,17 +112,15 @@ ExitCode Stats(const StoreOptions& store_options, const StatsOptions& options) {
   if (options.json && options.openmetrics) {
     return Fail(ExitCode::kUsage, "--json and --openmetrics exclude each other: give one of them");
   }
-  const auto admin = store_options.Connect();
-  if (!admin.ok()) return Fail(admin.status(), Subject::kDaemon);
-  const absl::StatusOr<DaemonStats> stats = (*admin)->Stats();
-  if (!stats.ok()) return Fail(stats.status(), Subject::kDaemon);
+  const absl::StatusOr<std::vector<Number>> numbers = StatsOf(store_options);
+  if (!numbers.ok()) return Fail(numbers.status(), Subject::kDaemon);
   if (options.openmetrics) {
     Output out;
-    out.Write(base::OpenMetrics(store_options.store(), stats->numbers));
+    out.Write(base::OpenMetrics(store_options.store(), *numbers));
     return out.Finish();
   }
   Record record;
-  for (const Number& number : stats->numbers) record.AddNumber(number.name, number.value);
+  for (const Number& number : *numbers) record.AddNumber(number.name, number.value);
   return Print(record, options.json);
 }
 

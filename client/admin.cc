@@ -3,8 +3,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
 #include "base/store_name.h"
 #include "client/answers.h"
+#include "client/served_store.h"
 #include "os/deadline.h"
 #include "os/pipe.h"
 #include "os/pipe_client.h"
@@ -18,11 +20,31 @@ namespace cubby {
 static_assert(proto::kMaxFrameBytes <= os::kMaxRequestBytes,
               "a request is one frame, sent at once");
 
+namespace {
+
+// The store whose daemon is to be asked. Unavailable if there is none.
+absl::StatusOr<ServedStore> Served(absl::string_view store) {
+  absl::StatusOr<ServedStore> served = LookAtStore(store);
+  if (!absl::IsNotFound(served.status())) return served;
+  return absl::UnavailableError(
+      absl::StrCat("there is no store '", store, "' here, whatever its daemon serves elsewhere"));
+}
+
+absl::Status NoAnswer(absl::string_view store) {
+  return absl::InternalError(absl::StrCat("the daemon of store '", store,
+                                          "' gave no answer to what was asked: update cubbyd"));
+}
+
+}  // namespace
+
 struct Admin::Impl {
   // Sends `request` and returns what the daemon answered: an error, or an answer of the kind
   // `expected`.
   absl::StatusOr<control::Response> Call(control::Request request,
                                          control::Response::ResponseCase expected) const;
+  // Sends a request that is complete, and returns the response to it.
+  absl::StatusOr<control::Response> Ask(const control::Request& request,
+                                        const os::Deadline& deadline) const;
 
   std::string store;
   absl::Duration timeout;
@@ -31,34 +53,43 @@ struct Admin::Impl {
 absl::StatusOr<control::Response> Admin::Impl::Call(
     control::Request request, control::Response::ResponseCase expected) const {
   const os::Deadline deadline(timeout);
-  // A channel for each call: between calls an Admin is in no daemon's way, and it outlives a
-  // daemon's restart.
-  auto pipe = os::PipeClient::Connect(store, deadline.Left());
-  if (!pipe.ok()) return pipe.status();
   request.set_protocol(proto::kProtocol);
   request.set_request_id(os::RandomBits());
   request.set_deadline_ns(deadline.InBootNanos());
-  absl::StatusOr<std::string> frame = proto::EncodeFrames(request.SerializeAsString());
-  if (!frame.ok()) return frame.status();
-  absl::Status sent = (*pipe)->Send(*frame, deadline.Left());
-  if (!sent.ok()) return sent;
+  for (;;) {
+    ASSIGN_OR_RETURN(const ServedStore served, Served(store));
+    request.set_instance(served.instance);
+    ASSIGN_OR_RETURN(control::Response response, Ask(request, deadline));
+    if (response.status_code() == 0) {
+      if (response.response_case() == expected) return response;
+      return NoAnswer(store);
+    }
+    // A store that a starting daemon has just made anew, as --fresh says?
+    const bool other = response.instance() != served.instance && !response.instance().empty();
+    const absl::StatusOr<ServedStore> now = LookAtStore(store);
+    if (other && now.ok() && now->instance != served.instance && !deadline.Passed()) continue;
+    return absl::Status(static_cast<absl::StatusCode>(response.status_code()),
+                        response.status_message());
+  }
+}
 
+absl::StatusOr<control::Response> Admin::Impl::Ask(const control::Request& request,
+                                                   const os::Deadline& deadline) const {
+  // A channel for each call: between calls an Admin is in no daemon's way, and it outlives a
+  // daemon's restart.
+  ASSIGN_OR_RETURN_AS(const std::unique_ptr<os::PipeClient> pipe,
+                      os::PipeClient::Connect(store, deadline.Left()),
+                      WhyUnreachable(store, status));
+  ASSIGN_OR_RETURN(const std::string frame, proto::EncodeFrames(request.SerializeAsString()));
+  RETURN_IF_ERROR(pipe->Send(frame, deadline.Left()));
   proto::FrameDecoder decoder;
   for (;;) {
-    absl::StatusOr<std::string> bytes = (*pipe)->Receive(deadline.Left());
-    if (!bytes.ok()) return bytes.status();
-    decoder.Append(*bytes);
+    ASSIGN_OR_RETURN(const std::string bytes, pipe->Receive(deadline.Left()));
+    decoder.Append(bytes);
     while (absl::optional<std::string> message = decoder.Next()) {
       control::Response response;
-      const bool parsed = response.ParseFromString(*message);
-      if (parsed && response.request_id() != request.request_id()) continue;
-      if (parsed && response.status_code() != 0) {
-        return absl::Status(static_cast<absl::StatusCode>(response.status_code()),
-                            response.status_message());
-      }
-      if (parsed && response.response_case() == expected) return response;
-      return absl::InternalError(absl::StrCat("the daemon of store '", store,
-                                              "' gave no answer to what was asked: update cubbyd"));
+      if (!response.ParseFromString(*message)) return NoAnswer(store);
+      if (response.request_id() == request.request_id()) return response;
     }
   }
 }
@@ -71,8 +102,9 @@ absl::StatusOr<std::unique_ptr<Admin>> Admin::Connect(absl::string_view store,
   absl::Status valid = base::ValidateStoreName(store);
   if (!valid.ok()) return valid;
   // So that a missing daemon is told here and now.
-  absl::Status reachable = os::PipeClient::Connect(store, timeout).status();
-  if (!reachable.ok()) return reachable;
+  const absl::Status reachable = os::PipeClient::Connect(store, timeout).status();
+  if (!reachable.ok()) return WhyUnreachable(store, reachable);
+  RETURN_IF_ERROR(Served(store).status());
   return std::unique_ptr<Admin>(
       new Admin(std::make_unique<Impl>(Impl{std::string(store), timeout})));
 }

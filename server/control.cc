@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
@@ -14,12 +15,14 @@
 #include "base/status_macros.h"
 #include "base/version.h"
 #include "os/clock.h"
+#include "os/mapping.h"
 #include "os/process.h"
 #include "proto/frame.h"
 #include "proto/protocol.h"
 #include "server/check_job.h"
 #include "server/flush_job.h"
 #include "server/log.h"
+#include "table/geometry.h"
 #include "table/properties.h"
 #include "table/stats.h"
 
@@ -75,6 +78,7 @@ Control::Control(OwnedStore* store, os::PipeServer* pipe, Jobs* jobs, JobLock* l
       jobs_(*jobs),
       lock_(*lock),
       name_(store->name()),
+      instance_(table::InstanceOf(store->table().geometry())),
       started_ns_(os::BootNanos()) {}
 
 void Control::Handle(const os::PipeServer::Request& received) {
@@ -132,9 +136,25 @@ absl::Status Control::Accept(const control::Request& request) const {
         "the request is of control protocol ", request.protocol(), " and the daemon speaks ",
         proto::kProtocol, ": use the same cubby version as its cubbyd"));
   }
+  RETURN_IF_ERROR(CheckInstance(request.instance()));
   const bool stopping = stopping_ || shutdown_requested_;
   if (stopping && request.request_case() != control::Request::kShutdown) return Stopping();
   return CheckDeadline(name_, request.deadline_ns());
+}
+
+absl::Status Control::CheckInstance(const std::string& instance) const {
+  if (instance == instance_) return absl::OkStatus();
+  // A header that was overwritten or cut off must not keep its daemon from being asked, or ended.
+  const os::Mapping* const mapping = stopping_ ? nullptr : &store_.mapping();
+  if (mapping != nullptr &&
+      instance ==
+          (mapping->Truncated() ? "" : table::InstanceIn(mapping->data(), mapping->size()))) {
+    return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(
+      absl::StrCat("the daemon that answers serves another store named '", name_, "' (instance ",
+                   absl::BytesToHexString(instance_), ", not ", absl::BytesToHexString(instance),
+                   "): give the daemon of each /dev/shm a CUBBY_RUNTIME_DIR of its own"));
 }
 
 absl::Status Control::Stopping() const {
@@ -181,6 +201,7 @@ void Control::Answer(const Client& client, absl::StatusOr<control::Response> res
   control::Response response = result.ok() ? *std::move(result) : ErrorResponse(result.status());
   response.set_protocol(proto::kProtocol);
   response.set_request_id(client.request_id);
+  response.set_instance(instance_);
   absl::StatusOr<std::string> frames = proto::EncodeFrames(response.SerializeAsString());
   if (!frames.ok()) pipe_.Dismiss(client.reply_to);
   const absl::Status sent = frames.ok()

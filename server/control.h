@@ -47,6 +47,8 @@ class Control {
   void HandleOne(const Client& client, const control::Request& request);
   // OK if the request can be carried out; else the status that answers it.
   absl::Status Accept(const control::Request& request) const;
+  // FailedPrecondition if the request is meant for another store.
+  absl::Status CheckInstance(const std::string& instance) const;
   absl::Status Stopping() const;
   template <typename KindOfJob>
   void AddJob(const Client& client, const control::Request& request);
@@ -59,7 +61,8 @@ class Control {
   os::PipeServer& pipe_;
   Jobs& jobs_;
   JobLock& lock_;
-  const std::string name_;  // the store's
+  const std::string name_;      // the store's
+  const std::string instance_;  // the store's
   const uint64_t started_ns_;
   DaemonCounts counts_;        // but for the frames that the pipe rejects
   size_t jobs_under_way_ = 0;  // that requests asked for

@@ -13,6 +13,7 @@
 #include "os/pipe_server.h"
 #include "os/process.h"
 #include "os/signals.h"
+#include "server/channel_job.h"
 #include "server/control.h"
 #include "server/heartbeat.h"
 #include "server/huge_pages_job.h"
@@ -69,23 +70,22 @@ void AnnounceServing(const Options& options) {
   if (options.ready_fd.has_value()) LogIfNotTold(options.store, os::WriteReady(*options.ready_fd));
 }
 
-// OK once the daemon has been asked to end, whatever has failed meanwhile. FailedPrecondition if the
-// store's names are lost, Internal if the control channel has failed.
-absl::Status Serve(OwnedStore* store, os::PipeServer* pipe, Jobs* jobs, Control* control) {
-  Heartbeat heartbeat(store);
+// OK once the daemon has been asked to end, whatever has failed meanwhile. FailedPrecondition if
+// the store's names are lost, Internal if the control channel has failed.
+absl::Status Serve(const std::string& store, Heartbeat* heartbeat, os::PipeServer* pipe, Jobs* jobs,
+                   Control* control) {
   const auto ended = [control] { return stop_requested.load() || control->shutdown_requested(); };
   while (!ended()) {
     EndLogWindows();
-    ASSIGN_OR_RETURN(const absl::Duration until_beat, heartbeat.BeatIfDue());
+    ASSIGN_OR_RETURN(const absl::Duration until_beat, heartbeat->BeatIfDue());
     absl::Duration idle = std::min(until_beat, jobs->Step());
     for (int turn = 0; turn < kRequestsPerStep && !ended(); ++turn) {
       const absl::StatusOr<absl::optional<os::PipeServer::Request>> request = pipe->Receive(idle);
       if (!request.ok()) {
         if (ended()) return absl::OkStatus();
-        return attach::About(store->name(),
-                             absl::InternalError(absl::StrCat(
-                                 "its control channel failed (", request.status().message(),
-                                 "): start cubbyd again, which keeps the entries")));
+        return attach::About(store, absl::InternalError(absl::StrCat(
+                                        "its control channel failed (", request.status().message(),
+                                        "): start cubbyd again, which keeps the entries")));
       }
       if (!request->has_value()) break;
       control->Handle(**request);
@@ -129,20 +129,23 @@ absl::Status RunDaemon(const Options& options) {
   JobLock lock(&store->lock());
   Jobs jobs;
   jobs.Add(std::make_unique<SweepJob>(store.get(), &lock));
+  jobs.Add(std::make_unique<ChannelJob>(options.store, pipe));
   if (options.huge_pages == HugePages::kAuto) {
     jobs.Add(std::make_unique<HugePagesJob>(store.get()));
   }
   Control control(store.get(), pipe, &jobs, &lock);
+  Heartbeat heartbeat(store.get());
+  heartbeat.BeatIfDue().IgnoreError();  // names that are lost by now are lost at the next beat too
   LogServing(*store);
   AnnounceServing(options);
-  const absl::Status served = Serve(store.get(), pipe, &jobs, &control);
+  const absl::Status served = Serve(options.store, &heartbeat, pipe, &jobs, &control);
 
   LogIfNotTold(options.store, os::NotifyServiceManager("STOPPING=1"));
   control.Stop();
   pipe->Withdraw();
   if (!served.ok()) {
-    // A store whose names are lost takes those with it that are left. Otherwise nobody has asked for
-    // the store's end: it stays for the next daemon, as after a kill.
+    // A store whose names are lost takes those with it that are left. Otherwise nobody has asked
+    // for the store's end: it stays for the next daemon, as after a kill.
     if (absl::IsFailedPrecondition(served)) store->Retire();
     store.reset();
     return served;

@@ -353,6 +353,20 @@ void RetireUnreadable(char* memory, size_t size) {
   line->state.store(static_cast<uint64_t>(State::kRetired), std::memory_order_release);
 }
 
+std::string InstanceOf(const Geometry& geometry) {
+  return std::string(reinterpret_cast<const char*>(geometry.instance), sizeof(geometry.instance));
+}
+
+std::string InstanceIn(const char* memory, size_t size) {
+  if (size < kHeaderBytes) return "";
+  const auto* shared = reinterpret_cast<const Header*>(memory);
+  if (shared->magic.load(std::memory_order_acquire) != kMagic) return "";
+  Geometry copied;
+  CopyFromShared(reinterpret_cast<char*>(copied.instance), memory + offsetof(Header, instance),
+                 sizeof(copied.instance));
+  return InstanceOf(copied);
+}
+
 std::string FeatureNames(uint64_t mask) {
   std::vector<std::string> names;
   for (uint32_t bit = 0; bit < 64; ++bit) {

@@ -93,6 +93,11 @@ absl::StatusOr<Geometry> ReadGeometry(const char* memory, size_t size);
 // every version. Does nothing to memory that is too short for one.
 void RetireUnreadable(char* memory, size_t size);
 
+// The store's instance as 16 bytes, by which other processes can tell it from others of its name.
+std::string InstanceOf(const Geometry& geometry);
+// The same from a mapping of `size` bytes, of which only the magic is checked; "" if it has none.
+std::string InstanceIn(const char* memory, size_t size);
+
 // The names of the features in `mask`, for messages: "leases, feature 17".
 std::string FeatureNames(uint64_t mask);
 

@@ -86,6 +86,9 @@ std::string Request(Input* input) {
   const uint8_t kind = input->Byte();
   request.set_protocol(kind < 0xc0 ? proto::kProtocol : input->Byte());
   request.set_request_id(input->Number64());
+  if (kind % 2 == 0) {
+    request.set_instance(table::InstanceOf(TheDaemon().store->table().geometry()));
+  }
   switch (kind % 7) {
     case 0:
       request.mutable_ping();

@@ -1,11 +1,13 @@
 // What a cubbyd answers on its control channel: to administrators, and to what no administrator's
 // tool sends.
+#include <cstddef>
 #include <cstring>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "base/property.h"
@@ -316,7 +318,7 @@ class RawChannelTest : public ControlTest {
 TEST_F(RawChannelTest, UnknownRequestIsUnimplemented) {
   auto client = ConnectRaw();
   ASSERT_TRUE(client);
-  control::Request request = Ping();
+  control::Request request = Ping(store());
   request.clear_ping();
   // Field 99, of the future, is an empty message.
   absl::Status sent = client->Send(
@@ -330,10 +332,43 @@ TEST_F(RawChannelTest, UnknownRequestIsUnimplemented) {
   EXPECT_EQ(response->request_id(), 7u);
 }
 
+TEST_F(RawChannelTest, RequestForAnotherStoreOfTheNameIsRefused) {
+  for (const std::string& instance : {std::string(16, 'x'), std::string(), std::string(1, 'x')}) {
+    auto client = ConnectRaw();
+    ASSERT_TRUE(client);
+    control::Request request = Ping(store());
+    request.mutable_shutdown();
+    const std::string own = request.instance();
+    request.set_instance(instance);
+    const absl::StatusOr<control::Response> response = Ask(client.get(), request);
+    ASSERT_TRUE(response.ok()) << response.status();
+    EXPECT_EQ(response->status_code(), static_cast<int>(absl::StatusCode::kFailedPrecondition));
+    EXPECT_THAT(
+        response->status_message(),
+        AllOf(HasSubstr("serves another store named '" + store() + "'"),
+              HasSubstr(absl::BytesToHexString(own)), HasSubstr(absl::BytesToHexString(instance))));
+    EXPECT_EQ(response->instance(), own);
+  }
+  EXPECT_TRUE(Connect()->Ping().ok());
+}
+
+TEST_F(RawChannelTest, DaemonOfAStoreThatLostItsHeaderCanBeAskedAndEnded) {
+  auto mapping = os::Mapping::Open(store(), os::Access::kReadWrite);
+  ASSERT_TRUE(mapping.ok()) << mapping.status();
+  auto admin = Connect();
+  ASSERT_TRUE(admin);
+  std::memset(mapping->data() + offsetof(table::Header, instance), 0xa5, 16);
+  EXPECT_TRUE(admin->Ping().ok());
+  std::memset(mapping->data(), 0xa5, 8);
+  EXPECT_TRUE(admin->Ping().ok());
+  EXPECT_TRUE(admin->Shutdown().ok());
+  EXPECT_EQ(daemon()->Wait(kLong).exit_code, 0);
+}
+
 TEST_F(RawChannelTest, OtherProtocolIsUnimplementedNamingBoth) {
   auto client = ConnectRaw();
   ASSERT_TRUE(client);
-  control::Request request = Ping();
+  control::Request request = Ping(store());
   request.set_protocol(42);
   request.mutable_shutdown();  // least of all that
   const absl::StatusOr<control::Response> response = Ask(client.get(), request);
@@ -351,7 +386,7 @@ TEST_F(RawChannelTest, RequestPastItsDeadlineIsNotCarriedOut) {
   for (bool shutdown : {false, true}) {
     auto client = ConnectRaw();
     ASSERT_TRUE(client);
-    control::Request request = Ping();
+    control::Request request = Ping(store());
     if (shutdown) {
       request.mutable_shutdown();
     } else {
@@ -371,12 +406,12 @@ TEST_F(RawChannelTest, WhatComesWhileTheDaemonStopsIsAnswered) {
   auto first = ConnectRaw(), second = ConnectRaw(), late = ConnectRaw();
   auto writer = test::StuckWriter::Of(store());
   ASSERT_TRUE(first && second && late && writer);
-  control::Request shutdown = Ping();
+  control::Request shutdown = Ping(store());
   shutdown.mutable_shutdown();
   ASSERT_TRUE(first->Send(FrameOf(shutdown), kLong).ok());
   ASSERT_NO_FATAL_FAILURE(writer->AwaitAnother());  // it is stopping, and reads no more requests
   ASSERT_TRUE(second->Send(FrameOf(shutdown), kLong).ok());
-  ASSERT_TRUE(late->Send(FrameOf(Ping()), kLong).ok());
+  ASSERT_TRUE(late->Send(FrameOf(Ping(store())), kLong).ok());
   writer.reset();
 
   for (os::PipeClient* client : {first.get(), second.get()}) {
@@ -393,7 +428,7 @@ TEST_F(RawChannelTest, WhatComesWhileTheDaemonStopsIsAnswered) {
 }
 
 TEST_F(RawChannelTest, GoodRequestsAreAnsweredAfterGarbageOfEveryKind) {
-  const std::string good = FrameOf(Ping());
+  const std::string good = FrameOf(Ping(store()));
   std::string bad_checksum = good;
   bad_checksum.back() = static_cast<char>(bad_checksum.back() ^ 1);
   const std::vector<std::string> garbage = {
@@ -409,7 +444,7 @@ TEST_F(RawChannelTest, GoodRequestsAreAnsweredAfterGarbageOfEveryKind) {
     auto client = ConnectRaw();
     ASSERT_TRUE(client);
     ASSERT_TRUE(client->Send(bytes, kLong).ok());
-    const absl::StatusOr<control::Response> response = Ask(client.get(), Ping());
+    const absl::StatusOr<control::Response> response = Ask(client.get(), Ping(store()));
     ASSERT_TRUE(response.ok()) << response.status() << " after " << bytes.substr(0, 20);
     EXPECT_EQ(response->status_code(), 0);
   }
@@ -420,7 +455,7 @@ TEST_F(RawChannelTest, ClientThatDiesAmidItsRequestIsNoTrouble) {
   {
     auto client = ConnectRaw();
     ASSERT_TRUE(client);
-    const std::string frame = FrameOf(Ping());
+    const std::string frame = FrameOf(Ping(store()));
     ASSERT_TRUE(client->Send(frame.substr(0, frame.size() / 2), kLong).ok());
   }
   auto admin = Connect();
@@ -433,7 +468,7 @@ TEST_F(RawChannelTest, SessionThatNeverReadsDoesNotKeepOthersWaiting) {
   auto lazy = ConnectRaw();
   auto admin = Connect();
   ASSERT_TRUE(lazy && admin);
-  control::Request request = Ping();
+  control::Request request = Ping(store());
   request.mutable_info();
   // Far more answers than a pipe holds. Where a client's next request waits for its last answer,
   // not all are taken.
@@ -449,7 +484,7 @@ TEST_F(RawChannelTest, ClientThatGoesWithoutItsAnswerIsNoTrouble) {
   for (int i = 0; i < 50; ++i) {
     auto client = ConnectRaw();
     ASSERT_TRUE(client);
-    ASSERT_TRUE(client->Send(FrameOf(Ping()), kLong).ok());
+    ASSERT_TRUE(client->Send(FrameOf(Ping(store())), kLong).ok());
   }
   EXPECT_TRUE(Connect()->Ping().ok());
 }

@@ -36,6 +36,7 @@
 #include "table/layout.h"
 #include "tests/server/raw_channel.h"
 #include "tests/server/server_fixture.h"
+#include "tests/support/as_user_posix.h"
 
 namespace cubby {
 namespace {
@@ -327,7 +328,7 @@ TEST_F(DaemonPosixTest, MoreFlushesAndChecksThanTheLimitAreRefused) {
   for (int i = 0; i < 101; ++i) {
     clients.push_back(test::ConnectRaw(store()));
     ASSERT_TRUE(clients.back());
-    control::Request request = test::Ping();
+    control::Request request = test::Ping(store());
     if (i % 2 == 0) {
       request.mutable_flush();
     } else {
@@ -605,13 +606,17 @@ TEST_F(DaemonPosixTest, FreshThatIsRefusedCostsNoEntries) {
 
 TEST_F(DaemonPosixTest, ChannelThatIsNoneMeansNoDaemon) {
   ASSERT_TRUE(StartDaemon());
-  fs::remove(ControlFile());
-  std::ofstream(ControlFile()) << "precious";
+  // In one go: the daemon makes a name that is lost anew.
+  const fs::path file = ControlFile().string() + "-file";
+  std::ofstream(file) << "precious";
+  fs::rename(file, ControlFile());
   test::ExitResult ping = Cubby({"ping"});
   EXPECT_EQ(ping.exit_code, 9) << ping.err;
   EXPECT_THAT(ping.err, HasSubstr(ControlFile().string()));
   fs::remove(ControlFile());
+  EXPECT_EQ(Cubby({"ping", "--wait", "60s"}).exit_code, 0);
 
+  ASSERT_NO_FATAL_FAILURE(Freeze());
   const fs::path dir = ControlFile().parent_path();
   const fs::path elsewhere = dir.string() + "-elsewhere";
   fs::rename(dir, elsewhere);
@@ -621,6 +626,90 @@ TEST_F(DaemonPosixTest, ChannelThatIsNoneMeansNoDaemon) {
   EXPECT_THAT(ping.err, HasSubstr(dir.string() + " is a link, or no directory: remove it"));
   fs::remove(dir);
   fs::rename(elsewhere, dir);
+  ASSERT_NO_FATAL_FAILURE(Thaw());
+}
+
+TEST_F(DaemonPosixTest, LostControlChannelIsMadeAnewAndLogged) {
+  ASSERT_TRUE(StartDaemon());
+  fs::remove(ControlFile());
+  test::ExitResult ping = Cubby({"ping", "--wait", "60s"});
+  EXPECT_EQ(ping.exit_code, 0) << ping.err;
+  fs::remove_all(ControlFile().parent_path());
+  ping = Cubby({"ping", "--wait", "60s"});
+  EXPECT_EQ(ping.exit_code, 0) << ping.err;
+  const std::string log = StopDaemon().err;
+  EXPECT_THAT(log, AllOf(HasSubstr(absl::StrCat("made it anew: ", ControlFile().string())),
+                         HasSubstr(absl::StrCat(
+                             "made it anew: ", ControlFile().parent_path().string(), " was"))));
+}
+
+// Another store of the name, as a container with a /dev/shm of its own has.
+TEST_F(DaemonPosixTest, ControlChannelOfALivingDaemonIsNotTakenOver) {
+  ASSERT_TRUE(StartDaemon());
+  const fs::path elsewhere = MappingFile().string() + "-elsewhere";
+  const fs::path lock_elsewhere = LockFile().string() + "-elsewhere";
+  ASSERT_NO_FATAL_FAILURE(Freeze());
+  fs::rename(MappingFile(), elsewhere);
+  fs::rename(LockFile(), lock_elsewhere);
+  const test::ExitResult second = RunDaemon({});
+  fs::rename(elsewhere, MappingFile());
+  fs::rename(lock_elsewhere, LockFile());
+  ASSERT_NO_FATAL_FAILURE(Thaw());
+  EXPECT_EQ(second.exit_code, 1) << second.err;
+  EXPECT_THAT(second.err, HasSubstr("a process reads " + ControlFile().string()));
+  EXPECT_EQ(Cubby({"ping"}).exit_code, 0);
+}
+
+// The daemon is there, but not for whoever asks.
+TEST_F(DaemonPosixTest, DaemonInAnotherRuntimeDirectoryIsTold) {
+  ASSERT_TRUE(StartDaemon());
+  ASSERT_EQ(Cubby({"put", "k", "v"}).exit_code, 0);
+  const fs::path elsewhere = ControlFile().parent_path().string() + "-elsewhere";
+  fs::create_directory(elsewhere);
+  fs::permissions(elsewhere, fs::perms::owner_all);
+  absl::Cleanup remove_elsewhere = [&elsewhere] { fs::remove(elsewhere); };
+  const auto ask = [&](const std::string& subcommand) {
+    test::SubprocessOptions options;
+    options.environment = {{"CUBBY_RUNTIME_DIR", elsewhere.string()}};
+    return test::Run({test::ProgramPath("cubby"), "-s", store(), subcommand}, options);
+  };
+  const std::string served =
+      absl::StrCat("process ", daemon()->pid(), " of user ", geteuid(), " served the store ");
+  const test::ExitResult flush = ask("flush");
+  EXPECT_EQ(flush.exit_code, 9);
+  EXPECT_THAT(flush.err, AllOf(HasSubstr("set CUBBY_RUNTIME_DIR as it has"), HasSubstr(served)));
+  const test::ExitResult stats = ask("stats");
+  EXPECT_EQ(stats.exit_code, 0);
+  EXPECT_THAT(stats.out, HasSubstr("entries: 1\n"));
+  EXPECT_THAT(stats.err, AllOf(HasSubstr(served), HasSubstr("what the store itself tells")));
+  const test::ExitResult info = ask("info");
+  EXPECT_EQ(info.exit_code, 0);
+  EXPECT_THAT(info.out, HasSubstr("capacity: 100000\n"));
+}
+
+TEST_F(DaemonPosixTest, DaemonOfAnotherUserIsTold) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root, to become somebody else";
+  ASSERT_TRUE(StartDaemon({"--mode", "0644"}));
+  const auto ask = [&](const std::string& subcommand) {
+    auto cubby = test::StartAs({12345, 0}, ControlFile().parent_path(),
+                               {test::ProgramPath("cubby"), "-s", store(), subcommand});
+    EXPECT_TRUE(cubby.ok()) << cubby.status();
+    return cubby.ok() ? (*cubby)->Wait(test::kLong) : test::ExitResult();
+  };
+  const std::string only = "is served by user 0, and only that user may ask its daemon";
+  const test::ExitResult flush = ask("flush");
+  EXPECT_EQ(flush.exit_code, 5) << flush.err;
+  EXPECT_THAT(flush.err, AllOf(HasSubstr(only),
+                               HasSubstr(absl::StrCat("process ", daemon()->pid(), " of user 0"))));
+  // The administrator's store may be read.
+  const test::ExitResult stats = ask("stats");
+  EXPECT_EQ(stats.exit_code, 0) << stats.err;
+  EXPECT_THAT(stats.out, HasSubstr("entries: 0\n"));
+  EXPECT_THAT(stats.err, HasSubstr(only));
+  ASSERT_EQ(chmod(MappingFile().c_str(), 0600), 0);
+  const test::ExitResult refused = ask("stats");
+  EXPECT_EQ(refused.exit_code, 5) << refused.err;
+  EXPECT_THAT(refused.err, HasSubstr("is another user's, and only that user may ask its daemon"));
 }
 
 TEST_F(DaemonPosixTest, SquattedControlFifoLeavesAnOldStoreItsEntries) {

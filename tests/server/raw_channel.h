@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
+#include "client/served_store.h"
 #include "gtest/gtest.h"
 #include "os/pipe_client.h"
 #include "proto/control.pb.h"
@@ -25,8 +26,11 @@ inline std::unique_ptr<os::PipeClient> ConnectRaw(const std::string& store) {
   return client.ok() ? *std::move(client) : nullptr;
 }
 
-inline control::Request Ping() {
+inline control::Request Ping(const std::string& store) {
   control::Request request;
+  const absl::StatusOr<ServedStore> served = LookAtStore(store);
+  EXPECT_TRUE(served.ok()) << served.status();
+  if (served.ok()) request.set_instance(served->instance);
   request.set_protocol(proto::kProtocol);
   request.set_request_id(7);
   request.mutable_ping();

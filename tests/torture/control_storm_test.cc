@@ -89,7 +89,7 @@ class ControlStormTest : public test::ServerFixture {
   void ComeAndGo(uint64_t i) {
     const std::unique_ptr<os::PipeClient> client = test::ConnectRaw(store());
     ASSERT_NE(client, nullptr);
-    const std::string frame = FrameOf(Ping());
+    const std::string frame = FrameOf(Ping(store()));
     absl::Status sent;
     switch (i % 6) {
       case 0:  // says nothing
@@ -107,7 +107,7 @@ class ControlStormTest : public test::ServerFixture {
         sent = client->Send(frame + frame, kLong);
         break;
       default: {
-        const auto response = test::Ask(client.get(), Ping());
+        const auto response = test::Ask(client.get(), Ping(store()));
         ASSERT_TRUE(response.ok()) << response.status() << " after " << i << " others";
         EXPECT_EQ(response->status_code(), 0);
       }
@@ -120,7 +120,7 @@ class ControlStormTest : public test::ServerFixture {
   std::unique_ptr<os::PipeClient> BeLazy() {
     std::unique_ptr<os::PipeClient> client = test::ConnectRaw(store());
     if (client == nullptr) return nullptr;
-    control::Request request = Ping();
+    control::Request request = Ping(store());
     request.mutable_info();
     std::string many;
     while (many.size() + FrameOf(request).size() <= os::kMaxRequestBytes) many += FrameOf(request);
