@@ -168,10 +168,10 @@ ExitCode Check(const StoreOptions& store_options, bool json) {
                    "its cubbyd with --fresh"));
 }
 
-ExitCode Shutdown(const StoreOptions& store_options) {
+ExitCode Shutdown(const StoreOptions& store_options, const ShutdownOptions& options) {
   const auto admin = store_options.Connect();
   if (!admin.ok()) return Fail(admin.status(), Subject::kDaemon);
-  const absl::Status status = (*admin)->Shutdown();
+  const absl::Status status = (*admin)->Shutdown(options);
   return status.ok() ? ExitCode::kOk : Fail(status, Subject::kDaemon);
 }
 
@@ -187,6 +187,18 @@ void DefineReport(Subcommand* subcommand, const char* name, const char* notes,
 void DefinePlain(Subcommand* subcommand, const char* notes, ExitCode (*run)(const StoreOptions&)) {
   subcommand->Notes(notes);
   subcommand->Do(run);
+}
+
+void DefineShutdown(Subcommand* shutdown) {
+  const auto options = std::make_shared<ShutdownOptions>();
+  shutdown->Notes(
+      "Examples:\n  cubby shutdown -s sessions\n"
+      "  cubby shutdown -s sessions --keep && cubbyd --store sessions   # another cubbyd, the same "
+      "entries");
+  shutdown->AddFlag("--keep", &options->keep,
+                    "Keep the store and its entries for the next cubbyd; gets and puts go on\n"
+                    "meanwhile (Windows: while a program has it open)");
+  shutdown->Do([options](const StoreOptions& store) { return Shutdown(store, *options); });
 }
 
 constexpr Command kCommands[] = {
@@ -213,10 +225,7 @@ constexpr Command kCommands[] = {
            "--timeout); readers do not wait.\n\n",
            &Check);
      }},
-    {"shutdown", "Stop the daemon and remove the store with all entries",
-     [](Subcommand* shutdown) {
-       DefinePlain(shutdown, "Example:\n  cubby shutdown -s sessions", &Shutdown);
-     }},
+    {"shutdown", "Stop the daemon and remove the store with all entries", &DefineShutdown},
 };
 
 }  // namespace

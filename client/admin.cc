@@ -158,9 +158,9 @@ absl::StatusOr<CheckReport> Admin::Check() {
   return report;
 }
 
-absl::Status Admin::Shutdown() {
+absl::Status Admin::Shutdown(const ShutdownOptions& options) {
   control::Request request;
-  request.mutable_shutdown();
+  request.mutable_shutdown()->set_keep(options.keep);
   return impl_->Call(std::move(request), control::Response::kShutdown).status();
 }
 

@@ -53,6 +53,10 @@ struct CheckReport {
   uint64_t loose_overflow_counts = 0;  // too high after a kill: misses there are slower
 };
 
+struct ShutdownOptions {
+  bool keep = false;  // leave the store, with its entries, to the next daemon
+};
+
 class Admin {
  public:
   // `timeout` applies to each call. Returns PermissionDenied if the channel is another user's.
@@ -72,8 +76,10 @@ class Admin {
   // Checks the whole table. Writers wait meanwhile, about 0.1 s per million entries, so that in a
   // store of 50 million entries they reach their default timeout of 5 s; readers do not wait.
   absl::StatusOr<CheckReport> Check();
-  // Returns when the daemon has removed the store's names.
-  absl::Status Shutdown();
+  // Returns when the daemon has removed the store's names, or, to keep the store, when the next
+  // daemon can start. A store that is kept stays as it is for those who have it open (on Windows it
+  // lasts as long as any do).
+  absl::Status Shutdown(const ShutdownOptions& options = {});
 
  private:
   struct Impl;

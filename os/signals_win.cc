@@ -22,6 +22,8 @@ void OnStopRequest(void (*function)()) {
   SetConsoleCtrlHandler(Handle, TRUE);
 }
 
+void OnReloadRequest(void (*)()) {}
+
 void IgnoreFileSizeSignal() {}
 
 }  // namespace cubby::os

@@ -119,6 +119,10 @@ void Control::HandleOne(const Client& client, const control::Request& request) {
     case control::Request::kCheck:
       return AddJob<CheckJob>(client, request);
     case control::Request::kShutdown:
+      if (stopping_ && request.shutdown().keep() != keep_requested_) {
+        return Answer(client, Stopping());
+      }
+      keep_requested_ = request.shutdown().keep() && (keep_requested_ || !shutdown_requested_);
       shutdown_requested_ = true;
       shutdowns_.push_back(client);
       return;
@@ -178,8 +182,9 @@ void Control::AddJob(const Client& client, const control::Request& request) {
                           }}));
 }
 
-void Control::Stop() {
+void Control::Stop(bool keep) {
   stopping_ = true;
+  keep_requested_ = keep;
   jobs_.Cancel(Stopping());
 }
 

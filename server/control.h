@@ -32,10 +32,13 @@ class Control {
 
   // True once a client has requested a shutdown. ConfirmShutdown() answers these requests.
   bool shutdown_requested() const { return shutdown_requested_; }
+  // True if all of these clients want the store to stay.
+  bool keep_requested() const { return keep_requested_; }
   void ConfirmShutdown();
 
-  // Ends all jobs. From now on every request except shutdown is answered with Unavailable.
-  void Stop();
+  // Ends all jobs. From now on every request is answered with Unavailable, except a shutdown that
+  // wants the store to stay if it does, which `keep` says.
+  void Stop(bool keep);
 
  private:
   // Where an answer goes.
@@ -67,6 +70,7 @@ class Control {
   DaemonCounts counts_;        // but for the frames that the pipe rejects
   size_t jobs_under_way_ = 0;  // that requests asked for
   bool shutdown_requested_ = false;
+  bool keep_requested_ = false;
   bool stopping_ = false;
   std::vector<Client> shutdowns_;  // requested a shutdown, not answered yet
 };

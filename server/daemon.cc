@@ -40,16 +40,19 @@ constexpr int kRequestsPerStep = 100;
 // What the signal handler uses. Once set, `woken` stays valid until the process ends.
 std::atomic<bool> stop_requested{false};
 std::atomic<os::PipeServer*> woken{nullptr};
+std::atomic<bool> reload_requested{false};
 static_assert(std::atomic<bool>::is_always_lock_free &&
               std::atomic<os::PipeServer*>::is_always_lock_free);
 
-void RequestStop() {
-  // Sequentially consistent, as are the store of `woken` and the load of stop_requested behind it
-  // in RunDaemon(): either this load sees the pipe, or that load sees the request.
-  stop_requested.store(true);
+// Sequentially consistent, as are the store of `woken` and the load of `request` behind it in
+// RunDaemon(): either this load sees the pipe, or that load sees the request.
+void Raise(std::atomic<bool>* request) {
+  request->store(true);
   os::PipeServer* pipe = woken.load();
   if (pipe != nullptr) pipe->Wake();
 }
+void RequestStop() { Raise(&stop_requested); }
+void RequestReload() { Raise(&reload_requested); }
 
 void LogServing(const OwnedStore& store) {
   const table::Geometry& geometry = store.table().geometry();
@@ -70,22 +73,37 @@ void AnnounceServing(const Options& options) {
   if (options.ready_fd.has_value()) LogIfNotTold(options.store, os::WriteReady(*options.ready_fd));
 }
 
+// Takes those options that can change while the store is served from what they are by now.
+void Reload(Options* options) {
+  const absl::StatusOr<Options> read = options->read_again();
+  if (!read.ok()) {
+    return Log(LogLevel::kError, options->store,
+               absl::StrCat("keeps its options: ", read.status().message()));
+  }
+  options->log_level = read->log_level;
+  options->keep_on_exit = read->keep_on_exit;
+  SetLogLevel(options->log_level);
+  Log(options->store, "read its options again: --log-level and --keep-on-exit hold from now on");
+}
+
 // OK once the daemon has been asked to end, whatever has failed meanwhile. FailedPrecondition if
 // the store's names are lost, Internal if the control channel has failed.
-absl::Status Serve(const std::string& store, Heartbeat* heartbeat, os::PipeServer* pipe, Jobs* jobs,
+absl::Status Serve(Options* options, Heartbeat* heartbeat, os::PipeServer* pipe, Jobs* jobs,
                    Control* control) {
   const auto ended = [control] { return stop_requested.load() || control->shutdown_requested(); };
   while (!ended()) {
     EndLogWindows();
+    if (reload_requested.exchange(false)) Reload(options);
     ASSIGN_OR_RETURN(const absl::Duration until_beat, heartbeat->BeatIfDue());
     absl::Duration idle = std::min(until_beat, jobs->Step());
     for (int turn = 0; turn < kRequestsPerStep && !ended(); ++turn) {
       const absl::StatusOr<absl::optional<os::PipeServer::Request>> request = pipe->Receive(idle);
       if (!request.ok()) {
         if (ended()) return absl::OkStatus();
-        return attach::About(store, absl::InternalError(absl::StrCat(
-                                        "its control channel failed (", request.status().message(),
-                                        "): start cubbyd again, which keeps the entries")));
+        return attach::About(options->store,
+                             absl::InternalError(absl::StrCat(
+                                 "its control channel failed (", request.status().message(),
+                                 "): start cubbyd again, which keeps the entries")));
       }
       if (!request->has_value()) break;
       control->Handle(**request);
@@ -111,8 +129,9 @@ void AnswerLastRequests(os::PipeServer* pipe, Control* control) {
 
 }  // namespace
 
-absl::Status RunDaemon(const Options& options) {
+absl::Status RunDaemon(Options options) {
   os::OnStopRequest(RequestStop);
+  os::OnReloadRequest(RequestReload);
   os::IgnoreFileSizeSignal();
   RETURN_IF_ERROR(StartLog(options.log_level));
   // Before the store: without a channel nothing is made, and nothing discarded.
@@ -138,10 +157,12 @@ absl::Status RunDaemon(const Options& options) {
   heartbeat.BeatIfDue().IgnoreError();  // names that are lost by now are lost at the next beat too
   LogServing(*store);
   AnnounceServing(options);
-  const absl::Status served = Serve(options.store, &heartbeat, pipe, &jobs, &control);
+  const absl::Status served = Serve(&options, &heartbeat, pipe, &jobs, &control);
 
+  const bool by_request = control.shutdown_requested();
+  const bool keep = !served.ok() || (by_request ? control.keep_requested() : options.keep_on_exit);
   LogIfNotTold(options.store, os::NotifyServiceManager("STOPPING=1"));
-  control.Stop();
+  control.Stop(keep);
   pipe->Withdraw();
   if (!served.ok()) {
     // A store whose names are lost takes those with it that are left. Otherwise nobody has asked
@@ -150,8 +171,9 @@ absl::Status RunDaemon(const Options& options) {
     store.reset();
     return served;
   }
-  Log(options.store, control.shutdown_requested() ? "stopping, by a shutdown request" : "stopping");
-  store->Retire();
+  Log(options.store, absl::StrCat("stopping", by_request ? ", by a shutdown request" : "",
+                                  keep ? "; its entries stay for the next cubbyd" : ""));
+  if (!keep) store->Retire();
   store.reset();
   control.ConfirmShutdown();
   AnswerLastRequests(pipe, &control);

@@ -179,6 +179,10 @@ absl::Status StartLog(LogLevel level) {
   return absl::OkStatus();
 }
 
+void SetLogLevel(LogLevel level) {
+  if (process_logger != nullptr) process_logger->SetLevel(level);
+}
+
 void EndLogWindows() {
   if (process_logger != nullptr) process_logger->EndWindows();
 }

@@ -63,6 +63,8 @@ class Logger {
   Logger(const Logger&) = delete;
   Logger& operator=(const Logger&) = delete;
 
+  void SetLevel(LogLevel level) { options_.level = level; }
+
   // Control characters in `message` become spaces.
   void Log(LogLevel level, absl::string_view message, LogSite site);
   // Logs what the rate limit has left out in windows that are over, as Log() does.
@@ -84,7 +86,7 @@ class Logger {
   void EndWindow(const Window& window);
 
   const std::shared_ptr<Queue> queue_;  // shared with the thread
-  const Options options_;
+  Options options_;
   std::map<LogSite, Window> windows_;
 };
 
@@ -94,6 +96,8 @@ class Logger {
 // Starts the process's Logger, which writes to standard error. Call once, after
 // os::OnStopRequest(). Errors: those of Logger::Start().
 absl::Status StartLog(LogLevel level);
+// Sets the lowest level that is logged from now on.
+void SetLogLevel(LogLevel level);
 // See Logger::EndWindows().
 void EndLogWindows();
 // At the end of the process: waits until the log is written, at most two seconds.

@@ -99,20 +99,26 @@ absl::Status ReadLogLevel(absl::string_view source, const std::string& word, Opt
 
 absl::Status ReadReadyFd(absl::string_view source, const std::string& word, Options* options) {
   int fd;
-  const absl::Status usable = absl::SimpleAtoi(word, &fd) && fd >= 0
-                                  ? os::CheckReadyDescriptor(fd)
-                                  : absl::InvalidArgumentError("use the number of a descriptor");
-  if (!usable.ok()) {
+  if (!absl::SimpleAtoi(word, &fd) || fd < 0) {
     return absl::InvalidArgumentError(
-        absl::StrCat("bad ", source, " '", word, "': ", usable.message()));
+        absl::StrCat("bad ", source, " '", word, "': use the number of a descriptor"));
   }
   options->ready_fd = fd;
   return absl::OkStatus();
 }
 
+absl::Status ReadKeepOnExit(absl::string_view source, const std::string& word, Options* options) {
+  if (word != "true" && word != "false") {
+    return absl::InvalidArgumentError(
+        absl::StrCat("bad ", source, " '", word, "': use true or false"));
+  }
+  options->keep_on_exit = word == "true";
+  return absl::OkStatus();
+}
+
 struct Definition {
   const char* flags;  // the long one last; the other forms' names follow from it
-  const char* type;
+  const char* type;   // "" if the flag alone means "true"
   const char* help;
   std::string (*fallback)();
   Reader read;
@@ -144,6 +150,8 @@ constexpr Definition kDefinitions[] = {
      [] { return std::string("info"); }, &ReadLogLevel},
     {"--ready-fd", "N", "Open descriptor to write the line 'ready' to, and close, once the store is served; not on Windows",
      [] { return std::string("none"); }, &ReadReadyFd},
+    {"--keep-on-exit", "", "Leave the store and its entries to the next cubbyd when a signal stops this one, as a kill does",
+     [] { return std::string("false"); }, &ReadKeepOnExit},
 };
 // clang-format on
 constexpr size_t kCount = sizeof(kDefinitions) / sizeof(kDefinitions[0]);
@@ -177,9 +185,14 @@ void Describe(CLI::App* app, Words* words) {
   app->set_version_flag("--version", absl::StrCat("cubbyd ", base::kVersion));
   for (size_t i = 0; i < kCount; ++i) {
     const Definition& definition = kDefinitions[i];
-    app->add_option(definition.flags, words->options[i],
-                    absl::StrCat(definition.help, " [", definition.fallback(), "]"))
-        ->type_name(definition.type);
+    const std::string help = absl::StrCat(definition.help, " [", definition.fallback(), "]");
+    absl::optional<std::string>& word = words->options[i];
+    if (*definition.type == '\0') {
+      app->add_flag_callback(
+          definition.flags, [&word] { word = "true"; }, help);
+    } else {
+      app->add_option(definition.flags, word, help)->type_name(definition.type);
+    }
   }
   app->add_option("--config", words->config, kConfigHelp)->type_name("FILE");
   app->add_flag("--fresh", words->fresh, kFreshHelp);
@@ -188,12 +201,15 @@ void Describe(CLI::App* app, Words* words) {
       "does,\n"
       "or from the file that --config names. A flag is stronger than the environment, and that is\n"
       "stronger than the file.\n"
-      "Stops on SIGTERM, SIGINT, SIGHUP, Ctrl-C, Ctrl-Break or `cubby shutdown`, and takes the "
-      "store\n"
-      "away then. SIGINT and SIGHUP stay ignored if it was started so, as by nohup.\nExit codes: 0 "
-      "stopped, 1 the store has a daemon already, 2 usage, 4 too large, 5 "
-      "permission,\n6 incompatible layout, 7 another process holds the store's lock, 8 damaged, 10 "
-      "other.");
+      "Stops on SIGTERM, SIGINT, Ctrl-C, Ctrl-Break or `cubby shutdown`, and takes the store away\n"
+      "then, unless --keep-on-exit, or `cubby shutdown --keep`, says otherwise. SIGINT stays "
+      "ignored\n"
+      "if it was started so. On SIGHUP it reads the file of --config again and takes --log-level "
+      "and\n"
+      "--keep-on-exit from there.\n"
+      "Exit codes: 0 stopped, 1 the store has a daemon already, 2 usage, 4 too large, 5 "
+      "permission,\n"
+      "6 incompatible layout, 7 another process holds the store's lock, 8 damaged, 10 other.");
 }
 
 absl::Status CheckKeys(absl::string_view file, const std::map<std::string, std::string>& values) {
@@ -267,6 +283,15 @@ std::variant<Options, program::ExitCode> ParseOptions(std::vector<std::string> a
   }
   absl::StatusOr<Options> options = Read(words);
   if (!options.ok()) return UsageError(options.status().message());
+  if (options->ready_fd.has_value()) {
+    // Once: it is closed later.
+    const absl::Status usable = os::CheckReadyDescriptor(*options->ready_fd);
+    if (!usable.ok()) {
+      return UsageError(
+          absl::StrCat("bad --ready-fd '", *options->ready_fd, "': ", usable.message()));
+    }
+  }
+  options->read_again = [words] { return Read(words); };
   return *std::move(options);
 }
 

@@ -5,10 +5,12 @@
 #define CUBBY_SERVER_OPTIONS_H_
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <variant>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "absl/types/optional.h"
 #include "program/exit_code.h"
 #include "server/log.h"
@@ -39,7 +41,10 @@ struct Options {
   LogLevel log_level = LogLevel::kInfo;
   // Told once the daemon serves (os/notify.h).
   absl::optional<int> ready_fd;
-  bool fresh = false;  // discards the entries of an existing store
+  bool fresh = false;         // discards the entries of an existing store
+  bool keep_on_exit = false;  // a signal that stops the daemon leaves the store
+  // Returns what ParseOptions() with the same arguments would return by now, or InvalidArgument.
+  std::function<absl::StatusOr<Options>()> read_again;
 };
 
 // Reads the arguments after the program's name, the environment, and the file that --config names.

@@ -250,7 +250,7 @@ TEST_F(DaemonPosixTest, SignalsThatItsStarterIgnoresDoNotStopIt) {
 }
 
 TEST_F(DaemonPosixTest, EverySignalThatAsksItToStopDoes) {
-  for (int signal : {SIGTERM, SIGINT, SIGHUP}) {
+  for (int signal : {SIGTERM, SIGINT}) {
     // Whatever this test was started with.
     const auto before = std::signal(signal, SIG_DFL);
     absl::Cleanup restore = [signal, before] { std::signal(signal, before); };
@@ -260,6 +260,29 @@ TEST_F(DaemonPosixTest, EverySignalThatAsksItToStopDoes) {
     EXPECT_EQ(daemon->Wait(test::kLong).exit_code, 0) << strsignal(signal);
     EXPECT_FALSE(fs::exists(MappingFile()));
   }
+}
+
+TEST_F(DaemonPosixTest, HangUpMakesItReadItsOptionsAgain) {
+  // Whatever this test was started with.
+  const auto before = std::signal(SIGHUP, SIG_DFL);
+  const fs::path config = ControlFile().parent_path() / "config";
+  absl::Cleanup restore = [&] {
+    std::signal(SIGHUP, before);
+    fs::remove(config);
+  };
+  std::ofstream(config) << "capacity = 1000\n";
+  ASSERT_TRUE(StartDaemon({"--config", config.string()}));
+  const auto hang_up = [&](const std::string& text, const std::string& logged) {
+    std::ofstream(config) << text;
+    ASSERT_EQ(kill(static_cast<pid_t>(daemon()->pid()), SIGHUP), 0);
+    EXPECT_TRUE(daemon()->WaitForError(logged, test::kLong).ok());
+  };
+  hang_up("capacity = none\n", "keeps its options: bad size 'none'");
+  hang_up("capacity = 1000\nlog-level = debug\nkeep-on-exit = true\n", "read its options again");
+  EXPECT_EQ(Cubby({"put", "k", "v"}).exit_code, 0);
+  EXPECT_EQ(Cubby({"ping"}).exit_code, 0);
+  EXPECT_THAT(StopDaemon().err, HasSubstr("answered request"));
+  EXPECT_EQ(Cubby({"get", "k"}).out, "v") << "it was kept";
 }
 
 TEST_F(DaemonPosixTest, FullStandardErrorThatIsNotReadStopsNothing) {

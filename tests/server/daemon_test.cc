@@ -46,6 +46,38 @@ TEST_F(DaemonTest, StoreCanBeMadeAgainAtOnceAfterShutdown) {
   EXPECT_FALSE(OpenStore()->Contains("k").value());
 }
 
+TEST_F(DaemonTest, ShutdownThatKeepsLeavesTheStoreToTheNextDaemon) {
+  ASSERT_TRUE(StartDaemon({"--capacity", "1000"}));
+  auto opened = OpenStore();  // on Windows, what keeps the memory
+  ASSERT_TRUE(opened);
+  ASSERT_TRUE(opened->Put("k", "v").ok());
+  const test::ExitResult shutdown = Cubby({"shutdown", "--keep"});
+  EXPECT_EQ(shutdown.exit_code, 0) << shutdown.err;
+  EXPECT_EQ(daemon()->Wait(kLong).exit_code, 0);
+  EXPECT_TRUE(opened->Put("l", "v").ok()) << "while there is no daemon";
+  ASSERT_TRUE(StartDaemon());
+  EXPECT_TRUE(opened->Put("m", "v").ok());
+  EXPECT_THAT(Connect()->Check()->problems, IsEmpty());
+  EXPECT_THAT(StopDaemon().err, HasSubstr("kept 2 entries"));
+}
+
+TEST_F(DaemonTest, StopSignalKeepsTheStoreIfThatIsAskedFor) {
+  ASSERT_TRUE(StartDaemon({"--capacity", "1000", "--keep-on-exit"}));
+  auto opened = OpenStore();
+  ASSERT_TRUE(opened);
+  ASSERT_TRUE(opened->Put("k", "v").ok());
+  const test::ExitResult stopped = StopDaemon();
+  EXPECT_EQ(stopped.exit_code, 0);
+  EXPECT_THAT(stopped.err, HasSubstr("its entries stay for the next cubbyd"));
+  EXPECT_TRUE(opened->Contains("k").value());
+  ASSERT_TRUE(StartDaemon({"--keep-on-exit"}));
+  EXPECT_TRUE(OpenStore()->Contains("k").value());
+  // A request says itself what it wants.
+  ASSERT_TRUE(Connect()->Shutdown().ok());
+  EXPECT_EQ(opened->Contains("k").status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(daemon()->Wait(kLong).exit_code, 0);
+}
+
 TEST_F(DaemonTest, StopSignalTakesTheNamesAway) {
   ASSERT_TRUE(StartDaemon());
   const test::ExitResult stopped = StopDaemon();

@@ -131,6 +131,22 @@ TEST_F(OptionsTest, FreshIsAFlagOnly) {
               HasSubstr("there is no key 'fresh' for "));
 }
 
+TEST_F(OptionsTest, KeepOnExitIsAFlagOrTrueOrFalse) {
+  EXPECT_FALSE(Parse({"--store", "sessions"}).keep_on_exit);
+  EXPECT_TRUE(Parse({"--store", "sessions", "--keep-on-exit"}).keep_on_exit);
+  WriteConfig("keep-on-exit = true\n");
+  const Options options = Parse({"--store", "sessions", "--config", config()});
+  EXPECT_TRUE(options.keep_on_exit);
+  WriteConfig("keep-on-exit = false\n");
+  EXPECT_FALSE(options.read_again()->keep_on_exit);
+  SetVariable("CUBBYD_KEEP_ON_EXIT", "true");
+  EXPECT_TRUE(options.read_again()->keep_on_exit);
+  SetVariable("CUBBYD_KEEP_ON_EXIT", "perhaps");
+  EXPECT_THAT(ErrorOf({"--store", "sessions"}),
+              HasSubstr("bad CUBBYD_KEEP_ON_EXIT 'perhaps': use true or false"));
+  EXPECT_FALSE(options.read_again().ok());
+}
+
 TEST_F(OptionsTest, StoreIsRequired) {
   EXPECT_EQ(ErrorOf({}), "cubbyd: --store is required; see cubbyd --help\n");
 }
