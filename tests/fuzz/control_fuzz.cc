@@ -144,7 +144,7 @@ void Control(absl::string_view bytes) {
   // Half of the jobs that a shutdown meets are ended by it, the others by themselves.
   for (size_t steps = jobs.size() / 2; steps > 0; --steps) jobs.Step();
   if (control.shutdown_requested()) {
-    control.Stop();
+    control.Stop(/*keep=*/false);
     control.ConfirmShutdown();
   }
   while (jobs.size() != 0) jobs.Step();
