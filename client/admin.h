@@ -6,9 +6,11 @@
 //
 // Not thread-safe: use one Admin per thread. Gets and puts do not need it (client/store.h).
 //
-// Errors of every call: Unavailable if there is no daemon or it ended; DeadlineExceeded if it did
-// not answer in time (it does not begin the request after that); Unimplemented if it speaks another
-// version of the protocol or does not know the request.
+// Errors of every call: Unavailable if there is no daemon or it ended, or the store is half made;
+// DeadlineExceeded if it did not answer in time (it does not begin the request after that);
+// PermissionDenied if the store is another user's; FailedPrecondition if the daemon serves another
+// store of that name; Unimplemented if it speaks another version of the protocol or does not know
+// the request.
 #ifndef CUBBY_CLIENT_ADMIN_H_
 #define CUBBY_CLIENT_ADMIN_H_
 
@@ -59,7 +61,7 @@ struct ShutdownOptions {
 
 class Admin {
  public:
-  // `timeout` applies to each call. Returns PermissionDenied if the channel is another user's.
+  // `timeout` applies to each call.
   static absl::StatusOr<std::unique_ptr<Admin>> Connect(absl::string_view store,
                                                         absl::Duration timeout = absl::Seconds(30));
   ~Admin();
