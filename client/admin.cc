@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "base/status_macros.h"
 #include "base/store_name.h"
 #include "client/answers.h"
@@ -28,6 +29,15 @@ absl::StatusOr<ServedStore> Served(absl::string_view store) {
   if (!absl::IsNotFound(served.status())) return served;
   return absl::UnavailableError(
       absl::StrCat("there is no store '", store, "' here, whatever its daemon serves elsewhere"));
+}
+
+// How often a request is sent to a daemon that seems to serve another store.
+constexpr int kAttempts = 10;
+constexpr absl::Duration kAttemptPause = absl::Milliseconds(1);
+
+absl::Status ErrorIn(const control::Response& response) {
+  return absl::Status(static_cast<absl::StatusCode>(response.status_code()),
+                      response.status_message());
 }
 
 absl::Status NoAnswer(absl::string_view store) {
@@ -56,7 +66,7 @@ absl::StatusOr<control::Response> Admin::Impl::Call(
   request.set_protocol(proto::kProtocol);
   request.set_request_id(os::RandomBits());
   request.set_deadline_ns(deadline.InBootNanos());
-  for (;;) {
+  for (int attempt = 1;; ++attempt) {
     ASSIGN_OR_RETURN(const ServedStore served, Served(store));
     request.set_instance(served.instance);
     ASSIGN_OR_RETURN(control::Response response, Ask(request, deadline));
@@ -64,12 +74,12 @@ absl::StatusOr<control::Response> Admin::Impl::Call(
       if (response.response_case() == expected) return response;
       return NoAnswer(store);
     }
-    // A store that a starting daemon has just made anew, as --fresh says?
-    const bool other = response.instance() != served.instance && !response.instance().empty();
-    const absl::StatusOr<ServedStore> now = LookAtStore(store);
-    if (other && now.ok() && now->instance != served.instance && !deadline.Passed()) continue;
-    return absl::Status(static_cast<absl::StatusCode>(response.status_code()),
-                        response.status_message());
+    const bool other_store =
+        absl::IsFailedPrecondition(ErrorIn(response)) && response.instance() != served.instance;
+    if (!other_store || attempt == kAttempts || deadline.Passed()) return ErrorIn(response);
+    // Nothing was done. A starting daemon may have made the store anew, as --fresh says, or the
+    // header's bytes may have been in change.
+    absl::SleepFor(kAttemptPause);
   }
 }
 

@@ -27,7 +27,8 @@ std::string Rounded(absl::Duration duration) {
 }  // namespace
 
 absl::StatusOr<ServedStore> LookAtStore(absl::string_view store) {
-  ASSIGN_OR_RETURN(const os::Mapping mapping, os::Mapping::Open(store, os::Access::kReadOnly));
+  ASSIGN_OR_RETURN(const os::Mapping mapping,
+                   os::Mapping::Open(store, os::Access::kReadOnly, table::kHeaderBytes));
   // It may be shortened at any time.
   const os::FaultGuard guard(mapping.data(), mapping.size());
   ServedStore served = {"", mapping.owner(), mapping.OwnedByCaller(), 0, absl::InfiniteDuration()};

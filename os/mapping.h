@@ -16,6 +16,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 
@@ -60,7 +61,10 @@ class Mapping {
   // Opens all of the mapping of that name. With kReadOnly the pages are write-protected: a store
   // through data() faults. NotFound if there is none; PermissionDenied; FailedPrecondition if
   // something other than a mapping has the name, or a mapping that has other names too.
-  static absl::StatusOr<Mapping> Open(absl::string_view store, Access access);
+  // `at_most` bytes from the beginning are mapped, and size() is no more: for a look at a large
+  // one.
+  static absl::StatusOr<Mapping> Open(absl::string_view store, Access access,
+                                      uint64_t at_most = std::numeric_limits<uint64_t>::max());
 
   // Removes the name, whatever it leads to; processes that have the mapping open keep it. OK if
   // there was none. Does nothing on Windows, where a name goes with the last handle.

@@ -189,7 +189,7 @@ absl::StatusOr<Mapping> Mapping::Create(absl::string_view store, uint64_t bytes,
   return mapping;
 }
 
-absl::StatusOr<Mapping> Mapping::Open(absl::string_view store, Access access) {
+absl::StatusOr<Mapping> Mapping::Open(absl::string_view store, Access access, uint64_t at_most) {
   const std::string name = MappingName(store);
   const bool writable = access == Access::kReadWrite;
   // O_NONBLOCK: opening a FIFO that has the name must not wait for its writer.
@@ -217,7 +217,7 @@ absl::StatusOr<Mapping> Mapping::Open(absl::string_view store, Access access) {
         "/dev/shm", name, " is a file with other names (hard links): remove all but the store's"));
   }
   auto impl = std::make_unique<Impl>();
-  impl->size = static_cast<size_t>(info.st_size);
+  impl->size = std::min(static_cast<uint64_t>(info.st_size), at_most);
   impl->mode = info.st_mode & 0777;
   impl->group = info.st_gid;
   impl->uid = info.st_uid;

@@ -1,5 +1,6 @@
 #include <windows.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
@@ -77,7 +78,7 @@ absl::StatusOr<Mapping> Mapping::Create(absl::string_view store, uint64_t bytes,
   return Mapping(std::move(impl));
 }
 
-absl::StatusOr<Mapping> Mapping::Open(absl::string_view store, Access access) {
+absl::StatusOr<Mapping> Mapping::Open(absl::string_view store, Access access, uint64_t at_most) {
   const std::string name = ObjectName(store, "");
   const DWORD view = access == Access::kReadWrite ? FILE_MAP_READ | FILE_MAP_WRITE : FILE_MAP_READ;
   auto impl = std::make_unique<Impl>();
@@ -93,7 +94,7 @@ absl::StatusOr<Mapping> Mapping::Open(absl::string_view store, Access access) {
   if (VirtualQuery(impl->data, &pages, sizeof(pages)) == 0) {
     return LastError(absl::StrCat("cannot tell the size of ", name));
   }
-  impl->size = pages.State == MEM_COMMIT ? pages.RegionSize : 0;
+  impl->size = pages.State == MEM_COMMIT ? std::min<uint64_t>(pages.RegionSize, at_most) : 0;
   return Mapping(std::move(impl));
 }
 
