@@ -301,6 +301,7 @@ TEST_F(PipePosixTest, OfDaemonsThatComeAtOnceOneGetsTheName) {
     std::atomic<int> made{0};
     std::vector<absl::StatusOr<std::unique_ptr<PipeServer>>> servers(4);
     std::vector<std::thread> threads;
+    threads.reserve(servers.size());
     for (auto& server : servers) {
       threads.emplace_back([&] {
         server = PipeServer::Create(store_);
