@@ -65,6 +65,25 @@ bool IsControl(uint32_t code_point) {
   return in(0x00, 0x1f) || in(0x7f, 0x9f) || in(0x2028, 0x202e) || in(0x2066, 0x2069);
 }
 
+// As absl::ParseDuration(), with the units d and w besides.
+bool ParseUnits(absl::string_view text, absl::Duration* duration) {
+  if (absl::ParseDuration(text, duration)) return true;  // also "inf" and a sign
+  *duration = absl::ZeroDuration();
+  while (!text.empty()) {
+    const size_t number = std::min(text.find_first_not_of("0123456789."), text.size());
+    const size_t end = std::min(text.find_first_of("0123456789.", number), text.size());
+    const absl::string_view unit = text.substr(number, end - number);
+    const int hours = unit == "d" ? 24 : unit == "w" ? 7 * 24 : 0;
+    absl::Duration part;
+    const std::string known =
+        hours > 0 ? absl::StrCat(text.substr(0, number), "h") : std::string(text.substr(0, end));
+    if (number == 0 || !absl::ParseDuration(known, &part)) return false;
+    *duration += part * std::max(hours, 1);
+    text.remove_prefix(end);
+  }
+  return true;
+}
+
 }  // namespace
 
 void AppendField(absl::string_view bytes, std::string* out) {
@@ -163,13 +182,13 @@ absl::StatusOr<absl::Duration> ParseDuration(absl::string_view option, absl::str
   absl::Duration duration;
   if (absl::SimpleAtod(text, &seconds)) {
     duration = seconds > 0 ? absl::Seconds(seconds) : absl::ZeroDuration();  // false for NaN
-  } else if (!absl::ParseDuration(text, &duration)) {
+  } else if (!ParseUnits(text, &duration)) {
     duration = absl::ZeroDuration();
   }
   if (duration <= absl::ZeroDuration()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(option, " ", Quoted(text),
-                     " is not a duration above 0: give seconds, or a number with ms, s, m or h"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        option, " ", Quoted(text),
+        " is not a duration above 0: give seconds, or a number with ms, s, m, h, d or w"));
   }
   return duration;
 }

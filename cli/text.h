@@ -35,8 +35,8 @@ bool IsUtf8(absl::string_view bytes);
 // IsUtf8(utf8).
 std::string JsonString(absl::string_view utf8);
 
-// Parses a duration: "30s", "1h30m", "500ms", or a plain number of seconds. InvalidArgument, naming
-// `option`, unless it is above 0.
+// Parses a duration: "30s", "1h30m", "500ms", "7d", "1w", or a plain number of seconds. A day has
+// 24 hours. InvalidArgument, naming `option`, unless it is above 0.
 absl::StatusOr<absl::Duration> ParseDuration(absl::string_view option, absl::string_view text);
 
 }  // namespace cubby::cli

@@ -123,15 +123,27 @@ TEST(ParseDurationTest, TakesSecondsAndUnits) {
   EXPECT_EQ(*ParseDuration("--ttl", "0.5"), absl::Milliseconds(500));
   EXPECT_EQ(*ParseDuration("--ttl", "500ms"), absl::Milliseconds(500));
   EXPECT_EQ(*ParseDuration("--ttl", "1h30m"), absl::Minutes(90));
+  EXPECT_EQ(*ParseDuration("--ttl", "inf"), absl::InfiniteDuration());
+}
+
+TEST(ParseDurationTest, TakesDaysAndWeeks) {
+  EXPECT_EQ(*ParseDuration("--ttl", "7d"), absl::Hours(168));
+  EXPECT_EQ(*ParseDuration("--ttl", "1w"), absl::Hours(168));
+  EXPECT_EQ(*ParseDuration("--ttl", "1.5d"), absl::Hours(36));
+  EXPECT_EQ(*ParseDuration("--ttl", "1w2d3h4m5.5s6ms"),
+            absl::Hours(9 * 24 + 3) + absl::Minutes(4) + absl::Milliseconds(5506));
+  EXPECT_EQ(*ParseDuration("--ttl", "1h1d"), absl::Hours(25));
 }
 
 TEST(ParseDurationTest, RefusesWhatIsNotADurationAboveZero) {
-  for (const char* text : {"", "soon", "5 parsecs", "0", "-1", "-5s", "nan", "0s"}) {
+  for (const char* text : {"", "soon", "5 parsecs", "0", "-1", "-5s", "nan", "0s", "d", "w", "0d",
+                           "-1d", "1d2", "1dd", "1D", "1.2.3d", "1 d", "7days"}) {
     EXPECT_EQ(ParseDuration("--ttl", text).status().code(), absl::StatusCode::kInvalidArgument)
         << text;
   }
-  EXPECT_EQ(ParseDuration("--ttl", "soon").status().message(),
-            "--ttl 'soon' is not a duration above 0: give seconds, or a number with ms, s, m or h");
+  EXPECT_EQ(
+      ParseDuration("--ttl", "soon").status().message(),
+      "--ttl 'soon' is not a duration above 0: give seconds, or a number with ms, s, m, h, d or w");
 }
 
 }  // namespace

@@ -189,6 +189,14 @@ TEST_F(CliKeysTest, TtlIsKept) {
   EXPECT_LE(json->at("ttl_seconds").get<double>(), 3600.032);
 }
 
+TEST_F(CliKeysTest, TtlMayBeInDaysAndWeeks) {
+  EXPECT_EQ(Cubby({"put", "k", "v", "--ttl", "1w2d"}).exit_code, 0);
+  const auto json = ParseJson(Cubby({"get", "k", "--json"}).out);
+  ASSERT_TRUE(json.ok()) << json.status();
+  EXPECT_GT(json->at("ttl_seconds").get<double>(), 8 * 86'400);
+  EXPECT_LE(json->at("ttl_seconds").get<double>(), 9 * 86'400 + 0.032);
+}
+
 TEST_F(CliKeysTest, EntryIsGoneWhenItsTtlIsOver) {
   EXPECT_EQ(Cubby({"put", "k", "v", "--ttl", "1ms"}).exit_code, 0);
   const absl::Time deadline = absl::Now() + absl::Seconds(60);
