@@ -8,6 +8,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "program/text_encoding.h"
 
 namespace cubby::cli {
 namespace {
@@ -22,47 +23,14 @@ void AppendHex(char byte, std::string* out) {
   out->push_back(kHexDigits[value & 15]);
 }
 
-// Returns the length of the UTF-8 sequence at the start of `bytes`; 0 if there is none. Overlong
-// forms, surrogates and code points above U+10FFFF are invalid, as in JSON.
-size_t Utf8Length(absl::string_view bytes) {
-  const auto between = [bytes](size_t i, unsigned low, unsigned high) {
-    return i < bytes.size() && static_cast<unsigned char>(bytes[i]) >= low &&
-           static_cast<unsigned char>(bytes[i]) <= high;
-  };
-  const auto continues = [&between](size_t i) { return between(i, 0x80, 0xbf); };
-  if (between(0, 0x00, 0x7f)) return 1;
-  if (between(0, 0xc2, 0xdf)) return continues(1) ? 2 : 0;
-  if (between(0, 0xe0, 0xef)) {
-    const bool second = between(0, 0xe0, 0xe0)   ? between(1, 0xa0, 0xbf)
-                        : between(0, 0xed, 0xed) ? between(1, 0x80, 0x9f)
-                                                 : continues(1);
-    return second && continues(2) ? 3 : 0;
+// Returns how many bytes of `bytes` a quotation shows: at most kLongestQuote, and no part of a
+// UTF-8 sequence.
+size_t QuotedBytes(absl::string_view bytes) {
+  if (bytes.size() <= kLongestQuote) return bytes.size();
+  for (size_t start = kLongestQuote - 3; start < kLongestQuote; ++start) {
+    if (start + program::Utf8Length(bytes.substr(start)) > kLongestQuote) return start;
   }
-  if (between(0, 0xf0, 0xf4)) {
-    const bool second = between(0, 0xf0, 0xf0)   ? between(1, 0x90, 0xbf)
-                        : between(0, 0xf4, 0xf4) ? between(1, 0x80, 0x8f)
-                                                 : continues(1);
-    return second && continues(2) && continues(3) ? 4 : 0;
-  }
-  return 0;
-}
-
-// Returns the code point of `bytes`, which is one UTF-8 sequence.
-uint32_t CodePoint(absl::string_view bytes) {
-  const auto first = static_cast<unsigned char>(bytes.front());
-  if (bytes.size() == 1) return first;
-  uint32_t code_point = first & (0x7fu >> bytes.size());
-  for (const char byte : bytes.substr(1)) {
-    code_point = code_point << 6 | (static_cast<unsigned char>(byte) & 0x3fu);
-  }
-  return code_point;
-}
-
-bool IsControl(uint32_t code_point) {
-  const auto in = [code_point](uint32_t low, uint32_t high) {
-    return code_point >= low && code_point <= high;
-  };
-  return in(0x00, 0x1f) || in(0x7f, 0x9f) || in(0x2028, 0x202e) || in(0x2066, 0x2069);
+  return kLongestQuote;
 }
 
 // As absl::ParseDuration(), with the units d and w besides.
@@ -84,11 +52,20 @@ bool ParseUnits(absl::string_view text, absl::Duration* duration) {
   return true;
 }
 
+void AppendJsonEscape(uint32_t code_point, std::string* out) {
+  const auto append = [out](uint32_t unit) {
+    absl::StrAppend(out, "\\u", absl::Hex(unit, absl::kZeroPad4));
+  };
+  if (code_point <= 0xffff) return append(code_point);
+  append(0xd800 + ((code_point - 0x10000) >> 10));  // a surrogate pair
+  append(0xdc00 + ((code_point - 0x10000) & 0x3ff));
+}
+
 }  // namespace
 
 void AppendField(absl::string_view bytes, std::string* out) {
   while (!bytes.empty()) {
-    const size_t length = Utf8Length(bytes);
+    const size_t length = program::Utf8Length(bytes);
     const absl::string_view character = bytes.substr(0, std::max<size_t>(length, 1));
     const char first = bytes.front();
     if (first == '\\') {
@@ -99,7 +76,7 @@ void AppendField(absl::string_view bytes, std::string* out) {
       out->append("\\n");
     } else if (first == '\r') {
       out->append("\\r");
-    } else if (length == 0 || IsControl(CodePoint(character))) {
+    } else if (length == 0 || program::IsInvisible(program::CodePoint(character))) {
       for (const char byte : character) AppendHex(byte, out);
     } else {
       absl::StrAppend(out, character);
@@ -144,30 +121,21 @@ absl::StatusOr<std::string> BytesFromField(absl::string_view field) {
 
 std::string Quoted(absl::string_view bytes) {
   std::string text = "'";
-  AppendField(bytes.substr(0, kLongestQuote), &text);
+  AppendField(bytes.substr(0, QuotedBytes(bytes)), &text);
   if (bytes.size() > kLongestQuote) absl::StrAppend(&text, "...");
   return absl::StrCat(text, "'");
-}
-
-bool IsUtf8(absl::string_view bytes) {
-  while (!bytes.empty()) {
-    const size_t length = Utf8Length(bytes);
-    if (length == 0) return false;
-    bytes.remove_prefix(length);
-  }
-  return true;
 }
 
 std::string JsonString(absl::string_view utf8) {
   std::string json = "\"";
   while (!utf8.empty()) {
-    const absl::string_view character = utf8.substr(0, Utf8Length(utf8));
-    const uint32_t code_point = CodePoint(character);
+    const absl::string_view character = utf8.substr(0, program::Utf8Length(utf8));
+    const uint32_t code_point = program::CodePoint(character);
     if (code_point == '"' || code_point == '\\') {
       json.push_back('\\');
       absl::StrAppend(&json, character);
-    } else if (IsControl(code_point)) {
-      absl::StrAppend(&json, "\\u", absl::Hex(code_point, absl::kZeroPad4));
+    } else if (program::IsInvisible(code_point)) {
+      AppendJsonEscape(code_point, &json);
     } else {
       absl::StrAppend(&json, character);
     }

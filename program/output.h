@@ -9,8 +9,9 @@
 
 namespace cubby::program {
 
-// Returns "PROGRAM: MESSAGE" and a line end, as one line: control characters in the message become
-// spaces.
+// Returns "PROGRAM: MESSAGE" and a line end, as one line whose characters are all visible: in the
+// message, ASCII's control characters become spaces, and other invisible characters and bytes that
+// are not UTF-8 become \xHH.
 std::string MessageLine(absl::string_view program, absl::string_view message);
 
 // Writes that line to standard error, unbuffered.

@@ -109,6 +109,13 @@ TEST_F(CliKeysTest, NoWordAfterTheMarkIsAnOption) {
   }
 }
 
+TEST_F(CliKeysTest, InvisibleCharactersOfAKeyAreShown) {
+  EXPECT_EQ(Cubby({"get", "user\xe2\x80\x8b:7"}).err,
+            "cubby: no such key 'user\\xe2\\x80\\x8b:7'\n");
+  EXPECT_THAT(Cubby({"put", "k", "@no\xef\xbb\xbf-such"}).err,
+              StartsWith("cubby: cannot open 'no\\xef\\xbb\\xbf-such': "));
+}
+
 TEST_F(CliKeysTest, ValueOfOneMebibyteGoesThrough) {
   std::string value;
   for (uint32_t i = 0; value.size() < (1 << 20); ++i) absl::StrAppend(&value, i, "\n");
