@@ -119,6 +119,11 @@ absl::StatusOr<std::string> BytesFromField(absl::string_view field) {
   return bytes;
 }
 
+absl::StatusOr<std::string> BytesOf(absl::string_view word, bool escaped) {
+  if (escaped) return BytesFromField(word);
+  return std::string(word);
+}
+
 std::string Quoted(absl::string_view bytes) {
   std::string text = "'";
   AppendField(bytes.substr(0, QuotedBytes(bytes)), &text);

@@ -24,6 +24,10 @@ void AppendField(absl::string_view bytes, std::string* out);
 // than those above.
 absl::StatusOr<std::string> BytesFromField(absl::string_view field);
 
+// Returns the bytes of an argument: those that `word` encodes as a field if `escaped`, else `word`.
+// Errors as BytesFromField().
+absl::StatusOr<std::string> BytesOf(absl::string_view word, bool escaped);
+
 // Returns `bytes` for a message: as a field, in quotes, shortened between characters if long.
 std::string Quoted(absl::string_view bytes);
 

@@ -109,6 +109,30 @@ TEST_F(CliKeysTest, NoWordAfterTheMarkIsAnOption) {
   }
 }
 
+TEST_F(CliKeysTest, EscapedNamesKeysThatNoArgumentCanHold) {
+  for (const std::string key :
+       {"nul\\x00", "two\\nlines", "\\xef\\xbb\\xbfmark", "back\\\\slash"}) {
+    EXPECT_EQ(Cubby({"exists", "--escaped", key}).exit_code, 1) << key;
+    EXPECT_EQ(Cubby({"add", "--escaped", key, "1\\n"}).exit_code, 0);
+    EXPECT_EQ(Cubby({"get", "--escaped", key}).out, "1\\n") << "the value is literal";
+    EXPECT_EQ(Cubby({"replace", "--escaped", key, "2"}).exit_code, 0);
+    EXPECT_EQ(Cubby({"put", key, "3", "--escaped"}).exit_code, 0);
+    EXPECT_EQ(Cubby({"scan"}).out, key + "\t3\n") << "as scan prints it";
+    EXPECT_EQ(Cubby({"del", "--escaped", key}).exit_code, 0);
+    const ExitResult get = Cubby({"get", "--escaped", key});
+    EXPECT_EQ(get.exit_code, 1);
+    EXPECT_EQ(get.err, "cubby: no such key '" + key + "'\n");
+  }
+}
+
+TEST_F(CliKeysTest, UnknownEscapeInAKeyIsAUsageError) {
+  for (const char* subcommand : {"get", "del", "exists"}) {
+    const ExitResult result = Cubby({subcommand, "--escaped", "a\\q"});
+    EXPECT_EQ(result.exit_code, 2);
+    EXPECT_THAT(result.err, StartsWith("cubby: unknown escape '\\\\q'"));
+  }
+}
+
 TEST_F(CliKeysTest, InvisibleCharactersOfAKeyAreShown) {
   EXPECT_EQ(Cubby({"get", "user\xe2\x80\x8b:7"}).err,
             "cubby: no such key 'user\\xe2\\x80\\x8b:7'\n");
