@@ -63,7 +63,8 @@ void Output::Write(absl::string_view bytes) {
 ExitCode Output::Finish() {
   if (!failed() && std::fflush(stdout) != 0) error_ = errno;
   if (!failed()) return ExitCode::kOk;
-  if (error_ == EPIPE) return ExitCode::kSystem;
+  // ECONNRESET: the output is a TCP socket.
+  if (error_ == EPIPE || error_ == ECONNRESET) return ExitCode::kSystem;
   PrintMessage(program_, absl::StrCat("cannot write to standard output: ",
                                       std::error_code(error_, std::generic_category()).message()));
   return ExitCode::kSystem;

@@ -32,7 +32,7 @@ class Output {
   // Returns true once a write has failed, so that callers can stop producing output.
   bool failed() const { return error_ != 0; }
   // Writes buffered bytes. Returns kOk, or kSystem after an error; prints the error unless the
-  // reader has closed its end (`| head`).
+  // reader of a pipe or socket has closed its end (`| head`).
   ExitCode Finish();
 
  private:
