@@ -15,6 +15,7 @@
 #include "absl/strings/strip.h"
 #include "base/status_macros.h"
 #include "program/output.h"
+#include "program/standard_streams.h"
 #include "program/text_encoding.h"
 
 namespace cubby::server {
@@ -31,8 +32,7 @@ absl::Status Unreadable(absl::string_view path, int error) {
 }
 
 absl::StatusOr<std::string> ReadWhole(const std::string& path) {
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"),
-                                                             &std::fclose);
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(program::OpenFile(path), &std::fclose);
   if (file == nullptr) return Unreadable(path, errno);
   std::string text(kMaxBytes + 1, '\0');
   text.resize(std::fread(text.data(), 1, text.size(), file.get()));
