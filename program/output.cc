@@ -10,6 +10,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "program/standard_streams.h"
 #include "program/text_encoding.h"
 
 namespace cubby::program {
@@ -57,14 +58,13 @@ void EndWhenOutOfMemory(const char* program) {
 
 void Output::Write(absl::string_view bytes) {
   if (failed()) return;
-  if (std::fwrite(bytes.data(), 1, bytes.size(), stdout) != bytes.size()) error_ = errno;
+  if (std::fwrite(bytes.data(), 1, bytes.size(), stdout) != bytes.size()) error_ = OutputError();
 }
 
 ExitCode Output::Finish() {
-  if (!failed() && std::fflush(stdout) != 0) error_ = errno;
+  if (!failed() && std::fflush(stdout) != 0) error_ = OutputError();
   if (!failed()) return ExitCode::kOk;
-  // ECONNRESET: the output is a TCP socket.
-  if (error_ == EPIPE || error_ == ECONNRESET) return ExitCode::kSystem;
+  if (error_ == EPIPE) return ExitCode::kSystem;
   PrintMessage(program_, absl::StrCat("cannot write to standard output: ",
                                       std::error_code(error_, std::generic_category()).message()));
   return ExitCode::kSystem;

@@ -37,7 +37,7 @@ class Output {
 
  private:
   const std::string program_;
-  int error_ = 0;  // errno of the first failed write
+  int error_ = 0;  // OutputError() of the first failed write
 };
 
 }  // namespace cubby::program
