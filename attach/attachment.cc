@@ -44,7 +44,8 @@ absl::Status CheckWritable(const table::Geometry& geometry) {
   return absl::UnimplementedError(
       absl::StrCat("to write it takes features that this program does not have (",
                    table::FeatureNames(geometry.unknown_to_write),
-                   "): open it read-only, or use the same cubby version as its cubbyd"));
+                   "): open it read-only, use the same cubby version as its cubbyd, or restart "
+                   "cubbyd with --fresh"));
 }
 
 absl::StatusOr<std::unique_ptr<lock::Seats>> OpenSeats(absl::string_view store,

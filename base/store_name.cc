@@ -1,5 +1,7 @@
 #include "base/store_name.h"
 
+#include <string>
+
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
@@ -12,9 +14,11 @@ absl::Status ValidateStoreName(absl::string_view name) {
     valid = valid && (absl::ascii_islower(c) || absl::ascii_isdigit(c) || c == '-' || c == '_');
   }
   if (valid) return absl::OkStatus();
+  const bool too_long = name.size() > kMaxStoreNameBytes;
   return absl::InvalidArgumentError(
       absl::StrCat("bad store name '", absl::CHexEscape(name.substr(0, kMaxStoreNameBytes)),
-                   "': use 1 to ", kMaxStoreNameBytes, " of a-z, 0-9, '-' and '_'"));
+                   too_long ? absl::StrCat("...' (", name.size(), " bytes)") : std::string("'"),
+                   ": use 1 to ", kMaxStoreNameBytes, " of a-z, 0-9, '-' and '_'"));
 }
 
 }  // namespace cubby::base

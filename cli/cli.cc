@@ -29,9 +29,11 @@ constexpr char kDescription[] =
     "Reads and writes a store that cubbyd shares with every process on this machine.";
 
 constexpr char kExitCodes[] =
-    "Exit codes: 0 success, 1 no such key or condition false, 2 usage, 3 no such store, 4 full or\n"
-    "too large, 5 not permitted, 6 incompatible version, 7 timeout or contended, 8 damaged,\n"
-    "9 no daemon, 10 other system error.";
+    "Exit codes: 0 success, 1 no such key, condition false or entries left out, 2 usage, 3 no "
+    "such\n"
+    "store, 4 full or too large, 5 not permitted, 6 incompatible version, 7 timeout or contended,\n"
+    "8 damaged, 9 no daemon, 10 other system error (without a message if the reader of the output\n"
+    "closed it).";
 
 std::string Environment(const char* variable) {
   const char* const value = std::getenv(variable);

@@ -101,7 +101,8 @@ absl::Span<const Command> VersionCommands();  // version
 program::ExitCode Run(std::vector<std::string> arguments);
 
 // Help texts of options that several subcommands have.
-inline constexpr char kTtlHelp[] = "Lifetime in seconds, or as in 500ms, 5m, 1h30m [unlimited]";
+inline constexpr char kTtlHelp[] =
+    "Lifetime in seconds, or as in 500ms, 5m, 1h30m, 7d, 1w [unlimited]";
 inline constexpr char kJsonHelp[] = "Print a JSON object";
 inline constexpr char kEntryJsonHelp[] =
     "Print JSON: key, value, revision, ttl_seconds; key_base64 or\n"

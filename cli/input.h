@@ -11,6 +11,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "absl/types/optional.h"
 #include "client/store.h"
 
 namespace cubby::cli {
@@ -19,20 +21,41 @@ namespace cubby::cli {
 // `name` denotes the file in messages.
 absl::StatusOr<std::string> ReadAll(std::FILE* file, absl::string_view name, uint64_t max_bytes);
 
-// Calls `visit` with the entry of each line of standard input, in order, until `visit` fails. Each
-// line is visited as soon as it has arrived, without waiting for later lines.
+// The entry in a line. The views are valid until the next line is read.
+struct InputEntry {
+  absl::string_view key;
+  absl::string_view value;
+  absl::optional<absl::Time> expires;  // none: the line states no expiry
+};
+
+// Calls `visit` with each line of standard input, in order, until `visit` fails, and returns its
+// error. Each line is visited as soon as it has arrived, without waiting for later lines. `number`
+// counts lines from 1. `entry` is the entry in the line, or why there is none: InvalidArgument for
+// a line without a tab, with an unknown escape or a bad expiry, OutOfRange for a line longer than
+// any entry of a store of these limits.
 //
 // A line is key, tab, value; the first tab separates them. It ends with LF, with CR LF, or at the
-// end of the input. If `escaped`, key and value are fields (text.h), the format that `scan` prints.
-// Otherwise they are taken literally: a key cannot contain a tab, neither can contain a line feed,
-// and a value cannot end with a carriage return.
+// end of the input. If `escaped`, key and value are fields (text.h), and a third field may state
+// the entry's expiry (FormatExpiry()): the format that `scan` prints. Otherwise they are taken
+// literally: a key cannot contain a tab, neither can contain a line feed, and a value cannot end
+// with a carriage return. A value whose last tab is followed by such an expiry is refused, as
+// InvalidArgument: the line is one that `scan` printed.
 //
-// Error messages, those of `visit` included, begin with the line number. Returns InvalidArgument
-// for a line without a tab or with an unknown escape, OutOfRange for a line longer than any entry
-// of a store of these limits, Internal if reading fails.
-absl::Status ForEachInputEntry(
+// A byte order mark in UTF-8 at the start of a line is no part of the key: it is left out, and a
+// message says so. (Files with one may have been joined.) Returns InvalidArgument if the first line
+// shows that the input is UTF-16 text, Internal, with the number of the line, if reading fails.
+absl::Status ForEachInputLine(
     const Limits& limits, bool escaped,
-    absl::FunctionRef<absl::Status(absl::string_view key, absl::string_view value)> visit);
+    absl::FunctionRef<absl::Status(uint64_t number, const absl::StatusOr<InputEntry>& entry)>
+        visit);
+
+// Returns the field that states an entry's expiry, "expires=1764338310.25": seconds since 1970 UTC,
+// with up to 9 digits of fraction. The time of day, so that a file of entries can be loaded after a
+// reboot or on another machine.
+std::string FormatExpiry(absl::Time expires);
+
+// Returns "line NUMBER: " before the message of `status`.
+absl::Status AtLine(uint64_t number, const absl::Status& status);
 
 }  // namespace cubby::cli
 

@@ -21,9 +21,22 @@ namespace {
 
 using program::ExitCode;
 
-constexpr char kKeyHelp[] = "The key; put -- before a key that begins with a dash";
+// The KEY argument.
+struct KeyOptions {
+  std::string word;
+  bool escaped = false;
+};
 
-ExitCode Get(const Store& store, const std::string& key, bool json) {
+void AddKey(Subcommand* subcommand, KeyOptions* key) {
+  subcommand->AddWord("KEY", &key->word, "The key; put -- before a key that begins with a dash");
+  subcommand->AddFlag("--escaped", &key->escaped,
+                      "Decode the escapes of `cubby scan` in KEY, such as \\n and \\x00");
+}
+
+absl::StatusOr<std::string> KeyOf(const KeyOptions& key) { return BytesOf(key.word, key.escaped); }
+
+ExitCode Get(const Store& store, const KeyOptions& key_options, bool json) {
+  ASSIGN_OR_RETURN_AS(const std::string key, KeyOf(key_options), Fail(status, Subject::kEntry));
   std::string value;
   ASSIGN_OR_RETURN_AS(const Entry entry, store.Get(key, &value),
                       Fail(EntryError(status, key), Subject::kEntry));
@@ -40,7 +53,7 @@ ExitCode Get(const Store& store, const std::string& key, bool json) {
 
 void DefineGet(Subcommand* get) {
   struct Options {
-    std::string key;
+    KeyOptions key;
     bool json = false;
   };
   const auto options = std::make_shared<Options>();
@@ -48,8 +61,9 @@ void DefineGet(Subcommand* get) {
       "Prints the exact bytes of the value; appends a line end only on a terminal.\n"
       "Examples:\n"
       "  cubby get -s sessions user:7\n"
-      "  cubby get -s sessions user:7 --json");
-  get->AddWord("KEY", &options->key, kKeyHelp);
+      "  cubby get -s sessions user:7 --json\n"
+      "  cubby get -s sessions --escaped 'two\\nlines'");
+  AddKey(get, &options->key);
   get->AddFlag("--json", &options->json, kEntryJsonHelp);
   get->DoWithStore(Mode::kReadOnly, [options](const Store& store) {
     return Get(store, options->key, options->json);
@@ -57,7 +71,7 @@ void DefineGet(Subcommand* get) {
 }
 
 struct WriteOptions {
-  std::string key;
+  KeyOptions key;
   std::string value;
   PutOptions put;
   bool literal = false;
@@ -85,10 +99,11 @@ absl::StatusOr<std::string> ReadValue(const WriteOptions& options, uint64_t max_
 }
 
 ExitCode Write(Store& store, const WriteOptions& options, WriteFunction write) {
+  ASSIGN_OR_RETURN_AS(const std::string key, KeyOf(options.key), Fail(status, Subject::kEntry));
   ASSIGN_OR_RETURN_AS(const std::string value, ReadValue(options, store.limits().max_value_bytes),
                       Fail(status, Subject::kEntry));
-  const absl::Status status = (store.*write)(options.key, value, options.put).status();
-  if (!status.ok()) return Fail(EntryError(status, options.key), Subject::kEntry);
+  const absl::Status status = (store.*write)(key, value, options.put).status();
+  if (!status.ok()) return Fail(EntryError(status, key), Subject::kEntry);
   return ExitCode::kOk;
 }
 
@@ -102,7 +117,7 @@ void DefineWrite(Subcommand* subcommand, const char* name, WriteFunction write) 
                        "  date | cubby $0 -s sessions now -\n"
                        "  cubby $0 -s sessions handle @ada --literal",
                        name));
-  subcommand->AddWord("KEY", &options->key, kKeyHelp);
+  AddKey(subcommand, &options->key);
   subcommand->AddWord("VALUE", &options->value,
                       "The value; - reads standard input, @FILE reads a file");
   subcommand->AddFlag("--literal", &options->literal, "Take VALUE literally, even - or @FILE");
@@ -124,10 +139,13 @@ ExitCode Exists(Store& store, const std::string& key) {
 
 void DefineKeyOnly(Subcommand* subcommand, Mode mode, const std::string& notes,
                    ExitCode (*run)(Store&, const std::string& key)) {
-  const auto key = std::make_shared<std::string>();
+  const auto key = std::make_shared<KeyOptions>();
   subcommand->Notes(notes);
-  subcommand->AddWord("KEY", key.get(), kKeyHelp);
-  subcommand->DoWithStore(mode, [key, run](Store& store) { return run(store, *key); });
+  AddKey(subcommand, key.get());
+  subcommand->DoWithStore(mode, [key, run](Store& store) {
+    ASSIGN_OR_RETURN_AS(const std::string bytes, KeyOf(*key), Fail(status, Subject::kEntry));
+    return run(store, bytes);
+  });
 }
 
 constexpr Command kCommands[] = {

@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "cli/text.h"
+#include "program/text_encoding.h"
 
 namespace cubby::cli {
 
@@ -14,7 +15,7 @@ Record& Record::AddNumber(absl::string_view name, uint64_t value) {
 }
 
 Record& Record::AddText(absl::string_view name, absl::string_view bytes) {
-  if (IsUtf8(bytes)) {
+  if (program::IsUtf8(bytes)) {
     AddMember(name, JsonString(bytes));
   } else {
     AddMember(absl::StrCat(name, "_base64"), JsonString(absl::Base64Escape(bytes)));
@@ -43,7 +44,7 @@ Record& Record::AddList(absl::string_view name, const std::vector<std::string>& 
   for (const std::string& element : elements) {
     std::string field;
     AppendField(element, &field);
-    json.push_back(JsonString(IsUtf8(element) ? element : field));
+    json.push_back(JsonString(program::IsUtf8(element) ? element : field));
     absl::StrAppend(&lines_, field, "\n");
   }
   AddMember(name, absl::StrCat("[", absl::StrJoin(json, ", "), "]"));

@@ -8,6 +8,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "program/text_encoding.h"
 
 namespace cubby::cli {
 namespace {
@@ -22,54 +23,49 @@ void AppendHex(char byte, std::string* out) {
   out->push_back(kHexDigits[value & 15]);
 }
 
-// Returns the length of the UTF-8 sequence at the start of `bytes`; 0 if there is none. Overlong
-// forms, surrogates and code points above U+10FFFF are invalid, as in JSON.
-size_t Utf8Length(absl::string_view bytes) {
-  const auto between = [bytes](size_t i, unsigned low, unsigned high) {
-    return i < bytes.size() && static_cast<unsigned char>(bytes[i]) >= low &&
-           static_cast<unsigned char>(bytes[i]) <= high;
-  };
-  const auto continues = [&between](size_t i) { return between(i, 0x80, 0xbf); };
-  if (between(0, 0x00, 0x7f)) return 1;
-  if (between(0, 0xc2, 0xdf)) return continues(1) ? 2 : 0;
-  if (between(0, 0xe0, 0xef)) {
-    const bool second = between(0, 0xe0, 0xe0)   ? between(1, 0xa0, 0xbf)
-                        : between(0, 0xed, 0xed) ? between(1, 0x80, 0x9f)
-                                                 : continues(1);
-    return second && continues(2) ? 3 : 0;
+// Returns how many bytes of `bytes` a quotation shows: at most kLongestQuote, and no part of a
+// UTF-8 sequence.
+size_t QuotedBytes(absl::string_view bytes) {
+  if (bytes.size() <= kLongestQuote) return bytes.size();
+  for (size_t start = kLongestQuote - 3; start < kLongestQuote; ++start) {
+    if (start + program::Utf8Length(bytes.substr(start)) > kLongestQuote) return start;
   }
-  if (between(0, 0xf0, 0xf4)) {
-    const bool second = between(0, 0xf0, 0xf0)   ? between(1, 0x90, 0xbf)
-                        : between(0, 0xf4, 0xf4) ? between(1, 0x80, 0x8f)
-                                                 : continues(1);
-    return second && continues(2) && continues(3) ? 4 : 0;
-  }
-  return 0;
+  return kLongestQuote;
 }
 
-// Returns the code point of `bytes`, which is one UTF-8 sequence.
-uint32_t CodePoint(absl::string_view bytes) {
-  const auto first = static_cast<unsigned char>(bytes.front());
-  if (bytes.size() == 1) return first;
-  uint32_t code_point = first & (0x7fu >> bytes.size());
-  for (const char byte : bytes.substr(1)) {
-    code_point = code_point << 6 | (static_cast<unsigned char>(byte) & 0x3fu);
+// As absl::ParseDuration(), with the units d and w besides.
+bool ParseUnits(absl::string_view text, absl::Duration* duration) {
+  if (absl::ParseDuration(text, duration)) return true;  // also "inf" and a sign
+  *duration = absl::ZeroDuration();
+  while (!text.empty()) {
+    const size_t number = std::min(text.find_first_not_of("0123456789."), text.size());
+    const size_t end = std::min(text.find_first_of("0123456789.", number), text.size());
+    const absl::string_view unit = text.substr(number, end - number);
+    const int hours = unit == "d" ? 24 : unit == "w" ? 7 * 24 : 0;
+    absl::Duration part;
+    const std::string known =
+        hours > 0 ? absl::StrCat(text.substr(0, number), "h") : std::string(text.substr(0, end));
+    if (number == 0 || !absl::ParseDuration(known, &part)) return false;
+    *duration += part * std::max(hours, 1);
+    text.remove_prefix(end);
   }
-  return code_point;
+  return true;
 }
 
-bool IsControl(uint32_t code_point) {
-  const auto in = [code_point](uint32_t low, uint32_t high) {
-    return code_point >= low && code_point <= high;
+void AppendJsonEscape(uint32_t code_point, std::string* out) {
+  const auto append = [out](uint32_t unit) {
+    absl::StrAppend(out, "\\u", absl::Hex(unit, absl::kZeroPad4));
   };
-  return in(0x00, 0x1f) || in(0x7f, 0x9f) || in(0x2028, 0x202e) || in(0x2066, 0x2069);
+  if (code_point <= 0xffff) return append(code_point);
+  append(0xd800 + ((code_point - 0x10000) >> 10));  // a surrogate pair
+  append(0xdc00 + ((code_point - 0x10000) & 0x3ff));
 }
 
 }  // namespace
 
 void AppendField(absl::string_view bytes, std::string* out) {
   while (!bytes.empty()) {
-    const size_t length = Utf8Length(bytes);
+    const size_t length = program::Utf8Length(bytes);
     const absl::string_view character = bytes.substr(0, std::max<size_t>(length, 1));
     const char first = bytes.front();
     if (first == '\\') {
@@ -80,7 +76,7 @@ void AppendField(absl::string_view bytes, std::string* out) {
       out->append("\\n");
     } else if (first == '\r') {
       out->append("\\r");
-    } else if (length == 0 || IsControl(CodePoint(character))) {
+    } else if (length == 0 || program::IsInvisible(program::CodePoint(character))) {
       for (const char byte : character) AppendHex(byte, out);
     } else {
       absl::StrAppend(out, character);
@@ -123,32 +119,28 @@ absl::StatusOr<std::string> BytesFromField(absl::string_view field) {
   return bytes;
 }
 
-std::string Quoted(absl::string_view bytes) {
-  std::string text = "'";
-  AppendField(bytes.substr(0, kLongestQuote), &text);
-  if (bytes.size() > kLongestQuote) absl::StrAppend(&text, "...");
-  return absl::StrCat(text, "'");
+absl::StatusOr<std::string> BytesOf(absl::string_view word, bool escaped) {
+  if (escaped) return BytesFromField(word);
+  return std::string(word);
 }
 
-bool IsUtf8(absl::string_view bytes) {
-  while (!bytes.empty()) {
-    const size_t length = Utf8Length(bytes);
-    if (length == 0) return false;
-    bytes.remove_prefix(length);
-  }
-  return true;
+std::string Quoted(absl::string_view bytes) {
+  std::string text = "'";
+  AppendField(bytes.substr(0, QuotedBytes(bytes)), &text);
+  if (bytes.size() > kLongestQuote) absl::StrAppend(&text, "...");
+  return absl::StrCat(text, "'");
 }
 
 std::string JsonString(absl::string_view utf8) {
   std::string json = "\"";
   while (!utf8.empty()) {
-    const absl::string_view character = utf8.substr(0, Utf8Length(utf8));
-    const uint32_t code_point = CodePoint(character);
+    const absl::string_view character = utf8.substr(0, program::Utf8Length(utf8));
+    const uint32_t code_point = program::CodePoint(character);
     if (code_point == '"' || code_point == '\\') {
       json.push_back('\\');
       absl::StrAppend(&json, character);
-    } else if (IsControl(code_point)) {
-      absl::StrAppend(&json, "\\u", absl::Hex(code_point, absl::kZeroPad4));
+    } else if (program::IsInvisible(code_point)) {
+      AppendJsonEscape(code_point, &json);
     } else {
       absl::StrAppend(&json, character);
     }
@@ -163,13 +155,13 @@ absl::StatusOr<absl::Duration> ParseDuration(absl::string_view option, absl::str
   absl::Duration duration;
   if (absl::SimpleAtod(text, &seconds)) {
     duration = seconds > 0 ? absl::Seconds(seconds) : absl::ZeroDuration();  // false for NaN
-  } else if (!absl::ParseDuration(text, &duration)) {
+  } else if (!ParseUnits(text, &duration)) {
     duration = absl::ZeroDuration();
   }
   if (duration <= absl::ZeroDuration()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(option, " ", Quoted(text),
-                     " is not a duration above 0: give seconds, or a number with ms, s, m or h"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        option, " ", Quoted(text),
+        " is not a duration above 0: give seconds, or a number with ms, s, m, h, d or w"));
   }
   return duration;
 }

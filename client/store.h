@@ -14,7 +14,9 @@
 //
 // Thread safety: all members may be called from many threads at once. Gets and puts are
 // linearizable per key. In a fork's child gets work, and puts return FailedPrecondition until the
-// child opens the store itself.
+// child opens the store itself. A put in a signal handler that interrupted a put of the same
+// process returns DeadlineExceeded at its lock_timeout; a get into the caller's memory works in any
+// handler (docs/reliability.md).
 //
 // Errors of every call, besides those that it names:
 //   FailedPrecondition  the store was shut down: open it again

@@ -9,7 +9,7 @@ namespace cubby::program {
 // Scripts depend on these numbers: add new ones, never change existing ones.
 enum class ExitCode : int {
   kOk = 0,
-  kNotFound = 1,      // no such key, or the tested condition is false
+  kNotFound = 1,      // no such key, the tested condition is false, or entries were left out
   kUsage = 2,         // invalid command line
   kNoStore = 3,       // no store of that name, or it was shut down
   kFull = 4,          // the store is full, or a key or value exceeds its limit

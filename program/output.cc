@@ -1,6 +1,8 @@
 #include "program/output.h"
 
+#include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <new>
@@ -8,13 +10,26 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "program/standard_streams.h"
+#include "program/text_encoding.h"
 
 namespace cubby::program {
 
 std::string MessageLine(absl::string_view program, absl::string_view message) {
-  std::string line = absl::StrCat(program, ": ", message);
-  for (char& c : line) {
-    if (absl::ascii_iscntrl(static_cast<unsigned char>(c))) c = ' ';
+  std::string line = absl::StrCat(program, ": ");
+  while (!message.empty()) {
+    const size_t length = Utf8Length(message);
+    const absl::string_view character = message.substr(0, std::max<size_t>(length, 1));
+    if (absl::ascii_iscntrl(static_cast<unsigned char>(character.front()))) {
+      line.push_back(' ');
+    } else if (length == 0 || IsInvisible(CodePoint(character))) {
+      for (const char byte : character) {
+        absl::StrAppend(&line, "\\x", absl::Hex(static_cast<unsigned char>(byte), absl::kZeroPad2));
+      }
+    } else {
+      absl::StrAppend(&line, character);
+    }
+    message.remove_prefix(character.size());
   }
   line.push_back('\n');
   return line;
@@ -43,11 +58,11 @@ void EndWhenOutOfMemory(const char* program) {
 
 void Output::Write(absl::string_view bytes) {
   if (failed()) return;
-  if (std::fwrite(bytes.data(), 1, bytes.size(), stdout) != bytes.size()) error_ = errno;
+  if (std::fwrite(bytes.data(), 1, bytes.size(), stdout) != bytes.size()) error_ = OutputError();
 }
 
 ExitCode Output::Finish() {
-  if (!failed() && std::fflush(stdout) != 0) error_ = errno;
+  if (!failed() && std::fflush(stdout) != 0) error_ = OutputError();
   if (!failed()) return ExitCode::kOk;
   if (error_ == EPIPE) return ExitCode::kSystem;
   PrintMessage(program_, absl::StrCat("cannot write to standard output: ",

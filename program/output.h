@@ -9,8 +9,9 @@
 
 namespace cubby::program {
 
-// Returns "PROGRAM: MESSAGE" and a line end, as one line: control characters in the message become
-// spaces.
+// Returns "PROGRAM: MESSAGE" and a line end, as one line whose characters are all visible: in the
+// message, ASCII's control characters become spaces, and other invisible characters and bytes that
+// are not UTF-8 become \xHH.
 std::string MessageLine(absl::string_view program, absl::string_view message);
 
 // Writes that line to standard error, unbuffered.
@@ -31,12 +32,12 @@ class Output {
   // Returns true once a write has failed, so that callers can stop producing output.
   bool failed() const { return error_ != 0; }
   // Writes buffered bytes. Returns kOk, or kSystem after an error; prints the error unless the
-  // reader has closed its end (`| head`).
+  // reader of a pipe or socket has closed its end (`| head`).
   ExitCode Finish();
 
  private:
   const std::string program_;
-  int error_ = 0;  // errno of the first failed write
+  int error_ = 0;  // OutputError() of the first failed write
 };
 
 }  // namespace cubby::program

@@ -20,6 +20,10 @@ namespace cubby::program {
 //   number. Otherwise a message for standard error could be written into a store's mapping.
 void PrepareStandardStreams();
 
+// Returns the errno of a write to standard output that has failed just now: EPIPE whenever the
+// reader of a pipe or socket has closed its end, for which Windows has no errno of its own.
+int OutputError();
+
 // Returns true if standard output is a terminal.
 bool OutputIsTerminal();
 

@@ -22,6 +22,9 @@ void PrepareStandardStreams() {
   std::signal(SIGPIPE, SIG_IGN);
 }
 
+// ECONNRESET: standard output is a TCP socket.
+int OutputError() { return errno == ECONNRESET ? EPIPE : errno; }
+
 bool OutputIsTerminal() { return isatty(STDOUT_FILENO) == 1; }
 
 void WriteToStandardError(absl::string_view bytes) {

@@ -4,8 +4,10 @@
 #include <shellapi.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <climits>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 
 #include "program/standard_streams.h"
@@ -27,6 +29,13 @@ std::string Utf8FromWide(const wchar_t* wide) {
 
 void PrepareStandardStreams() {
   for (std::FILE* stream : {stdin, stdout, stderr}) _setmode(_fileno(stream), _O_BINARY);
+}
+
+int OutputError() {
+  const unsigned long error = _doserrno;
+  const bool reader_has_gone =
+      error == ERROR_BROKEN_PIPE || error == ERROR_NO_DATA || error == ERROR_PIPE_NOT_CONNECTED;
+  return reader_has_gone ? EPIPE : errno;
 }
 
 bool OutputIsTerminal() { return _isatty(_fileno(stdout)) != 0; }

@@ -12,7 +12,11 @@
 #include "CLI/CLI.hpp"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "base/status_macros.h"
+#include "program/output.h"
+#include "program/standard_streams.h"
+#include "program/text_encoding.h"
 
 namespace cubby::server {
 namespace {
@@ -28,8 +32,7 @@ absl::Status Unreadable(absl::string_view path, int error) {
 }
 
 absl::StatusOr<std::string> ReadWhole(const std::string& path) {
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"),
-                                                             &std::fclose);
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(program::OpenFile(path), &std::fclose);
   if (file == nullptr) return Unreadable(path, errno);
   std::string text(kMaxBytes + 1, '\0');
   text.resize(std::fread(text.data(), 1, text.size(), file.get()));
@@ -61,7 +64,14 @@ absl::StatusOr<std::map<std::string, std::string>> ParseConfig(absl::string_view
 }
 
 absl::StatusOr<std::map<std::string, std::string>> ReadConfigFile(const std::string& path) {
-  ASSIGN_OR_RETURN(const std::string text, ReadWhole(path));
+  ASSIGN_OR_RETURN(const std::string bytes, ReadWhole(path));
+  absl::string_view text = bytes;
+  if (program::IsUtf16(text.substr(0, text.find('\n')))) {
+    return Unreadable(path, "it is UTF-16 text: convert it to UTF-8 (iconv -f UTF-16 -t UTF-8)");
+  }
+  if (absl::ConsumePrefix(&text, program::kUtf8Mark)) {
+    program::PrintMessage("cubbyd", absl::StrCat(path, " begins with a byte order mark: left out"));
+  }
   return ParseConfig(path, text);
 }
 

@@ -5,7 +5,7 @@
 //   store = "sessions"
 //   capacity = 1000000
 //
-// It is TOML, or an INI file, without sections.
+// It is TOML, or an INI file, without sections, in UTF-8.
 #ifndef CUBBY_SERVER_CONFIG_FILE_H_
 #define CUBBY_SERVER_CONFIG_FILE_H_
 
@@ -18,10 +18,11 @@
 namespace cubby::server {
 
 // Returns the values by key. InvalidArgument, naming the file `path`: it cannot be read, is longer
-// than 1 MiB, has a section, or gives a key not exactly one value.
+// than 1 MiB, is UTF-16 text, has a section, or gives a key not exactly one value. Leaves out a
+// byte order mark, and prints that.
 absl::StatusOr<std::map<std::string, std::string>> ReadConfigFile(const std::string& path);
 
-// As ReadConfigFile() for the bytes of the file.
+// As ReadConfigFile() for the text of the file.
 absl::StatusOr<std::map<std::string, std::string>> ParseConfig(absl::string_view path,
                                                                absl::string_view text);
 

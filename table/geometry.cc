@@ -161,6 +161,26 @@ absl::Status Incompatible(const std::string& what) {
       what, ": use the same cubby version as its cubbyd, or restart cubbyd with --fresh"));
 }
 
+absl::Status OtherLayout(const Header& header) {
+  return Incompatible(absl::StrCat("layout version ", header.layout_major, ".", header.layout_minor,
+                                   ", this program reads ", kLayoutMajor, ".x"));
+}
+
+// Returns the error of a mapping that has no room for this layout's fixed part: it was truncated,
+// or it is of another layout, whose fixed part is smaller.
+absl::Status TooSmall(const char* memory, size_t size) {
+  if (size >= sizeof(Header) &&
+      reinterpret_cast<const Header*>(memory)->magic.load(std::memory_order_acquire) == kMagic) {
+    alignas(Header) char copy[sizeof(Header)];
+    CopyFromShared(copy, memory, sizeof(copy));
+    const auto& header = reinterpret_cast<const Header&>(copy);
+    if (header.layout_major != kLayoutMajor) return OtherLayout(header);
+  }
+  return absl::DataLossError(absl::StrCat("truncated: the mapping has ", size,
+                                          " bytes, its header alone takes ", kHeaderBytes,
+                                          ": restart its cubbyd with --fresh"));
+}
+
 }  // namespace
 
 absl::StatusOr<Geometry> PlanGeometry(const GeometryOptions& options) {
@@ -263,11 +283,7 @@ void Sign(FixedPart* fixed) {
 }
 
 absl::StatusOr<Geometry> ReadGeometry(const char* memory, size_t size) {
-  if (size < kHeaderBytes) {
-    return absl::DataLossError(absl::StrCat("truncated: the mapping has ", size,
-                                            " bytes, its header alone takes ", kHeaderBytes,
-                                            ": restart its cubbyd with --fresh"));
-  }
+  if (size < kHeaderBytes) return TooSmall(memory, size);
   const auto* shared = reinterpret_cast<const Header*>(memory);
   const uint64_t magic = shared->magic.load(std::memory_order_acquire);
   if (magic == 0) {
@@ -290,11 +306,7 @@ absl::StatusOr<Geometry> ReadGeometry(const char* memory, size_t size) {
   CopyFromShared(copy, memory, sizeof(copy));
   const auto& header = reinterpret_cast<const PrivateCopy*>(copy)->header;
   const auto& regions = reinterpret_cast<const PrivateCopy*>(copy)->regions;
-  if (header.layout_major != kLayoutMajor) {
-    return Incompatible(absl::StrCat("layout version ", header.layout_major, ".",
-                                     header.layout_minor, ", this program reads ", kLayoutMajor,
-                                     ".x"));
-  }
+  if (header.layout_major != kLayoutMajor) return OtherLayout(header);
   if (header.checksum != ChecksumOf(header) || header.region_checksum != ChecksumOf(regions)) {
     return absl::DataLossError(
         "its header is damaged (wrong checksum): restart its cubbyd with --fresh");

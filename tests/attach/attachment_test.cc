@@ -154,6 +154,7 @@ TEST_F(AttachmentTest, RefusesToWriteWithoutAFeatureThatWritersNeed) {
   const absl::Status status = OpenStatus();
   EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented);
   EXPECT_THAT(std::string(status.message()), HasSubstr("(eviction)"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("--fresh"));
 }
 
 }  // namespace

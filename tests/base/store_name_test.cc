@@ -29,6 +29,14 @@ TEST(StoreNameTest, TooLongNamesTheLimit) {
   EXPECT_THAT(std::string(status.message()), testing::HasSubstr("1 to 64"));
 }
 
+TEST(StoreNameTest, TooLongIsNotShownAsIfWhole) {
+  EXPECT_EQ(ValidateStoreName(std::string(65, 'a')).message(),
+            "bad store name '" + std::string(64, 'a') +
+                "...' (65 bytes): use 1 to 64 of a-z, 0-9, '-' and '_'");
+  EXPECT_EQ(ValidateStoreName(std::string(64, 'A')).message(),
+            "bad store name '" + std::string(64, 'A') + "': use 1 to 64 of a-z, 0-9, '-' and '_'");
+}
+
 TEST(StoreNameTest, MessageIsOneLineWhateverTheName) {
   EXPECT_THAT(std::string(ValidateStoreName("a\nb").message()),
               testing::Not(testing::HasSubstr("\n")));

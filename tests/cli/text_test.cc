@@ -46,16 +46,25 @@ TEST(FieldTest, WhatTerminalsObeyIsHexAndComesBack) {
       {"\xe2\x80\xae", "\\xe2\\x80\\xae"},   // turn the text around
       {"\xe2\x81\xa6", "\\xe2\\x81\\xa6"},   // so do U+2066
       {"\xe2\x81\xa9", "\\xe2\\x81\\xa9"},   // to U+2069
-      {"\xc2\xa0", "\xc2\xa0"},              // their neighbours are harmless
+      {"\xc2\xa1", "\xc2\xa1"},              // their neighbours are harmless
       {"\xe2\x80\xa7", "\xe2\x80\xa7"},
-      {"\xe2\x80\xaf", "\xe2\x80\xaf"},
-      {"\xe2\x81\xa5", "\xe2\x81\xa5"},
-      {"\xe2\x81\xaa", "\xe2\x81\xaa"},
-      {"\xe2\x80\x8d", "\xe2\x80\x8d"},  // joins emoji
+      {"\xe2\x80\xb0", "\xe2\x80\xb0"},
   };
   for (const auto& c : cases) {
     EXPECT_EQ(Field(c.bytes), c.field);
     EXPECT_EQ(*BytesFromField(Field(c.bytes)), c.bytes);
+  }
+}
+
+TEST(FieldTest, WhatNobodySeesIsHexAndComesBack) {
+  EXPECT_EQ(Field("user\xe2\x80\x8b:7"), "user\\xe2\\x80\\x8b:7");  // zero width space
+  EXPECT_EQ(Field("\xef\xbb\xbfkey"), "\\xef\\xbb\\xbfkey");        // byte order mark
+  EXPECT_EQ(Field("a\xc2\xa0z"), "a\\xc2\\xa0z");                   // no-break space
+  EXPECT_EQ(Field("\xf3\xa0\x81\x81"), "\\xf3\\xa0\\x81\\x81");     // a tag
+  EXPECT_EQ(Field("x\xe2\x80\x8d\xef\xb8\x8f"),                     // joiner, selector
+            "x\\xe2\\x80\\x8d\\xef\\xb8\\x8f");
+  for (const char* bytes : {"user\xe2\x80\x8b:7", "\xef\xbb\xbfkey", "\xf3\xa0\x81\x81"}) {
+    EXPECT_EQ(*BytesFromField(Field(bytes)), bytes);
   }
 }
 
@@ -77,38 +86,15 @@ TEST(QuotedTest, IsAFieldCutShort) {
   EXPECT_EQ(Quoted("k\n"), "'k\\n'");
   EXPECT_EQ(Quoted("\xc2\x9bk"), "'\\xc2\\x9bk'");
   EXPECT_EQ(Quoted(std::string(81, 'k')), "'" + std::string(80, 'k') + "...'");
+  EXPECT_EQ(Quoted(std::string(80, 'k')), "'" + std::string(80, 'k') + "'");
 }
 
-TEST(Utf8Test, TakesWhatTheStandardTakes) {
-  const struct {
-    absl::string_view bytes;
-    bool valid;
-  } cases[] = {
-      {"", true},
-      {absl::string_view("\0", 1), true},
-      {"\x7f", true},
-      {"\xc2\x80", true},
-      {"\xdf\xbf", true},
-      {"\xe0\xa0\x80", true},
-      {"\xed\x9f\xbf", true},
-      {"\xee\x80\x80", true},
-      {"\xef\xbf\xbf", true},
-      {"\xf0\x90\x80\x80", true},
-      {"\xf4\x8f\xbf\xbf", true},
-      {"\x80", false},              // a continuation by itself
-      {"\xc1\xbf", false},          // overlong
-      {"\xe0\x9f\xbf", false},      // overlong
-      {"\xf0\x8f\xbf\xbf", false},  // overlong
-      {"\xed\xa0\x80", false},      // a surrogate
-      {"\xf4\x90\x80\x80", false},  // past U+10FFFF
-      {"\xf5\x80\x80\x80", false},
-      {"\xff", false},
-      {"a\xc3", false},  // cut off
-      {"\xe2\x82", false},
-      {"\xf0\x9f\x90", false},
-      {"\xc3(", false},
-  };
-  for (const auto& c : cases) EXPECT_EQ(IsUtf8(c.bytes), c.valid) << Field(c.bytes);
+TEST(QuotedTest, CutsNoCharacter) {
+  const std::string bear = "\xf0\x9f\x90\xbb";
+  for (size_t before = 76; before <= 80; ++before) {
+    const std::string text(before, 'k');
+    EXPECT_EQ(Quoted(text + bear + "tail"), "'" + text + (before == 76 ? bear : "") + "...'");
+  }
 }
 
 TEST(JsonStringTest, EscapesWhatJsonDemandsAndTerminalsObey) {
@@ -116,6 +102,7 @@ TEST(JsonStringTest, EscapesWhatJsonDemandsAndTerminalsObey) {
             "\"a\\\"b\\\\c\\u000a\\u0000\xc3\xa9\"");
   EXPECT_EQ(JsonString("\xc2\x9b\xe2\x80\xae\xf0\x9f\x90\xbb"),
             "\"\\u009b\\u202e\xf0\x9f\x90\xbb\"");
+  EXPECT_EQ(JsonString("\xef\xbb\xbf\xf3\xa0\x81\x81"), "\"\\ufeff\\udb40\\udc41\"");
 }
 
 TEST(ParseDurationTest, TakesSecondsAndUnits) {
@@ -123,15 +110,27 @@ TEST(ParseDurationTest, TakesSecondsAndUnits) {
   EXPECT_EQ(*ParseDuration("--ttl", "0.5"), absl::Milliseconds(500));
   EXPECT_EQ(*ParseDuration("--ttl", "500ms"), absl::Milliseconds(500));
   EXPECT_EQ(*ParseDuration("--ttl", "1h30m"), absl::Minutes(90));
+  EXPECT_EQ(*ParseDuration("--ttl", "inf"), absl::InfiniteDuration());
+}
+
+TEST(ParseDurationTest, TakesDaysAndWeeks) {
+  EXPECT_EQ(*ParseDuration("--ttl", "7d"), absl::Hours(168));
+  EXPECT_EQ(*ParseDuration("--ttl", "1w"), absl::Hours(168));
+  EXPECT_EQ(*ParseDuration("--ttl", "1.5d"), absl::Hours(36));
+  EXPECT_EQ(*ParseDuration("--ttl", "1w2d3h4m5.5s6ms"),
+            absl::Hours(9 * 24 + 3) + absl::Minutes(4) + absl::Milliseconds(5506));
+  EXPECT_EQ(*ParseDuration("--ttl", "1h1d"), absl::Hours(25));
 }
 
 TEST(ParseDurationTest, RefusesWhatIsNotADurationAboveZero) {
-  for (const char* text : {"", "soon", "5 parsecs", "0", "-1", "-5s", "nan", "0s"}) {
+  for (const char* text : {"", "soon", "5 parsecs", "0", "-1", "-5s", "nan", "0s", "d", "w", "0d",
+                           "-1d", "1d2", "1dd", "1D", "1.2.3d", "1 d", "7days"}) {
     EXPECT_EQ(ParseDuration("--ttl", text).status().code(), absl::StatusCode::kInvalidArgument)
         << text;
   }
-  EXPECT_EQ(ParseDuration("--ttl", "soon").status().message(),
-            "--ttl 'soon' is not a duration above 0: give seconds, or a number with ms, s, m or h");
+  EXPECT_EQ(
+      ParseDuration("--ttl", "soon").status().message(),
+      "--ttl 'soon' is not a duration above 0: give seconds, or a number with ms, s, m, h, d or w");
 }
 
 }  // namespace

@@ -61,6 +61,15 @@ TEST_F(BadMappingTest, AnotherLayoutVersionIsNamed) {
   ExpectRefused(Cubby({"put", "k", "v"}), 6, "layout version 9.3");
 }
 
+TEST_F(BadMappingTest, SmallStoreOfAnotherLayoutIsNamed) {
+  ASSERT_TRUE(StartDaemon());
+  KillDaemon();  // it would not survive this
+  Overwrite(8, std::string("\x04\x00", 2));
+  ASSERT_EQ(truncate(Path().c_str(), 4096), 0);
+  ExpectRefused(Cubby({"get", "k"}), 6, "layout version 4.0");
+  ExpectRefused(Cubby({"put", "k", "v"}), 6, "restart cubbyd with --fresh");
+}
+
 TEST_F(BadMappingTest, TruncatedMappingIsRefused) {
   ASSERT_TRUE(StartDaemon());
   KillDaemon();  // it would not survive this

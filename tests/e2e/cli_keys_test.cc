@@ -109,6 +109,37 @@ TEST_F(CliKeysTest, NoWordAfterTheMarkIsAnOption) {
   }
 }
 
+TEST_F(CliKeysTest, EscapedNamesKeysThatNoArgumentCanHold) {
+  for (const std::string key :
+       {"nul\\x00", "two\\nlines", "\\xef\\xbb\\xbfmark", "back\\\\slash"}) {
+    EXPECT_EQ(Cubby({"exists", "--escaped", key}).exit_code, 1) << key;
+    EXPECT_EQ(Cubby({"add", "--escaped", key, "1\\n"}).exit_code, 0);
+    EXPECT_EQ(Cubby({"get", "--escaped", key}).out, "1\\n") << "the value is literal";
+    EXPECT_EQ(Cubby({"replace", "--escaped", key, "2"}).exit_code, 0);
+    EXPECT_EQ(Cubby({"put", key, "3", "--escaped"}).exit_code, 0);
+    EXPECT_EQ(Cubby({"scan"}).out, key + "\t3\n") << "as scan prints it";
+    EXPECT_EQ(Cubby({"del", "--escaped", key}).exit_code, 0);
+    const ExitResult get = Cubby({"get", "--escaped", key});
+    EXPECT_EQ(get.exit_code, 1);
+    EXPECT_EQ(get.err, "cubby: no such key '" + key + "'\n");
+  }
+}
+
+TEST_F(CliKeysTest, UnknownEscapeInAKeyIsAUsageError) {
+  for (const char* subcommand : {"get", "del", "exists"}) {
+    const ExitResult result = Cubby({subcommand, "--escaped", "a\\q"});
+    EXPECT_EQ(result.exit_code, 2);
+    EXPECT_THAT(result.err, StartsWith("cubby: unknown escape '\\\\q'"));
+  }
+}
+
+TEST_F(CliKeysTest, InvisibleCharactersOfAKeyAreShown) {
+  EXPECT_EQ(Cubby({"get", "user\xe2\x80\x8b:7"}).err,
+            "cubby: no such key 'user\\xe2\\x80\\x8b:7'\n");
+  EXPECT_THAT(Cubby({"put", "k", "@no\xef\xbb\xbf-such"}).err,
+              StartsWith("cubby: cannot open 'no\\xef\\xbb\\xbf-such': "));
+}
+
 TEST_F(CliKeysTest, ValueOfOneMebibyteGoesThrough) {
   std::string value;
   for (uint32_t i = 0; value.size() < (1 << 20); ++i) absl::StrAppend(&value, i, "\n");
@@ -187,6 +218,14 @@ TEST_F(CliKeysTest, TtlIsKept) {
   EXPECT_GT(json->at("ttl_seconds").get<double>(), 0);
   // The clock of Windows stands for 16 ms at a time, which are given on top.
   EXPECT_LE(json->at("ttl_seconds").get<double>(), 3600.032);
+}
+
+TEST_F(CliKeysTest, TtlMayBeInDaysAndWeeks) {
+  EXPECT_EQ(Cubby({"put", "k", "v", "--ttl", "1w2d"}).exit_code, 0);
+  const auto json = ParseJson(Cubby({"get", "k", "--json"}).out);
+  ASSERT_TRUE(json.ok()) << json.status();
+  EXPECT_GT(json->at("ttl_seconds").get<double>(), 8 * 86'400);
+  EXPECT_LE(json->at("ttl_seconds").get<double>(), 9 * 86'400 + 0.032);
 }
 
 TEST_F(CliKeysTest, EntryIsGoneWhenItsTtlIsOver) {

@@ -1,12 +1,18 @@
 // scan count load verify, as a user runs them.
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
+#include "absl/types/optional.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/daemon.h"
@@ -15,8 +21,11 @@
 namespace cubby::test {
 namespace {
 
+using ::testing::AnyOf;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::Not;
+using ::testing::StartsWith;
 
 // One entry for each byte, as `load --escaped` reads it: the byte is in the key and, twice, in the
 // value.
@@ -27,6 +36,17 @@ std::string EscapedLineForEveryByte() {
     absl::StrAppend(&lines, "key", hex, "\t", hex, "value", hex, "\n");
   }
   return lines;
+}
+
+// The line of `key` among lines of `scan`, and the others.
+std::string Line(const std::string& key, const std::string& lines) {
+  for (const absl::string_view line : absl::StrSplit(lines, '\n')) {
+    if (absl::StartsWith(line, key + "\t")) return absl::StrCat(line, "\n");
+  }
+  return "";
+}
+std::string WithoutLine(const std::string& key, const std::string& lines) {
+  return absl::StrReplaceAll(lines, {{Line(key, lines), ""}});
 }
 
 class CliListingTest : public DaemonFixture {
@@ -43,6 +63,20 @@ class CliListingTest : public DaemonFixture {
     auto child = Subprocess::Start({ProgramPath("cubby"), subcommand}, options);
     EXPECT_TRUE(child.ok()) << child.status();
     return child.ok() ? *std::move(child) : nullptr;
+  }
+
+  // The ttl_seconds of each entry.
+  std::map<std::string, absl::optional<double>> Ttls() const {
+    std::map<std::string, absl::optional<double>> ttls;
+    const auto json = ParseJson(Cubby({"scan", "--json"}).out);
+    EXPECT_TRUE(json.ok()) << json.status();
+    if (!json.ok()) return ttls;
+    for (const nlohmann::json& entry : *json) {
+      const nlohmann::json& ttl = entry.at("ttl_seconds");
+      ttls[entry.at("key")] =
+          ttl.is_null() ? absl::nullopt : absl::optional<double>(ttl.get<double>());
+    }
+    return ttls;
   }
 
   void Load(const std::string& lines, const std::string& flag = "--escaped") {
@@ -102,6 +136,88 @@ TEST_F(CliListingTest, ScanAndLoadRoundTripEveryByte) {
   const ExitResult verify = Cubby({"verify", "--escaped"}, EscapedLineForEveryByte());
   EXPECT_EQ(verify.exit_code, 0) << verify.err;
   EXPECT_EQ(verify.out, "verified 256 entries\n");
+}
+
+TEST_F(CliListingTest, ScanAndLoadRoundTripEveryTtl) {
+  const std::map<std::string, std::string> ttls = {
+      {"hour", "1h"}, {"week", "1w"}, {"fraction", "1234.5678"}, {"century", "36525d"}};
+  Load("never\tv\\twith tab\n");
+  for (const auto& [key, ttl] : ttls) {
+    ASSERT_EQ(Cubby({"put", key, "v", "--ttl", ttl}).exit_code, 0);
+  }
+  ASSERT_EQ(Cubby({"put", "brief", "v", "--ttl", "1ms"}).exit_code, 0);
+  const auto before = Ttls();
+  const std::string scanned = Cubby({"scan"}).out;
+  ASSERT_EQ(Cubby({"flush"}).exit_code, 0);
+
+  const ExitResult load =
+      Cubby({"load", "--escaped", "--ttl", "1s"}, WithoutLine("never", scanned));
+  ASSERT_EQ(load.exit_code, 0) << load.err;
+  ASSERT_EQ(Cubby({"load", "--escaped"}, Line("never", scanned)).exit_code, 0);
+
+  const auto after = Ttls();
+  EXPECT_EQ(after.at("never"), absl::nullopt);
+  for (const auto& [key, ttl] : ttls) {
+    // Less by what the test takes, and never more but for what Windows' clock adds.
+    EXPECT_LE(*after.at(key), *before.at(key) + 0.064) << key;
+    EXPECT_GT(*after.at(key), *before.at(key) - 600) << key;
+  }
+  EXPECT_EQ(Cubby({"verify", "--escaped"}, scanned).exit_code, 0);
+}
+
+TEST_F(CliListingTest, LoadLeavesOutWhatHasExpired) {
+  const ExitResult load = Cubby(
+      {"load", "--escaped"}, "old\t1\texpires=1700000000.5\nnew\t2\texpires=32503680000\nk\t3\n");
+  EXPECT_EQ(load.exit_code, 0) << load.err;
+  EXPECT_EQ(load.out, "loaded 2 entries, 1 had expired\n");
+  EXPECT_EQ(Cubby({"exists", "old"}).exit_code, 1);
+  EXPECT_EQ(Cubby({"exists", "new"}).exit_code, 0);
+}
+
+TEST_F(CliListingTest, LoadRefusesAThirdFieldThatIsNoExpiry) {
+  for (const std::string field :
+       {"", "1", "expires=", "expires=soon", "expires=-1", "expires=1h", "expires=1\texpires=1"}) {
+    const ExitResult load = Cubby({"load", "--escaped"}, "k\tv\t" + field + "\n");
+    EXPECT_EQ(load.exit_code, 2) << field;
+    EXPECT_THAT(load.err, HasSubstr("line 1: bad third field"));
+  }
+}
+
+TEST_F(CliListingTest, LoadRefusesLinesOfScanThatItWouldTakeLiterally) {
+  ASSERT_EQ(Cubby({"put", "k", "v", "--ttl", "1h"}).exit_code, 0);
+  const ExitResult load = Cubby({"load"}, Cubby({"scan"}).out);
+  EXPECT_EQ(load.exit_code, 2);
+  EXPECT_THAT(load.err, HasSubstr("line 1: the line states an expiry"));
+  EXPECT_EQ(Cubby({"get", "k"}).out, "v");
+}
+
+TEST_F(CliListingTest, ScanWithNulPrintsBytesAsTheyAre) {
+  Load("two\\nlines\ta\\tb\nback\\\\slash\tc\n");
+  const std::string lines("two\nlines\0a\tb\0", 14);
+  const std::string slash("back\\slash\0c\0", 13);
+  EXPECT_THAT(Cubby({"scan", "-0"}).out, AnyOf(lines + slash, slash + lines));
+  EXPECT_EQ(Cubby({"scan", "--null", "--keys-only", "--prefix", "two"}).out,
+            std::string("two\nlines\0", 10));
+  EXPECT_EQ(Cubby({"scan", "-0", "--json"}).exit_code, 2);
+}
+
+TEST_F(CliListingTest, ScanWithNulSaysWhatItLeavesOut) {
+  Load("nul\\x00\tv\nkey\tnul\\x00\n");
+  const ExitResult entries = Cubby({"scan", "-0"});
+  EXPECT_EQ(entries.exit_code, 1);
+  EXPECT_EQ(entries.out, "");
+  EXPECT_THAT(entries.err, HasSubstr("left out 2 entries with a NUL byte"));
+  const ExitResult keys = Cubby({"scan", "-0", "--keys-only"});
+  EXPECT_EQ(keys.exit_code, 1);
+  EXPECT_EQ(keys.out, std::string("key\0", 4));
+  EXPECT_EQ(keys.err,
+            "cubby: left out 1 entry with a NUL byte, first that of 'nul\\x00': scan without -0, "
+            "and give such keys with --escaped\n");
+}
+
+TEST_F(CliListingTest, PrefixMayBeEscaped) {
+  Load("nul\\x00a\tv\nnul\tw\n");
+  EXPECT_EQ(Cubby({"scan", "--escaped", "--prefix", "nul\\x00"}).out, "nul\\x00a\tv\n");
 }
 
 TEST_F(CliListingTest, JsonIsValidAndLosslessForEveryByte) {
@@ -170,9 +286,13 @@ TEST_F(CliListingTest, VerifyComparesEachLineAsItComes) {
   Load("a\t1\nb\t2\n");
   const auto verify = StartWithUnendingInput("verify", "a\t1\nb\t3\n");
   ASSERT_NE(verify, nullptr);
-  const ExitResult result = verify->Wait(absl::Seconds(60));
-  EXPECT_EQ(result.exit_code, 1);
-  EXPECT_THAT(result.err, HasSubstr("cubby: line 2: the value of 'b' differs"));
+  EXPECT_EQ(verify->WaitForError("cubby: line 2: the value of 'b' differs", absl::Seconds(60)),
+            absl::OkStatus());
+  EXPECT_TRUE(verify->Running());
+
+  verify->CloseInput();
+
+  EXPECT_EQ(verify->Wait(absl::Seconds(60)).exit_code, 1);
 }
 
 TEST_F(CliListingTest, LoadTakesATtl) {
@@ -215,18 +335,143 @@ TEST_F(CliListingTest, LoadIntoAFullStoreSaysWhereItStopped) {
   EXPECT_EQ(Cubby({"count"}).out, "1000\n");
 }
 
-TEST_F(CliListingTest, VerifyNamesTheFirstLineThatDiffers) {
+TEST_F(CliListingTest, LoadKeepsGoingAndCounts) {
+  const ExitResult load =
+      Cubby({"load", "--escaped", "--keep-going"},
+            absl::StrCat("a\t1\n\n", std::string(1000, 'k'), "\tv\n", std::string(5 << 20, 'k'),
+                         "\n", "b\t2\n", "\\q\tv\n", "\tno key\n", "c\t3"));
+  EXPECT_EQ(load.exit_code, 1);
+  EXPECT_EQ(load.out, "");
+  for (const char* error : {"cubby: line 2: no tab between key and value\n",
+                            "cubby: line 3: the key has 1000 bytes", "cubby: line 4: longer than ",
+                            "cubby: line 6: unknown escape", "cubby: line 7: the key is empty"}) {
+    EXPECT_THAT(load.err, HasSubstr(error));
+  }
+  EXPECT_THAT(load.err, EndsWith("\ncubby: loaded 3 entries, 5 lines failed\n"));
+  EXPECT_EQ(Cubby({"verify"}, "a\t1\nb\t2\nc\t3\n").out, "verified 3 entries\n");
+}
+
+TEST_F(CliListingTest, LoadKeepsGoingPastALongLastLine) {
+  const ExitResult load = Cubby({"load", "--keep-going"}, "a\t1\n" + std::string(5 << 20, 'k'));
+  EXPECT_EQ(load.exit_code, 1);
+  EXPECT_THAT(load.err, EndsWith("cubby: loaded 1 entry, 1 line failed\n"));
+}
+
+TEST_F(CliListingTest, LoadKeepsGoingInAFullStore) {
+  std::string lines;
+  for (int i = 1; i <= 1001; ++i) absl::StrAppend(&lines, "key", i, "\tv\n");
+  const ExitResult load = Cubby({"load", "--keep-going"}, lines + "key1\tagain\n");
+  EXPECT_EQ(load.exit_code, 1);
+  EXPECT_THAT(load.err, HasSubstr("line 1001: the store is full"));
+  EXPECT_THAT(load.err, EndsWith("\ncubby: loaded 1001 entries, 1 line failed\n"));
+  EXPECT_EQ(Cubby({"get", "key1"}).out, "again");
+}
+
+TEST_F(CliListingTest, LoadThatKeepsGoingWithoutFailuresIsALoad) {
+  const ExitResult load = Cubby({"load", "--keep-going"}, "a\t1\n");
+  EXPECT_EQ(load.exit_code, 0);
+  EXPECT_EQ(load.out, "loaded 1 entry\n");
+}
+
+TEST_F(CliListingTest, InterruptedLoadTellsHowFarItGot) {
+  const auto load = StartWithUnendingInput("load", "a\t1\nb\t2\nhalf");
+  ASSERT_NE(load, nullptr);
+  const absl::Time deadline = absl::Now() + absl::Seconds(60);
+  while (Cubby({"exists", "b"}).exit_code != 0) ASSERT_LT(absl::Now(), deadline);
+
+  load->Interrupt();
+
+  const ExitResult result = load->Wait(absl::Seconds(60));
+  EXPECT_NE(result.exit_code, 0);
+  // The second line is put, but may not be counted yet.
+  EXPECT_THAT(result.err, AnyOf("cubby: interrupted after line 2: loaded 2 entries\n",
+                                "cubby: interrupted after line 1: loaded 1 entry\n"));
+}
+
+TEST_F(CliListingTest, InterruptedVerifyTellsHowFarItGot) {
+  Load("a\t1\n");
+  const auto verify = StartWithUnendingInput("verify", "a\t1\nb\t2\nc\t3\n");
+  ASSERT_NE(verify, nullptr);
+  ASSERT_EQ(verify->WaitForError("line 3", absl::Seconds(60)), absl::OkStatus());
+
+  verify->Interrupt();
+
+  const ExitResult result = verify->Wait(absl::Seconds(60));
+  EXPECT_NE(result.exit_code, 0);
+  EXPECT_THAT(result.err, HasSubstr("cubby: interrupted after line "));
+  EXPECT_THAT(result.err, HasSubstr(": verified 1 entry, "));
+}
+
+TEST_F(CliListingTest, ByteOrderMarkIsLeftOutAndSaid) {
+  const ExitResult load = Cubby({"load"},
+                                "\xef\xbb\xbf"
+                                "a\t1\r\n\xef\xbb\xbf"
+                                "b\t\xef\xbb\xbf\n");
+  EXPECT_EQ(load.exit_code, 0);
+  EXPECT_EQ(load.err,
+            "cubby: line 1: left out a byte order mark before the key\n"
+            "cubby: line 2: left out a byte order mark before the key\n");
+  EXPECT_EQ(Cubby({"get", "a"}).out, "1");
+  EXPECT_EQ(Cubby({"get", "b"}).out, "\xef\xbb\xbf") << "a value may have one";
+  EXPECT_EQ(Cubby({"verify"},
+                  "\xef\xbb\xbf"
+                  "a\t1\n")
+                .exit_code,
+            0);
+}
+
+TEST_F(CliListingTest, KeyWithAByteOrderMarkRoundTrips) {
+  Load("\\xef\\xbb\\xbfk\tv\n");
+  const std::string scanned = Cubby({"scan"}).out;
+  EXPECT_EQ(scanned, "\\xef\\xbb\\xbfk\tv\n");
+  EXPECT_EQ(Cubby({"verify", "--escaped"}, scanned).err, "");
+}
+
+TEST_F(CliListingTest, Utf16IsRefused) {
+  const std::string inputs[] = {std::string("\xff\xfe"
+                                            "a\0\t\0"
+                                            "1\0\n\0",
+                                            10),
+                                std::string("\xfe\xff\0a\0\t\0"
+                                            "1\0\n",
+                                            10),
+                                std::string("a\0\t\0"
+                                            "1\0\n\0",
+                                            8)};
+  for (const std::string& input : inputs) {
+    for (const std::vector<std::string>& command : std::vector<std::vector<std::string>>{
+             {"load"}, {"load", "--escaped"}, {"load", "--keep-going"}, {"verify"}}) {
+      const ExitResult result = Cubby(command, input);
+      EXPECT_EQ(result.exit_code, 2);
+      EXPECT_THAT(result.err,
+                  StartsWith("cubby: standard input is UTF-16 text: convert it to UTF-8"));
+      EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1);
+    }
+  }
+  EXPECT_EQ(Cubby({"count"}).out, "0\n");
+}
+
+TEST_F(CliListingTest, VerifyNamesEachLineThatDiffersAndCounts) {
   Load("a\t1\nb\tbanana\n");
-  const ExitResult differs = Cubby({"verify"}, "a\t1\nb\tbandana\nc\t3\n");
+  const ExitResult differs = Cubby({"verify"}, "a\t1\nb\tbandana\nc\t3\n\na\t1\n");
   EXPECT_EQ(differs.exit_code, 1);
   EXPECT_EQ(
       differs.err,
       "cubby: line 2: the value of 'b' differs at byte 3: the store's has 6 bytes, the line's "
-      "7\n");
+      "7\n"
+      "cubby: line 3: no such key 'c'\n"
+      "cubby: line 4: no tab between key and value\n"
+      "cubby: verified 2 entries, 3 lines different\n");
   EXPECT_THAT(differs.out, Not(HasSubstr("verified")));
-  const ExitResult missing = Cubby({"verify"}, "c\t3\n");
-  EXPECT_EQ(missing.exit_code, 1);
-  EXPECT_EQ(missing.err, "cubby: line 1: no such key 'c'\n");
+}
+
+TEST_F(CliListingTest, VerifyMissesAnExpiry) {
+  Load("k\tv\n");
+  const ExitResult verify = Cubby({"verify", "--escaped"}, "k\tv\texpires=32503680000\n");
+  EXPECT_EQ(verify.exit_code, 1);
+  EXPECT_EQ(verify.err,
+            "cubby: line 1: 'k' never expires, but does so by the line\n"
+            "cubby: verified 0 entries, 1 line different\n");
 }
 
 }  // namespace

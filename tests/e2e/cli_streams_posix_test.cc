@@ -67,6 +67,21 @@ TEST_F(CliStreamsTest, ReaderWhoLeavesEarlyEndsAScanQuietly) {
   EXPECT_EQ(scan.err, "exit code 10\n");
 }
 
+TEST_F(CliStreamsTest, ReaderWhoLeavesEarlyEndsAGetQuietly) {
+  ASSERT_EQ(Cubby({"put", "big", "-"}, std::string(1 << 20, 'v')).exit_code, 0);
+  for (const std::string command : {"get k", "get k --json", "get big", "get big --json", "scan",
+                                    "scan -0", "count", "stats", "--help", "--version"}) {
+    // The subshell ends when the reader has gone.
+    const ExitResult gone =
+        Shell(absl::StrCat("{ (trap '' PIPE; while echo 2> /dev/null; do :; done); $CUBBY ",
+                           command, "; echo exit code $? >&2; } | true"));
+    EXPECT_EQ(gone.err, "exit code 10\n") << command;
+  }
+  const ExitResult get =
+      Shell("{ $CUBBY get big; echo exit code $? >&2; } | head -c 1 > /dev/null");
+  EXPECT_EQ(get.err, "exit code 10\n");
+}
+
 TEST_F(CliStreamsTest, MessagesForClosedErrorOutputDoNotReachTheStore) {
   const std::string key(1000, 'k');
   for (const char* command : {"get", "del"}) {

@@ -59,19 +59,23 @@ TEST(CliUsageTest, MistakesAreNamedInOneLineWithAHint) {
       {{"get", "k", "-s", "x", "-s", "y"},
        "--store takes one value and can be given once; see cubby get --help"},
       {{"put", "k", "v", "--ttl", "soon", "-s", "x"},
-       "--ttl 'soon' is not a duration above 0: give seconds, or a number with ms, s, m or h; "
+       "--ttl 'soon' is not a duration above 0: give seconds, or a number with ms, s, m, h, d or "
+       "w; "
        "see cubby put --help"},
       {{"load", "--ttl=", "--escaped", "-s", "x"},
-       "--ttl '' is not a duration above 0: give seconds, or a number with ms, s, m or h; "
+       "--ttl '' is not a duration above 0: give seconds, or a number with ms, s, m, h, d or w; "
        "see cubby load --help"},
       {{"put", "k", "v", "--ttl", "\x1b", "-s", "x"},
-       "--ttl '\\x1b' is not a duration above 0: give seconds, or a number with ms, s, m or h; "
+       "--ttl '\\x1b' is not a duration above 0: give seconds, or a number with ms, s, m, h, d or "
+       "w; "
        "see cubby put --help"},
       {{"ping", "--timeout", "0", "-s", "x"},
-       "--timeout '0' is not a duration above 0: give seconds, or a number with ms, s, m or h; "
+       "--timeout '0' is not a duration above 0: give seconds, or a number with ms, s, m, h, d or "
+       "w; "
        "see cubby ping --help"},
       {{"bench", "--seconds", "nan", "-s", "x"},
-       "--seconds 'nan' is not a duration above 0: give seconds, or a number with ms, s, m or h; "
+       "--seconds 'nan' is not a duration above 0: give seconds, or a number with ms, s, m, h, d "
+       "or w; "
        "see cubby bench --help"},
       {{"get", "k", "-s", "No.Such"},
        "bad store name 'No.Such': use 1 to 64 of a-z, 0-9, '-' and '_'"},

@@ -8,9 +8,13 @@
 #include <vector>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "absl/time/time.h"
 #include "cli/input.h"
 #include "cli/text.h"
+#include "program/text_encoding.h"
 #include "tests/fuzz/harness.h"
 
 namespace cubby::fuzz {
@@ -18,20 +22,34 @@ namespace {
 
 using Entries = std::vector<std::pair<std::string, std::string>>;
 
+constexpr absl::string_view kMark = "\xef\xbb\xbf";
+
+bool IsExpiry(absl::string_view field) {
+  absl::Duration ignored;
+  return absl::ConsumePrefix(&field, "expires=") &&
+         field.find_first_not_of("0123456789.") == absl::string_view::npos &&
+         absl::ParseDuration(absl::StrCat(field, "s"), &ignored);
+}
+
 struct ReadLines {
   Entries entries;
   absl::StatusCode code = absl::StatusCode::kOk;
 };
 
-// What client/cli/input.h says of them.
+// What cli/input.h says of them.
 ReadLines Expected(absl::string_view input, bool escaped) {
   ReadLines expected;
+  if (program::IsUtf16(input.substr(0, input.find('\n')))) {
+    expected.code = absl::StatusCode::kInvalidArgument;
+    return expected;
+  }
   std::vector<absl::string_view> lines = absl::StrSplit(input, '\n');
   const bool ends_within_line = !lines.back().empty();
   if (!ends_within_line) lines.pop_back();
   for (size_t i = 0; i < lines.size(); ++i) {
     absl::string_view line = lines[i];
     const bool ended = i + 1 < lines.size() || !ends_within_line;
+    absl::ConsumePrefix(&line, kMark);
     if (ended && absl::EndsWith(line, "\r")) line.remove_suffix(1);
     const size_t tab = line.find('\t');
     if (tab == absl::string_view::npos) {
@@ -40,6 +58,15 @@ ReadLines Expected(absl::string_view input, bool escaped) {
     }
     std::string key(line.substr(0, tab));
     std::string value(line.substr(tab + 1));
+    const size_t third = escaped ? value.find('\t') : value.rfind('\t');
+    if (third != std::string::npos) {
+      const bool expiry = IsExpiry(absl::string_view(value).substr(third + 1));
+      if (expiry != escaped) {
+        expected.code = absl::StatusCode::kInvalidArgument;
+        return expected;
+      }
+      if (escaped) value.resize(third);
+    }
     if (escaped) {
       absl::StatusOr<std::string> key_bytes = cli::BytesFromField(key);
       absl::StatusOr<std::string> value_bytes = cli::BytesFromField(value);
@@ -64,10 +91,10 @@ ReadLines Read(absl::string_view input, const cubby::Limits& limits, bool escape
           "there is an input");
   std::FILE* const own = stdin;
   stdin = fdopen(file, "r");
-  const absl::Status status = cli::ForEachInputEntry(
-      limits, escaped, [&read](absl::string_view key, absl::string_view value) {
-        read.entries.emplace_back(key, value);
-        return absl::OkStatus();
+  const absl::Status status = cli::ForEachInputLine(
+      limits, escaped, [&read](uint64_t, const absl::StatusOr<cli::InputEntry>& entry) {
+        if (entry.ok()) read.entries.emplace_back(entry->key, entry->value);
+        return entry.status();
       });
   std::fclose(stdin);
   stdin = own;

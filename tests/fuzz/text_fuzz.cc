@@ -7,6 +7,7 @@
 #include "cli/output.h"
 #include "cli/text.h"
 #include "nlohmann/json.hpp"
+#include "program/text_encoding.h"
 #include "tests/fuzz/harness.h"
 
 namespace cubby::fuzz {
@@ -18,7 +19,7 @@ bool IsOneLine(absl::string_view text) {
   for (const char c : text) {
     if (absl::ascii_iscntrl(static_cast<unsigned char>(c))) return false;
   }
-  return cli::IsUtf8(text);
+  return program::IsUtf8(text);
 }
 
 }  // namespace
@@ -43,7 +44,7 @@ void Text(absl::string_view input) {
 
   Require(IsOneLine(cli::Quoted(input)) && cli::Quoted(input).size() <= 80 * 4 + 5,
           "a quotation is short");
-  if (cli::IsUtf8(input)) {
+  if (program::IsUtf8(input)) {
     const std::string json = cli::JsonString(input);
     Require(IsOneLine(json), "JSON is one line");
     Require(Json::parse(json, nullptr, false) == std::string(input), "JSON gives text back");

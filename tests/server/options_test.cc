@@ -169,6 +169,21 @@ TEST_F(OptionsTest, FileThatCannotBeReadIsRefused) {
   EXPECT_THAT(ErrorOf({"--store", "s", "--config", config()}), HasSubstr("it is longer than"));
 }
 
+TEST_F(OptionsTest, ByteOrderMarkOfTheFileIsLeftOutAndSaid) {
+  WriteConfig("\xef\xbb\xbfstore = marked\r\n");
+  ::testing::internal::CaptureStderr();
+  const Options options = Parse({"--config", config()});
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(),
+            absl::StrCat("cubbyd: ", config(), " begins with a byte order mark: left out\n"));
+  EXPECT_EQ(options.store, "marked");
+}
+
+TEST_F(OptionsTest, Utf16FileIsRefused) {
+  WriteConfig(std::string("\xff\xfes\0=\0s\0\r\0\n\0", 12));
+  EXPECT_THAT(ErrorOf({"--store", "s", "--config", config()}),
+              HasSubstr("': it is UTF-16 text: convert it to UTF-8"));
+}
+
 TEST_F(OptionsTest, UnknownKeyIsRefusedNamingThoseThereAre) {
   WriteConfig("capcity = 1\n");
   const std::string error = ErrorOf({"--store", "s", "--config", config()});

@@ -236,6 +236,18 @@ TEST(GeometryTest, UnreadableStoreIsRetiredIfItHasAStateLine) {
   EXPECT_EQ(fixed->state.state.load(), 5u);
 }
 
+TEST(GeometryTest, AnotherLayoutWithASmallerHeaderIsNotTruncated) {
+  TableBuffer buffer(TinyOptions());
+  reinterpret_cast<Header*>(buffer.memory())->layout_major = 4;
+  for (const uint64_t size :
+       {uint64_t{sizeof(Header)}, uint64_t{4096}, uint64_t{kHeaderBytes - 1}}) {
+    const absl::Status status = ReadGeometry(buffer.memory(), size).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented) << size;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("layout version 4.0"));
+    EXPECT_THAT(std::string(status.message()), HasSubstr("--fresh"));
+  }
+}
+
 TEST(GeometryTest, TellsHalfMadeFromForeign) {
   alignas(64) char memory[kHeaderBytes] = {};
   EXPECT_EQ(ReadGeometry(memory, kHeaderBytes).status().code(), absl::StatusCode::kUnavailable);
