@@ -223,11 +223,18 @@ absl::StatusOr<std::unique_ptr<Store>> StoreOptions::Open(Mode mode) const {
   if (store_.empty()) return NoStoreNamed();
   const os::Deadline found(wait_);
   const os::Deadline made(std::max(wait_, LockTimeout()));
+  bool in_the_making = false;
   for (;; absl::SleepFor(kWaitPause)) {
     absl::StatusOr<std::unique_ptr<Store>> store = TryOpen(mode);
-    if (absl::IsNotFound(store.status()) && !found.Passed()) continue;
-    if (!absl::IsUnavailable(store.status())) return store;
-    if (made.Passed()) return absl::DeadlineExceededError(store.status().message());
+    if (absl::IsNotFound(store.status())) {
+      // A daemon removes what another one left half made before it makes the store anew.
+      if ((in_the_making ? made : found).Passed()) return store;
+    } else if (absl::IsUnavailable(store.status())) {
+      if (made.Passed()) return absl::DeadlineExceededError(store.status().message());
+      in_the_making = true;
+    } else {
+      return store;
+    }
   }
 }
 
@@ -235,6 +242,7 @@ absl::StatusOr<std::unique_ptr<Admin>> StoreOptions::Connect() const {
   if (store_.empty()) return NoStoreNamed();
   const os::Deadline found(wait_);
   const os::Deadline made(std::max(wait_, LockTimeout()));
+  bool in_the_making = false;
   for (;; absl::SleepFor(kWaitPause)) {
     absl::StatusOr<std::unique_ptr<Admin>> admin =
         Admin::Connect(store_, timeout_ > absl::ZeroDuration() ? timeout_ : absl::Seconds(30));
@@ -243,7 +251,8 @@ absl::StatusOr<std::unique_ptr<Admin>> StoreOptions::Connect() const {
     const absl::Status store = TryOpen(Mode::kReadOnly).status();
     if (absl::IsUnavailable(store)) {
       if (made.Passed()) return absl::DeadlineExceededError(store.message());
-    } else if (found.Passed()) {
+      in_the_making = true;
+    } else if ((in_the_making ? made : found).Passed()) {
       return absl::IsNotFound(store) ? store : admin.status();
     }
   }

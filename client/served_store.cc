@@ -9,6 +9,7 @@
 #include "os/clock.h"
 #include "os/fault_guard.h"
 #include "os/mapping.h"
+#include "os/user.h"
 #include "table/geometry.h"
 #include "table/layout.h"
 
@@ -52,6 +53,7 @@ absl::StatusOr<ServedStore> LookAtStore(absl::string_view store) {
 }
 
 absl::Status WhyUnreachable(absl::string_view store, const absl::Status& met) {
+  RETURN_IF_ERROR(os::CheckCaller());
   const absl::StatusOr<ServedStore> served = LookAtStore(store);
   if (absl::IsUnavailable(served.status())) return served.status();
   if (absl::IsPermissionDenied(served.status())) {

@@ -40,7 +40,7 @@ namespace {
 absl::Status NoDaemon(absl::string_view store, absl::string_view why) {
   return absl::UnavailableError(
       absl::StrCat("store '", store, "' has no daemon (", why,
-                   "): start cubbyd, or set CUBBY_RUNTIME_DIR as it has"));
+                   "): start cubbyd, or set CUBBY_RUNTIME_DIR to the daemon's"));
 }
 
 absl::Status DaemonWent(absl::string_view store) {

@@ -17,8 +17,6 @@
 namespace cubby::os {
 namespace {
 
-constexpr char kRemedy[] = "remove it, or set CUBBY_RUNTIME_DIR to a directory of your own";
-
 absl::Status CheckPath(const std::string& path) {
   RETURN_IF_ERROR(CheckCaller());
   if (path.front() == '/') return absl::OkStatus();
@@ -62,14 +60,17 @@ absl::StatusOr<RuntimeDir> OpenRuntimeDir() {
   dir.fd = Descriptor(open(dir.path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!dir.fd.valid() && (errno == ENOTDIR || errno == ELOOP)) {
     return absl::FailedPreconditionError(
-        absl::StrCat(dir.path, " is a link, or no directory: ", kRemedy));
+        absl::StrCat(dir.path,
+                     " is a link, or no directory: remove it, or set CUBBY_RUNTIME_DIR to a "
+                     "directory of your own"));
   }
   if (!dir.fd.valid()) return LastError(absl::StrCat("cannot open the directory ", dir.path));
   struct stat info;
   if (fstat(dir.fd.get(), &info) != 0) return LastError(absl::StrCat("cannot look at ", dir.path));
   if (info.st_uid != geteuid()) {
-    return absl::PermissionDeniedError(absl::StrCat("the directory ", dir.path, " belongs to uid ",
-                                                    info.st_uid, ", not to you: ", kRemedy));
+    return absl::PermissionDeniedError(
+        absl::StrCat("the directory ", dir.path, " belongs to uid ", info.st_uid,
+                     ", not to you: set CUBBY_RUNTIME_DIR to a directory of your own"));
   }
   if ((info.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
     return absl::PermissionDeniedError(

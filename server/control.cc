@@ -200,7 +200,7 @@ void Control::ConfirmShutdown() {
 void Control::Answer(const Client& client, absl::StatusOr<control::Response> result) {
   // Checked after the work: the work itself may have touched the missing pages first.
   if (result.ok() && ReadsEntries(*result) && store_.Truncated()) {
-    result = absl::UnavailableError(absl::StrCat(
+    result = absl::DataLossError(absl::StrCat(
         "store '", name_, "' was truncated by another process: restart its cubbyd with --fresh"));
   }
   control::Response response = result.ok() ? *std::move(result) : ErrorResponse(result.status());

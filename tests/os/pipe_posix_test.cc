@@ -212,7 +212,7 @@ TEST_F(PipePosixTest, DirectoryThatIsALinkIsRefused) {
 
 TEST_F(PipePosixTest, NoDaemonSaysWhereItWasLookedFor) {
   const std::string begin = absl::StrCat("store '", store_, "' has no daemon (");
-  const std::string end = "): start cubbyd, or set CUBBY_RUNTIME_DIR as it has";
+  const std::string end = "): start cubbyd, or set CUBBY_RUNTIME_DIR to the daemon's";
   const auto message = [this] {
     return std::string(PipeClient::Connect(store_, kLong).status().message());
   };

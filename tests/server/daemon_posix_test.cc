@@ -700,7 +700,8 @@ TEST_F(DaemonPosixTest, DaemonInAnotherRuntimeDirectoryIsTold) {
       absl::StrCat("process ", daemon()->pid(), " of user ", geteuid(), " served the store ");
   const test::ExitResult flush = ask("flush");
   EXPECT_EQ(flush.exit_code, 9);
-  EXPECT_THAT(flush.err, AllOf(HasSubstr("set CUBBY_RUNTIME_DIR as it has"), HasSubstr(served)));
+  EXPECT_THAT(flush.err,
+              AllOf(HasSubstr("set CUBBY_RUNTIME_DIR to the daemon's"), HasSubstr(served)));
   const test::ExitResult stats = ask("stats");
   EXPECT_EQ(stats.exit_code, 0);
   EXPECT_THAT(stats.out, HasSubstr("entries: 1\n"));

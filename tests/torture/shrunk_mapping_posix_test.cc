@@ -119,7 +119,7 @@ TEST_F(ShrunkMappingTest, EverybodyOutlivesATruncation) {
     }
     EXPECT_EQ(Cubby({"ping"}).exit_code, 0);
     const test::ExitResult check = Cubby({"check"});
-    EXPECT_EQ(check.exit_code, 9) << check.out << check.err;
+    EXPECT_EQ(check.exit_code, 8) << check.out << check.err;
     EXPECT_THAT(check.err, HasSubstr("truncated"));
     EXPECT_EQ(Cubby({"get", test::KeyOf(1)}).exit_code, 8);
     ASSERT_EQ(daemon()->WaitForError("was truncated", absl::Seconds(60)), absl::OkStatus());
