@@ -81,7 +81,7 @@ bool FillIn(uintptr_t address) {
       return false;
     }
     // As the mapping that they are in place of: a writer may be about to put a value there.
-    madvise(reinterpret_cast<void*>(page), range.end - page, MADV_DONTDUMP);
+    syscall(SYS_madvise, page, range.end - page, MADV_DONTDUMP);
     range.tripped->store(true, std::memory_order_relaxed);
     return true;
   }
