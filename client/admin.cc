@@ -23,17 +23,21 @@ static_assert(proto::kMaxFrameBytes <= os::kMaxRequestBytes,
 
 namespace {
 
+// How often a request is sent to a daemon that seems to serve another store, or none yet.
+constexpr int kAttempts = 10;
+constexpr absl::Duration kAttemptPause = absl::Milliseconds(1);
+
 // The store whose daemon is to be asked. Unavailable if there is none.
 absl::StatusOr<ServedStore> Served(absl::string_view store) {
   absl::StatusOr<ServedStore> served = LookAtStore(store);
+  for (int attempt = 1; attempt < kAttempts && absl::IsUnavailable(served.status()); ++attempt) {
+    absl::SleepFor(kAttemptPause);
+    served = LookAtStore(store);
+  }
   if (!absl::IsNotFound(served.status())) return served;
   return absl::UnavailableError(
       absl::StrCat("there is no store '", store, "' here, whatever its daemon serves elsewhere"));
 }
-
-// How often a request is sent to a daemon that seems to serve another store.
-constexpr int kAttempts = 10;
-constexpr absl::Duration kAttemptPause = absl::Milliseconds(1);
 
 absl::Status ErrorIn(const control::Response& response) {
   return absl::Status(static_cast<absl::StatusCode>(response.status_code()),
