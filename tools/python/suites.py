@@ -85,7 +85,7 @@ def release(suite: Suite) -> None:
 def spec(suite: Suite) -> None:
     suite.run("tools/setup", "build", "spec")
     suite.run("cmake", "--preset", "release", "-DCUBBY_WERROR=ON")
-    suite.run("cmake", "--build", "--preset", "release", "--parallel", JOBS, "--target", "cubby", "cubbyd")
+    suite.run("cmake", "--build", "--preset", "release", "--parallel", JOBS, "--target", "cubby_cli", "cubbyd")
     suite.run("env", f"CUBBY_PROGRAMS={ROOT}/build/release", "PYTHONPATH=tests/spec", sys.executable, "-m", "unittest",
               "discover", "-s", "tests/spec", "-p", "*_test.py")
 
