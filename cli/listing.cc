@@ -192,6 +192,39 @@ bool HasExpired(const InputEntry& entry) {
   return entry.expires.has_value() && *entry.expires <= absl::Now();
 }
 
+// Works on the entry of a line by `work` and counts the line, or leaves out an entry that has
+// expired. Prints and counts a failure that `may_go_on` accepts; returns others.
+absl::Status DoLine(Tally* tally, uint64_t number, const absl::StatusOr<InputEntry>& entry,
+                    absl::FunctionRef<absl::Status(const InputEntry&)> work,
+                    absl::FunctionRef<bool(const absl::Status&)> may_go_on) {
+  if (entry.ok() && HasExpired(*entry)) {
+    tally->CountExpired();
+    return absl::OkStatus();
+  }
+  const absl::Status status = entry.ok() ? work(*entry) : entry.status();
+  if (status.ok()) {
+    tally->CountDone();
+    return absl::OkStatus();
+  }
+  const absl::Status error = AtLine(number, status);
+  if (!may_go_on(status)) return error;
+  program::PrintMessage("cubby", error.message());
+  tally->CountFailed();
+  return absl::OkStatus();
+}
+
+// Ends a subcommand that read lines until `status`.
+ExitCode EndLines(const Tally& tally, const absl::Status& status) {
+  if (!status.ok()) {
+    return Fail(ExitCodeFor(status, Subject::kEntry),
+                absl::StrCat(status.message(), "; ", tally.Summary(), " before it"));
+  }
+  if (tally.failed() > 0) return Fail(ExitCode::kNotFound, tally.Summary());
+  Output out;
+  out.Write(absl::StrCat(tally.Summary(), "\n"));
+  return out.Finish();
+}
+
 absl::Status LoadEntry(Store& store, const PutOptions& put, const InputEntry& entry) {
   PutOptions options = put;
   if (entry.expires.has_value()) {
@@ -206,39 +239,19 @@ bool IsOfOneLine(const absl::Status& status) {
          absl::IsResourceExhausted(status);
 }
 
-absl::Status LoadLine(Store& store, const LoadOptions& options, uint64_t number,
-                      const absl::StatusOr<InputEntry>& entry) {
-  if (entry.ok() && HasExpired(*entry)) {
-    load_tally.CountExpired();
-    return absl::OkStatus();
-  }
-  const absl::Status status = entry.ok() ? LoadEntry(store, options.put, *entry) : entry.status();
-  if (status.ok()) {
-    load_tally.CountDone();
-    return absl::OkStatus();
-  }
-  const absl::Status error = AtLine(number, status);
-  if (!options.keep_going || !IsOfOneLine(status)) return error;
-  program::PrintMessage("cubby", error.message());
-  load_tally.CountFailed();
-  return absl::OkStatus();
-}
-
 ExitCode Load(Store& store, const LoadOptions& options) {
   load_tally.TellIfInterrupted();
-  const absl::Status status =
-      ForEachInputLine(store.limits(), options.escaped,
-                       [&](uint64_t number, const absl::StatusOr<InputEntry>& entry) {
-                         return LoadLine(store, options, number, entry);
-                       });
-  if (!status.ok()) {
-    return Fail(ExitCodeFor(status, Subject::kEntry),
-                absl::StrCat(status.message(), "; ", load_tally.Summary(), " before it"));
-  }
-  if (load_tally.failed() > 0) return Fail(ExitCode::kNotFound, load_tally.Summary());
-  Output out;
-  out.Write(absl::StrCat(load_tally.Summary(), "\n"));
-  return out.Finish();
+  const absl::Status status = ForEachInputLine(
+      store.limits(), options.escaped,
+      [&](uint64_t number, const absl::StatusOr<InputEntry>& entry) {
+        return DoLine(
+            &load_tally, number, entry,
+            [&](const InputEntry& input) { return LoadEntry(store, options.put, input); },
+            [&](const absl::Status& failure) {
+              return options.keep_going && IsOfOneLine(failure);
+            });
+      });
+  return EndLines(load_tally, status);
 }
 
 void DefineLoad(Subcommand* load) {
@@ -291,39 +304,17 @@ bool IsDifference(const absl::Status& status) {
          absl::IsOutOfRange(status);
 }
 
-absl::Status VerifyLine(const Store& store, uint64_t number,
-                        const absl::StatusOr<InputEntry>& entry, std::string* value) {
-  if (entry.ok() && HasExpired(*entry)) {
-    verify_tally.CountExpired();
-    return absl::OkStatus();
-  }
-  const absl::Status status = entry.ok() ? VerifyEntry(store, *entry, value) : entry.status();
-  if (status.ok()) {
-    verify_tally.CountDone();
-    return absl::OkStatus();
-  }
-  const absl::Status error = AtLine(number, status);
-  if (!IsDifference(status)) return error;
-  program::PrintMessage("cubby", error.message());
-  verify_tally.CountFailed();
-  return absl::OkStatus();
-}
-
 ExitCode Verify(const Store& store, bool escaped) {
   verify_tally.TellIfInterrupted();
   std::string value;
   const absl::Status status = ForEachInputLine(
       store.limits(), escaped, [&](uint64_t number, const absl::StatusOr<InputEntry>& entry) {
-        return VerifyLine(store, number, entry, &value);
+        return DoLine(
+            &verify_tally, number, entry,
+            [&](const InputEntry& expected) { return VerifyEntry(store, expected, &value); },
+            IsDifference);
       });
-  if (!status.ok()) {
-    return Fail(ExitCodeFor(status, Subject::kEntry),
-                absl::StrCat(status.message(), "; ", verify_tally.Summary(), " before it"));
-  }
-  if (verify_tally.failed() > 0) return Fail(ExitCode::kNotFound, verify_tally.Summary());
-  Output out;
-  out.Write(absl::StrCat(verify_tally.Summary(), "\n"));
-  return out.Finish();
+  return EndLines(verify_tally, status);
 }
 
 void DefineVerify(Subcommand* verify) {
