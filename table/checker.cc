@@ -12,7 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/types/optional.h"
 #include "os/process.h"
-#include "table/bytes.h"
+#include "table/entry.h"
 #include "table/extents.h"
 #include "table/hash.h"
 #include "table/reader.h"
@@ -214,10 +214,9 @@ class Checker::Impl {
       earliest_expiry_ = std::min(earliest_expiry_, expiry);
     }
 
-    std::string key(lengths.key_bytes, '\0');
-    CopyFromShared(&key[0], SlotBytes(slot), lengths.key_bytes);
-    const uint64_t hash = HashKey(key, geometry_.hash_seed);
-    if (!EqualsShared(SlotBytes(slot), key.data(), key.size())) {
+    std::string key;
+    const uint64_t hash = HashOfKey(table_, slot, lengths, &key);
+    if (!HasKey(slot, lengths, key)) {
       SlotProblem(place, "the bytes behind its key are not zero: it cannot be found");
     }
     if (table_.head(bucket).tags[way].load(kRelaxed) != TagOf(hash)) {
@@ -338,8 +337,8 @@ class Checker::Impl {
     const SlotHead& slot = table_.slot(place.bucket, place.way);
     const SlotLengths lengths = UnpackLengths(slot.lengths.load(kRelaxed));
     if (!LengthsArePossible(geometry_, lengths)) return "";
-    std::string key(lengths.key_bytes, '\0');
-    CopyFromShared(&key[0], SlotBytes(slot), lengths.key_bytes);
+    std::string key;
+    CopyKey(slot, lengths, &key);
     return key;
   }
 

@@ -4,8 +4,8 @@
 #include <string>
 
 #include "absl/types/optional.h"
-#include "table/bytes.h"
 #include "table/commit.h"
+#include "table/entry.h"
 #include "table/extents.h"
 #include "table/hash.h"
 
@@ -72,9 +72,7 @@ absl::optional<uint32_t> CountOverflow(const Table& table, uint64_t bucket, uint
       if (!LengthsArePossible(geometry, lengths)) continue;
       read += sizeof(SlotHead) + lengths.key_bytes;
       if (read > *budget) return absl::nullopt;
-      key.resize(lengths.key_bytes);
-      CopyFromShared(&key[0], SlotBytes(slot), lengths.key_bytes);
-      const uint64_t hash = HashKey(key, geometry.hash_seed);
+      const uint64_t hash = HashOfKey(table, slot, lengths, &key);
       if (OverflowClass(hash) != overflow_class) continue;
       if (table.Distance(HomeBucket(hash, geometry.bucket_count), at) >= steps) ++count;
     }

@@ -3,7 +3,7 @@
 #include <atomic>
 #include <cstddef>
 
-#include "table/bytes.h"
+#include "table/entry.h"
 
 namespace cubby::table {
 namespace {
@@ -17,8 +17,7 @@ Look ScanWay(const Table& table, const BucketHead& head, uint64_t word0, const S
   }
   entry->revision = sequence >> 1;
   entry->expiry_ns = slot.expiry_ns.load(std::memory_order_relaxed);
-  entry->key.resize(lengths.key_bytes);
-  CopyFromShared(&entry->key[0], SlotBytes(slot), lengths.key_bytes);
+  CopyKey(slot, lengths, &entry->key);
   entry->value.resize(lengths.value_bytes);
   if (CopyValue(table, slot, sequence, lengths, &entry->value[0]) != Look::kWhole) {
     return DamagedUnlessDisturbed(head, word0);

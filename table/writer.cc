@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "table/bytes.h"
+#include "table/entry.h"
 #include "table/hash.h"
 #include "table/repair.h"
 
@@ -82,8 +83,7 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline bool Writer::Locate(absl::string_view key, u
       const SlotHead& slot = bucket.slot(place.way);
       const SlotLengths lengths = UnpackLengths(slot.lengths.load(kRelaxed));
       if (!LengthsArePossible(geometry, lengths)) return false;
-      if (lengths.key_bytes == key.size() &&
-          EqualsShared(SlotBytes(slot), key.data(), key.size())) {
+      if (HasKey(slot, lengths, key)) {
         located->slot_found = true;
         located->visible = !HasExpired(slot);
         return true;
@@ -276,9 +276,8 @@ absl::StatusOr<uint64_t> Writer::HashOf(const Place& place) const {
   const SlotHead& slot = table_.slot(place.bucket, place.way);
   const SlotLengths lengths = UnpackLengths(slot.lengths.load(kRelaxed));
   if (!LengthsArePossible(table_.geometry(), lengths)) return Damaged(place.bucket);
-  std::string key(lengths.key_bytes, '\0');
-  CopyFromShared(&key[0], SlotBytes(slot), lengths.key_bytes);
-  const uint64_t hash = HashKey(key, table_.geometry().hash_seed);
+  std::string key;
+  const uint64_t hash = HashOfKey(table_, slot, lengths, &key);
   // Erasing by a wrong hash would lower counts that other keys are found by.
   if (table_.head(place.bucket).tags[place.way].load(kRelaxed) != TagOf(hash)) {
     return Damaged(place.bucket);
