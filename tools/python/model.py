@@ -24,7 +24,11 @@ USUAL = (
     Case("two-keys", "table", "-DBUCKETS=1 -DWAYS=3 -DKEYS=2 -DOPERATIONS=3 -DDEATHS=1"),
     Case("same-tag", "table", "-DBUCKETS=1 -DWAYS=3 -DKEYS=2 -DOPERATIONS=3 -DDEATHS=1 -DSAME_TAG"),
     Case("overflow", "table", "-DBUCKETS=2 -DWAYS=2 -DKEYS=2 -DOPERATIONS=3 -DDEATHS=1"),
-    Case("extents", "table", "-DBUCKETS=1 -DWAYS=3 -DKEYS=1 -DOPERATIONS=4 -DDEATHS=1 -DEXTENTS"),
+    Case("moves", "table", "-DPREFILLED -DBUCKETS=2 -DWAYS=2 -DKEYS=2 -DOPERATIONS=1 -DDEATHS=1"),
+    Case("three-buckets", "table", "-DPREFILLED -DBUCKETS=3 -DWAYS=2 -DKEYS=3 -DOPERATIONS=1 -DDEATHS=0"),
+    Case("extents", "table", "-DBUCKETS=1 -DWAYS=3 -DKEYS=1 -DOPERATIONS=3 -DDEATHS=1 -DEXTENTS"),
+    Case("moved-extents", "table",
+         "-DPREFILLED -DBUCKETS=2 -DWAYS=2 -DKEYS=2 -DOPERATIONS=1 -DDEATHS=1 -DEXTENTS -DIN_ORDER"),
     Case("lock", "lock", "-DPROCESSES=3 -DSEATS=2 -DTURNS=3 -DDEATHS=1"),
     Case("spare-seat", "lock", "-DPROCESSES=2 -DSEATS=3 -DTURNS=3 -DDEATHS=1"),
 )
@@ -34,12 +38,17 @@ WHOLE = (
     Case("any-way", "table", "-DBUCKETS=1 -DWAYS=3 -DKEYS=2 -DOPERATIONS=3 -DDEATHS=1 -DANY_DEAD_WAY"),
     Case("same-tag", "table", "-DBUCKETS=1 -DWAYS=3 -DKEYS=2 -DOPERATIONS=4 -DDEATHS=1 -DSAME_TAG"),
     Case("overflow", "table", "-DBUCKETS=2 -DWAYS=2 -DKEYS=2 -DOPERATIONS=4 -DDEATHS=1"),
-    Case("extents", "table", "-DBUCKETS=1 -DWAYS=3 -DKEYS=1 -DOPERATIONS=5 -DDEATHS=2 -DEXTENTS"),
+    Case("moves", "table", "-DPREFILLED -DBUCKETS=2 -DWAYS=2 -DKEYS=2 -DOPERATIONS=2 -DDEATHS=1"),
+    Case("moves-in-order", "table", "-DPREFILLED -DBUCKETS=2 -DWAYS=2 -DKEYS=2 -DOPERATIONS=2 -DDEATHS=2 -DIN_ORDER"),
+    Case("three-buckets", "table", "-DPREFILLED -DBUCKETS=3 -DWAYS=2 -DKEYS=3 -DOPERATIONS=1 -DDEATHS=1 -DIN_ORDER"),
+    Case("extents", "table", "-DBUCKETS=1 -DWAYS=3 -DKEYS=1 -DOPERATIONS=4 -DDEATHS=2 -DEXTENTS"),
+    Case("any-extent", "table", "-DBUCKETS=1 -DWAYS=3 -DKEYS=1 -DOPERATIONS=3 -DDEATHS=1 -DEXTENTS -DANY_EXTENT"),
+    Case("moved-extents", "table", "-DPREFILLED -DBUCKETS=2 -DWAYS=2 -DKEYS=2 -DOPERATIONS=1 -DDEATHS=1 -DEXTENTS"),
     Case("two-readers", "table", "-DBUCKETS=1 -DWAYS=2 -DKEYS=1 -DOPERATIONS=3 -DDEATHS=1 -DREADERS=2"),
     Case("lock", "lock", "-DPROCESSES=3 -DSEATS=2 -DTURNS=4 -DDEATHS=3"),
 )
 
-# What is to be broken: mutants, and the usual size, by name, that is enough to see it.
+# What is to be broken: mutants, and the size, by name, that is enough to see it: a usual one, or else one of the whole.
 MUTANTS = {
     "NO_SEQUENCE_RECHECK": "overwrites",
     "NO_ODD_MARK": "overwrites",
@@ -55,15 +64,29 @@ MUTANTS = {
     "INTENT_OPERATION_FIRST": "overwrites",
     "INTENT_CLEARED_BEFORE_BOOKKEEPING": "overwrites",
     "BOOKKEEPING_BEFORE_COMMIT": "overwrites",
-    "NO_MEND": "overwrites",
-    "MEND_WITHOUT_A_LOOK": "overwrites",
+    "NO_REPAIR": "overwrites",
+    "REPAIR_WITHOUT_A_LOOK": "overwrites",
     "MISS_WITHOUT_RECHECK": "two-keys",
     "OVERFLOW_RAISED_AFTER_COMMIT": "overflow",
     "OVERFLOW_LOWERED_BEFORE_COMMIT": "overflow",
     "NO_RECOUNT": "overflow",
+    "PASSED_BUCKETS_NOT_CHECKED": "moves",
+    "PASSED_BUCKETS_CHECKED_ON_ARRIVAL": "moves",
+    "MOVED_BIT_NOT_SET": "moves-in-order",
+    "MOVED_IS_BELIEVED": "moves-in-order",
+    "MOVE_WITHOUT_ODD_MARK": "moves",
+    "MOVE_KEEPS_REVISIONS": "three-buckets",
+    "COMMIT_2_BEFORE_COMMIT_1": "moves",
+    "COMMIT_2_NOT_REPEATED": "moves",
+    "MOVE_INTENT_CLEARED_BEFORE_COMMIT_2": "moves",
+    "OVERFLOW_LOWERED_BEFORE_COMMIT_1": "moves",
     "EXTENT_NO_ODD_MARK": "extents",
     "EXTENT_NO_RECHECK": "extents",
-    "EXTENTS_FREED_BEFORE_COMMIT": "extents",
+    "EXTENTS_MARKED_BEFORE_COMMIT": "extents",
+    "EXTENTS_REPAIRED_WITHOUT_A_LOOK": "extents",
+    "TAKEN_EXTENTS_NOT_MARKED_BY_SUCCESSOR": "extents",
+    "FREED_EXTENTS_NOT_MARKED_BY_SUCCESSOR": "extents",
+    "MOVED_BIT_COMPARED_WITH_EXTENTS": "moved-extents",
     "STEALS_FROM_THE_LIVING": "lock",
     "NO_INCARNATION": "lock",
     "INCARNATION_RAISED_BEFORE_CLAIM": "lock",
@@ -74,8 +97,8 @@ MUTANTS = {
 
 
 def cases_of_mutants() -> list[Case]:
-    usual = {case.name: case for case in USUAL}
-    return [Case(mutant, usual[size].model, f"{usual[size].flags} -DMUTANT_{mutant}")
+    sizes = {case.name: case for case in (*WHOLE, *USUAL)}
+    return [Case(mutant, sizes[size].model, f"{sizes[size].flags} -DMUTANT_{mutant}")
             for mutant, size in MUTANTS.items()]
 
 
