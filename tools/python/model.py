@@ -37,7 +37,7 @@ WHOLE = (
     Case("two-keys", "table", "-DBUCKETS=1 -DWAYS=3 -DKEYS=2 -DOPERATIONS=4 -DDEATHS=1"),
     Case("any-way", "table", "-DBUCKETS=1 -DWAYS=3 -DKEYS=2 -DOPERATIONS=3 -DDEATHS=1 -DANY_DEAD_WAY"),
     Case("same-tag", "table", "-DBUCKETS=1 -DWAYS=3 -DKEYS=2 -DOPERATIONS=4 -DDEATHS=1 -DSAME_TAG"),
-    Case("overflow", "table", "-DBUCKETS=2 -DWAYS=2 -DKEYS=2 -DOPERATIONS=4 -DDEATHS=1"),
+    Case("overflow", "table", "-DBUCKETS=2 -DWAYS=2 -DKEYS=2 -DOPERATIONS=4 -DDEATHS=1 -DIN_ORDER"),
     Case("moves", "table", "-DPREFILLED -DBUCKETS=2 -DWAYS=2 -DKEYS=2 -DOPERATIONS=2 -DDEATHS=1"),
     Case("moves-in-order", "table", "-DPREFILLED -DBUCKETS=2 -DWAYS=2 -DKEYS=2 -DOPERATIONS=2 -DDEATHS=2 -DIN_ORDER"),
     Case("three-buckets", "table", "-DPREFILLED -DBUCKETS=3 -DWAYS=2 -DKEYS=3 -DOPERATIONS=1 -DDEATHS=1 -DIN_ORDER"),
