@@ -347,8 +347,8 @@ absl::Status Store::ForEach(
   const table::WritableTable& table = generation.table();
   std::vector<table::ScannedEntry> entries;
   bool damaged = false;
-  for (uint64_t bucket = 0; bucket < table.geometry().bucket_count; ++bucket) {
-    const table::Outcome outcome = table::ScanBucket(table, bucket, &entries);
+  for (uint64_t home = 0; home < table.geometry().bucket_count; ++home) {
+    const table::Outcome outcome = table::ScanHome(table, home, &entries);
     if (!generation.Readable()) {
       RETURN_IF_ERROR(impl_->attachment->Follow(generation));
       return absl::UnavailableError(

@@ -67,6 +67,14 @@ inline void StoreShared16(char* shared, __m128i stored) {
 }
 #endif
 
+// Copies within the mapping, in words: `bytes` is rounded up to a multiple of 8.
+inline void CopyWithinShared(char* to, const char* from, size_t bytes) {
+  for (size_t at = 0; at < bytes; at += 8) {
+    WordAt(to + at).store(WordAt(from + at).load(std::memory_order_relaxed),
+                          std::memory_order_relaxed);
+  }
+}
+
 // Returns the word at `own`, private memory.
 inline uint64_t OwnWord(const char* own) {
   uint64_t word;

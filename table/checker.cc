@@ -201,7 +201,7 @@ class Checker::Impl {
     const SlotHead& slot = table_.slot(bucket, way);
     const uint64_t sequence = slot.sequence.load(std::memory_order_acquire);
     if ((sequence & 1) != 0) return SlotProblem(place, "a live entry is marked as being written");
-    const uint64_t revision = sequence >> 1;
+    const uint64_t revision = RevisionOf(sequence);
     newest_revision_ = std::max(newest_revision_, revision);
     if (revision > newest_commit_) {
       SlotProblem(place, "an entry is newer than its bucket's last commit");
@@ -226,6 +226,11 @@ class Checker::Impl {
       SlotProblem(place, "wrong hint");
     }
     const uint64_t home = HomeBucket(hash, geometry_.bucket_count);
+    const uint64_t distances = table_.distances(bucket).distances.load(kRelaxed);
+    if ((distances >> 4 * way & kMostDistance) !=
+        std::min<uint64_t>(table_.Distance(home, bucket), kMostDistance)) {
+      SlotProblem(place, "wrong distance from its home");
+    }
     if (bucket == home) {
       at_home_.push_back({hash, way});
     } else {
@@ -241,7 +246,7 @@ class Checker::Impl {
     absl::StatusOr<Chain> chain = ChainOf(table_, slot);
     if (!chain.ok()) return SlotProblem(place, "impossible extent link");
     chain_place_ = place;
-    chain_sequence_ = sequence;
+    chain_sequence_ = sequence & ~kMovedBit;
     chain_last_ = chain->last;
     chain_left_ = ChainLength(geometry_, value_bytes);
     chain_extent_ = chain->first;

@@ -13,12 +13,12 @@ constexpr auto kRelease = std::memory_order_release;
 
 }  // namespace
 
-void WriteIntent(const WritableTable& table, const Plan& plan, uint64_t word0_after) {
+void WriteIntent(const WritableTable& table, const Plan& plan, uint64_t revision) {
   Intent& intent = table.mutable_fixed().intent;
   // Nothing of this intent may be seen before the last one was cleared.
   std::atomic_thread_fence(std::memory_order_release);
   intent.bucket.store(plan.path.bucket, kRelaxed);
-  intent.word0_after.store(word0_after, kRelaxed);
+  intent.word0_after.store(Word0After(plan, revision), kRelaxed);
   intent.home.store(plan.path.home, kRelaxed);
   intent.overflow_class.store(plan.path.overflow_class, kRelaxed);
   intent.entries_after.store(plan.books.entries_after, kRelaxed);
@@ -27,6 +27,12 @@ void WriteIntent(const WritableTable& table, const Plan& plan, uint64_t word0_af
   intent.queue_after.store(plan.books.queue_after, kRelaxed);
   intent.freed_first.store(plan.books.freed_first, kRelaxed);
   intent.free_count_after.store(plan.books.free_count_after, kRelaxed);
+  if (plan.operation == Operation::kMove) {
+    intent.gone_bucket.store(plan.gone.bucket, kRelaxed);
+    intent.gone_word0_after.store(GoneWord0After(plan, revision), kRelaxed);
+    intent.gone_home.store(plan.gone.home, kRelaxed);
+    intent.gone_overflow_class.store(plan.gone.overflow_class, kRelaxed);
+  }
   intent.operation.store(static_cast<uint64_t>(plan.operation), kRelease);
   // What follows may be a relaxed store; it must not be seen before the intent.
   std::atomic_thread_fence(std::memory_order_release);
@@ -44,25 +50,6 @@ void SetBooks(const WritableTable& table, const Books& books) {
     queue.head.store(LinkFirst(books.queue_after), kRelease);
     queue.tail.store(LinkLast(books.queue_after), kRelease);
     queue.free_count.store(books.free_count_after, kRelease);
-  }
-}
-
-void RaiseOverflow(const WritableTable& table, const Path& path) {
-  for (uint64_t at = path.home; at != path.bucket; at = table.NextBucket(at)) {
-    BucketHead& head = table.mutable_head(at);
-    const uint32_t count = OverflowCount(head, path.overflow_class);
-    if (count != kOverflowFull) SetOverflowCount(head, path.overflow_class, count + 1);
-  }
-}
-
-void LowerOverflow(const WritableTable& table, const Path& path) {
-  for (uint64_t at = path.home; at != path.bucket; at = table.NextBucket(at)) {
-    BucketHead& head = table.mutable_head(at);
-    const uint32_t count = OverflowCount(head, path.overflow_class);
-    // At its largest value a count stays: how many entries it stands for is not known any more.
-    if (count != kOverflowFull && count != 0) {
-      SetOverflowCount(head, path.overflow_class, count - 1);
-    }
   }
 }
 

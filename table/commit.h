@@ -12,12 +12,19 @@
 //              4. extents, slot and tag of a dead way          (a put)
 //              5. COMMIT: word0 := plan.word0_after
 //              6. counters and queue := the plan's values
-//              7. overflow counts down                         (a delete)
+//              7. overflow counts down                         (a delete, a move)
 //              8. intent.operation := none
 //   successor: operation = none             -> nothing to do: killed in step 1, or after 8
 //              word0 != plan.word0_after    -> killed before 5: nothing to set
 //              word0 == plan.word0_after    -> killed after 5: does 6 (again; the same values)
-//              in both cases, recounts the overflow of buckets [home, bucket), then does 8
+//              in both cases, recounts the overflow of the plan's path, then does 8
+//
+// A move has two commits. It copies an entry into a dead way of a bucket nearer to its home, makes
+// the copy live (5), and then the original dead (5b). In between the entry is live twice, with the
+// same bytes, and a look-up finds the one nearer to its home; the successor of an owner killed
+// there does 5b. A look-up that has passed the nearer bucket before 5 and comes to the other one
+// after 5b finds neither: before it answers "not found" it looks whether a bucket that it passed
+// has changed.
 //
 // A successor may be killed too: everything it does can be done again. Readers never wait for a
 // repair.
@@ -33,17 +40,10 @@
 #include "lock/writer_role.h"
 #include "table/expiry.h"
 #include "table/extents.h"
+#include "table/overflow.h"
 #include "table/table.h"
 
 namespace cubby::table {
-
-// The buckets [home, bucket): an entry of that class which lives in `bucket` raises their overflow
-// counts.
-struct Path {
-  uint64_t home = 0;
-  uint64_t bucket = 0;
-  uint32_t overflow_class = 0;
-};
 
 // The values that step 6 sets.
 struct Books {
@@ -57,11 +57,16 @@ struct Books {
 
 struct Plan {
   Operation operation = Operation::kNone;
-  Path path;  // empty for an overwrite, which changes no overflow count
+  // Empty for an overwrite, which changes no overflow count, and for a move.
+  Path path;
   uint32_t live_after = 0;
+  // kMove: the path that the entry leaves, from its new bucket to its old one, whose ways that are
+  // live after the second commit are gone_live_after.
+  Path gone;
+  uint32_t gone_live_after = 0;
   Books books;
   uint64_t expiry_ns = 0;                            // of the new entry; 0: none
-  std::atomic<uint64_t> Counters::*total = nullptr;  // counts this kind of commit
+  std::atomic<uint64_t> Counters::*total = nullptr;  // counts this kind of commit; may be null
 };
 
 // Sets the queue's fields of `books`: `taken` leaves the head, `freed` goes behind the tail.
@@ -88,7 +93,7 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline absl::Status PlanQueue(const Table& table, c
 
 // The steps that repair shares (table/repair.h).
 void WriteIntent(const WritableTable& table, const Plan& plan,
-                 uint64_t word0_after) CUBBY_REQUIRES_WRITER_LOCK;                         // 2
+                 uint64_t revision) CUBBY_REQUIRES_WRITER_LOCK;                            // 2
 void SetBooks(const WritableTable& table, const Books& books) CUBBY_REQUIRES_WRITER_LOCK;  // 6
 inline void ClearIntent(const WritableTable& table) CUBBY_REQUIRES_WRITER_LOCK {           // 8
   // Release: the intent is seen cleared only after everything that it covers is done.
@@ -96,33 +101,50 @@ inline void ClearIntent(const WritableTable& table) CUBBY_REQUIRES_WRITER_LOCK {
                                                std::memory_order_release);
 }
 
-// Steps 3 and 7, for a path that is not empty.
-void RaiseOverflow(const WritableTable& table, const Path& path) CUBBY_REQUIRES_WRITER_LOCK;
-void LowerOverflow(const WritableTable& table, const Path& path) CUBBY_REQUIRES_WRITER_LOCK;
+// The word0 values of the commits of a plan that has taken `revision`.
+inline uint64_t Word0After(const Plan& plan, uint64_t revision) {
+  return MakeWord0(revision, plan.live_after);
+}
+inline uint64_t GoneWord0After(const Plan& plan, uint64_t revision) {
+  return MakeWord0(revision + 1, plan.gone_live_after);
+}
 
-// Executes the plan and returns the revision of the commit. `fill(revision)` does step 4. Nothing
-// can fail.
+// Executes the plan and returns the revision of the (first) commit. `fill(revision)` does step 4.
+// Nothing can fail.
 template <typename Fill>
 ABSL_ATTRIBUTE_ALWAYS_INLINE inline uint64_t Execute(const WritableTable& table, const Plan& plan,
                                                      const Fill& fill) CUBBY_REQUIRES_WRITER_LOCK {
   Counters& counters = table.mutable_fixed().counters;
   const uint64_t revision = counters.revision.load(std::memory_order_relaxed) + 1;
+  const bool moves = plan.operation == Operation::kMove;
   // Release: a successor that sees the revision in a slot or a word0 sees it handed out too.
-  counters.revision.store(revision, std::memory_order_release);  // 1
-  const uint64_t word0_after = MakeWord0(revision, plan.live_after);
-  WriteIntent(table, plan, word0_after);  // 2
+  counters.revision.store(revision + (moves ? 1 : 0), std::memory_order_release);  // 1
+  WriteIntent(table, plan, revision);                                              // 2
   if (plan.operation == Operation::kPut) {
     if (plan.path.home != plan.path.bucket) RaiseOverflow(table, plan.path);  // 3
-    if (plan.expiry_ns != 0) NoteExpiry(table, plan.expiry_ns);
+  }
+  // A move too may take its entry to a bucket that a sweep has visited.
+  if (plan.operation != Operation::kDelete && plan.expiry_ns != 0) {
+    NoteExpiry(table, plan.expiry_ns);
   }
   fill(revision);  // 4
   // Release: publishes slot, tag, extents and overflow counts to every reader that loads this
   // word0, and a reader that sees an entry gone sees nothing older than that.
-  table.mutable_head(plan.path.bucket).word0.store(word0_after, std::memory_order_release);  // 5
-  SetBooks(table, plan.books);                                                               // 6
-  std::atomic<uint64_t>& total = counters.*plan.total;
-  total.store(total.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-  if (plan.operation == Operation::kDelete && plan.path.home != plan.path.bucket) {
+  table.mutable_head(plan.path.bucket)
+      .word0.store(Word0After(plan, revision), std::memory_order_release);  // 5
+  if (moves) {
+    // Release: a reader that finds the original gone sees that the bucket of the copy has changed.
+    table.mutable_head(plan.gone.bucket)
+        .word0.store(GoneWord0After(plan, revision), std::memory_order_release);  // 5b
+  }
+  SetBooks(table, plan.books);  // 6
+  if (plan.total != nullptr) {
+    std::atomic<uint64_t>& total = counters.*plan.total;
+    total.store(total.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  }
+  if (moves) {
+    LowerOverflow(table, plan.gone);  // 7
+  } else if (plan.operation == Operation::kDelete && plan.path.home != plan.path.bucket) {
     LowerOverflow(table, plan.path);  // 7
   }
   ClearIntent(table);  // 8

@@ -50,6 +50,9 @@ constexpr RegionRule kRegionRules[] = {
     {RegionKind::kHeads,
      [](const Geometry& geometry) { return geometry.bucket_count * sizeof(BucketHead); },
      &Geometry::heads_offset, 0},
+    {RegionKind::kDistances,
+     [](const Geometry& geometry) { return geometry.bucket_count * sizeof(DistanceRow); },
+     &Geometry::distances_offset, 0},
     {RegionKind::kSlots,
      [](const Geometry& geometry) { return geometry.bucket_count * geometry.bucket_bytes; },
      &Geometry::slots_offset, 0},
@@ -84,6 +87,8 @@ void PlaceRegions(Geometry* geometry) {
 }
 
 void WriteRegions(const Geometry& geometry, RegionTable* table) {
+  table->required = kRequiredFeatures;
+  table->required_to_write = kRequiredToWriteFeatures;
   table->clock_offset_ns = geometry.clock_offset_ns;
   for (const RegionRule& rule : kRegionRules) {
     table->regions[table->region_count++] = {
@@ -317,6 +322,13 @@ absl::StatusOr<Geometry> ReadGeometry(const char* memory, size_t size) {
   if ((regions.required & ~kKnownFeatures) != 0) {
     return Incompatible(absl::StrCat("it needs features that this program does not have (",
                                      FeatureNames(regions.required & ~kKnownFeatures), ")"));
+  }
+  const uint64_t missing = (kRequiredFeatures & ~regions.required) |
+                           (kRequiredToWriteFeatures & ~regions.required_to_write);
+  if (missing != 0) {
+    return Incompatible(absl::StrCat("layout version ", header.layout_major, ".",
+                                     header.layout_minor, ", without ", FeatureNames(missing),
+                                     ", which this program needs"));
   }
 
   Geometry geometry = {};

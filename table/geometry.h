@@ -42,6 +42,7 @@ struct Geometry {
   uint64_t bucket_count;
   uint64_t bucket_bytes;
   uint64_t heads_offset;
+  uint64_t distances_offset;
   uint64_t slots_offset;
   uint64_t extents_offset;
   uint64_t total_bytes;

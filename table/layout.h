@@ -19,6 +19,7 @@
 //          incarnations    4 B   for each writer's seat; at 4096
 //          hints          16 B   for each bucket: its tags again, so dense that they stay in a CPU's caches when slots do not; at 8192
 //          heads          32 B   for each bucket
+//          distances       8 B   for each bucket: how far from its home each way's entry lives
 //          slots                 for each bucket `ways` of them, slot_bytes each; padded to a multiple of 64
 //          extents               extent_count of them, extent_bytes each
 //
@@ -29,7 +30,7 @@
 //   slot:     0           8         16       20        22      24
 //             | sequence  | expiry  | value  | key     | flags | key, padded to 8 | value or extent link |
 //             |           | (ns)    | bytes  | bytes   |       |
-//             sequence = revision * 2, + 1 while the slot is being written
+//             sequence = [ moved : 1 | revision : 62 | being written : 1 ]
 //
 //   extent:   0           8       12      16
 //             | sequence  | next  | spare | extent_bytes - 16 bytes of the value |
@@ -55,7 +56,7 @@ static_assert(std::atomic<uint8_t>::is_always_lock_free && sizeof(std::atomic<ui
 
 inline constexpr uint64_t kMagic = 0x0001'7962'6275'63ff;  // ff 'c' 'u' 'b' 'b' 'y' 01 00
 inline constexpr uint16_t kLayoutMajor = 5;                // another major cannot be read
-inline constexpr uint16_t kLayoutMinor = 0;
+inline constexpr uint16_t kLayoutMinor = 1;
 inline constexpr uint32_t kByteOrderMark = 0x0a0b'0c0d;
 
 inline constexpr uint32_t kMaxWays = 16;          // bits in word0
@@ -90,14 +91,19 @@ enum class FullPolicy : uint32_t { kReject = 0 };
 
 // What a program must know to use a store. A bit that it does not know in `required` makes it
 // refuse the store; in `required_to_write`, only to refuse to write it. kFeatureNames has a name
-// for each bit, for the message. Layout 5.0 sets none; the bits below have their meanings reserved.
+// for each bit, for the message. The first four have their meanings reserved.
 inline constexpr const char* kFeatureNames[] = {
-    "eviction",     // writers maintain recency marks, ranks and ghosts
-    "leases",       // slots may have kSlotFlagLease
-    "change ring",  // writers append each commit to it
-    "near-cache",   // slots may have kSlotFlagAbsent; the upstream line bounds an entry's age
+    "eviction",       // writers maintain recency marks, ranks and ghosts
+    "leases",         // slots may have kSlotFlagLease
+    "change ring",    // writers append each commit to it
+    "near-cache",     // slots may have kSlotFlagAbsent; the upstream line bounds an entry's age
+    "moved entries",  // a delete may move an entry to its home, or nearer
 };
-inline constexpr uint64_t kKnownFeatures = 0;
+// Those that every store of this version has. A store without one is of an older version: programs
+// of this version neither read nor write it.
+inline constexpr uint64_t kRequiredFeatures = uint64_t{1} << 4;
+inline constexpr uint64_t kRequiredToWriteFeatures = 0;
+inline constexpr uint64_t kKnownFeatures = kRequiredFeatures | kRequiredToWriteFeatures;
 
 // A part of the mapping behind the fixed part's lines. Every region begins on a multiple of 64, and
 // no two overlap. A program ignores the kinds that it does not know.
@@ -113,6 +119,8 @@ enum class RegionKind : uint32_t {
   kRanks = 7,   // recency ranks, 16 bytes for each bucket
   kGhosts = 8,  // fingerprints of evicted keys, 16 bytes for each bucket
   kChanges = 9,
+  // In use.
+  kDistances = 10,
 };
 struct Region {
   RegionKind kind;
@@ -195,6 +203,7 @@ enum class Operation : uint64_t {
   kPut = 1,
   kDelete = 2,
   kEvict = 3,  // reserved: a put that replaces the entry of another key
+  kMove = 4,   // an entry goes to a bucket nearer to its home
 };
 
 // The commit in progress, written before anything else changes, so that the owner's successor can
@@ -214,12 +223,14 @@ struct Intent {
   std::atomic<uint64_t> freed_first;   // goes behind the old tail; kNoExtent: none is freed
   std::atomic<uint64_t> free_count_after;
   uint64_t reserved0[5];
-  // Reserved for kEvict: the victim's counterparts of the fields above, and the entry count while
-  // only the victim's commit has happened.
-  uint64_t victim_bucket;
-  uint64_t victim_word0_after;
-  uint64_t victim_home;
-  uint64_t victim_overflow_class;
+  // The second commit, of an operation that has two, in the bucket of the entry that goes: the
+  // counterparts of the fields above. kMove: the entry goes from `gone_bucket` to `bucket`, and the
+  // commit lowers overflow counts of [gone_home, gone_bucket) = [bucket, gone_bucket).
+  std::atomic<uint64_t> gone_bucket;
+  std::atomic<uint64_t> gone_word0_after;
+  std::atomic<uint64_t> gone_home;
+  std::atomic<uint64_t> gone_overflow_class;
+  // Reserved for kEvict: the counts while only the first commit has happened.
   uint64_t entries_between;
   uint64_t expiring_between;
   // Reserved for the change ring: its head after the commit.
@@ -280,11 +291,22 @@ struct BucketHead {
   std::atomic<uint64_t> overflow;
 };
 
+// [ way 15 : 4 | ... | way 0 : 4 ]: how many buckets behind its home the way's entry lives; 15
+// stands for 15 or more. Right for every live way.
+struct DistanceRow {
+  std::atomic<uint64_t> distances;
+};
+inline constexpr uint32_t kMostDistance = 15;
+
 struct SlotHead {
-  std::atomic<uint64_t> sequence;
+  std::atomic<uint64_t> sequence;   // [ kMovedBit : 1 | revision : 62 | being written : 1 ]
   std::atomic<uint64_t> expiry_ns;  // the BootNanos() from which on the entry is gone; 0: never
   std::atomic<uint64_t> lengths;    // [ flags : 16 | key bytes : 16 | value bytes : 32 ]: one load
 };
+// The entry was put into another bucket and has moved here. `sequence >> 1` is then above every
+// revision that a word0 can have, so that readers take the entry only if word0 has not changed: a
+// move writes an old revision into a dead way, and that revision must not pass for a committed one.
+inline constexpr uint64_t kMovedBit = uint64_t{1} << 63;
 // The value lies in extents; its place holds [ last : 32 | first : 32 ].
 inline constexpr uint64_t kSlotFlagExtents = 1;
 // Reserved. A live slot with a flag that a program does not know is damage to it, never a value.
@@ -295,7 +317,7 @@ inline constexpr uint32_t kSlotHeadBytes = 24;
 inline constexpr uint32_t kExtentLinkBytes = 8;
 
 struct ExtentHead {
-  std::atomic<uint64_t> sequence;  // that of the slot whose value it holds
+  std::atomic<uint64_t> sequence;  // that of the slot whose value it holds, without kMovedBit
   std::atomic<uint32_t> next;  // in the free queue or in a chain, which ends by the value's length
   uint32_t reserved;
 };
@@ -336,12 +358,12 @@ static_assert(offsetof(FixedPart, state) == 128 && offsetof(FixedPart, regions) 
 static_assert(sizeof(RegionTable) == 384 && offsetof(FixedPart, lock) == 640);
 static_assert(offsetof(FixedPart, counters) == 704 && offsetof(FixedPart, extents) == 768);
 static_assert(offsetof(FixedPart, intent) == 832 && sizeof(Intent) == 192);
-static_assert(offsetof(Intent, victim_bucket) == 128);
+static_assert(offsetof(Intent, gone_bucket) == 128);
 static_assert(offsetof(FixedPart, expiry) == 1024 && sizeof(ExpiryLine) == 64);
 static_assert(offsetof(FixedPart, recency) == 1088 && sizeof(RecencyLine) == 64);
 static_assert(offsetof(FixedPart, changes) == 1152 && sizeof(ChangesLine) == 64);
 static_assert(offsetof(FixedPart, upstream) == 1216 && sizeof(UpstreamLine) == 64);
-static_assert(sizeof(Counters) == 64 && sizeof(HintRow) == 16);
+static_assert(sizeof(Counters) == 64 && sizeof(HintRow) == 16 && sizeof(DistanceRow) == 8);
 static_assert(offsetof(Counters, entries) == 8 && offsetof(Counters, expiring) == 16);
 static_assert(offsetof(Counters, puts) == 24 && offsetof(Counters, deletes) == 32);
 static_assert(offsetof(Counters, expired) == 40 && offsetof(Counters, repairs) == 48);

@@ -15,6 +15,7 @@ Look DamagedUnlessDisturbed(const BucketHead& head, uint64_t word0) {
 Look CopyChain(const Table& table, uint32_t index, uint64_t sequence, uint32_t value_bytes,
                char* to) {
   const Geometry& geometry = table.geometry();
+  sequence &= ~kMovedBit;
   for (uint32_t left = value_bytes; left != 0;) {
     if (index >= geometry.extent_count) return Look::kDamaged;
     const ExtentHead& extent = table.extent(index);
@@ -31,6 +32,14 @@ Look CopyChain(const Table& table, uint32_t index, uint64_t sequence, uint32_t v
     left -= bytes;
   }
   return Look::kWhole;
+}
+
+uint64_t Reader::SumOfWord0(uint64_t from, uint64_t to) const {
+  uint64_t sum = 0;
+  for (uint64_t at = from; at != to; at = table_.NextBucket(at)) {
+    sum += table_.head(at).word0.load(std::memory_order_relaxed);
+  }
+  return sum;
 }
 
 }  // namespace cubby::table

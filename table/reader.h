@@ -8,8 +8,12 @@
 //     the key's at that load. The second condition matters: a stale word0 may lead to a way that
 //     has since died and been filled, whole, by a put that has not committed and may never;
 //   - a miss requires that word0 did not change while the bucket's tags were examined, and that the
-//     bucket's overflow count for the key's class was 0. Entries never move, so an entry that is
-//     live throughout the call is in one bucket throughout the call.
+//     bucket's overflow count for the key's class was 0. A miss behind the home bucket also
+//     requires that no bucket before it has changed since it was examined: the entry may have moved
+//     there.
+//
+// An entry only moves towards its home, with its revision, and is then taken only if word0 has not
+// changed (kMovedBit): its revision does not tell whether the move was committed.
 //
 // Bounded: returns kContended after kMaxRounds disturbed rounds. Hostile bytes: every index and
 // length is loaded once and checked against the private Geometry before it is used; the geometry
@@ -140,25 +144,25 @@ class Reader {
                                            const SlotHead& slot, absl::string_view key,
                                            const Sink& sink, Found* found) const;
 
+  // The sum of the word0 of [from, to). It changes if one of them does: the upper 48 bits of each
+  // only rise.
+  uint64_t SumOfWord0(uint64_t from, uint64_t to) const;
+
   const Table& table_;
   const os::Clock clock_;
 };
 
-// Copies the value of a slot whose sequence and lengths were loaded before to `to`. Returns kWhole
-// if every extent belongs to that sequence; does not check the slot's own.
+// The first extent of a slot's value. REQUIRES: it lies in extents.
+inline uint32_t FirstExtent(const SlotHead& slot, const SlotLengths& lengths) {
+  const char* link = SlotBytes(slot) + RoundUp8(lengths.key_bytes);
+  return static_cast<uint32_t>(WordAt(link).load(std::memory_order_relaxed));
+}
+
+// Copies a value from a chain of extents to `to`. Returns kWhole if each of them is of the slot
+// that has that sequence; does not check the slot's own. (An extent's sequence is without
+// kMovedBit.)
 Look CopyChain(const Table& table, uint32_t first, uint64_t sequence, uint32_t value_bytes,
                char* to);
-ABSL_ATTRIBUTE_ALWAYS_INLINE inline Look CopyValue(const Table& table, const SlotHead& slot,
-                                                   uint64_t sequence, const SlotLengths& lengths,
-                                                   char* to) {
-  const char* value = SlotBytes(slot) + RoundUp8(lengths.key_bytes);
-  if (ABSL_PREDICT_FALSE(lengths.in_extents())) {
-    const auto first = static_cast<uint32_t>(WordAt(value).load(std::memory_order_relaxed));
-    return CopyChain(table, first, sequence, lengths.value_bytes, to);
-  }
-  CopyFromShared(to, value, lengths.value_bytes);
-  return Look::kWhole;
-}
 
 // True if an entry of `revision` was surely committed no later than the commit of `word0`. That has
 // the low 48 bits of its own revision, which is therefore at least that number. The comparison is
@@ -167,11 +171,12 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline Look CopyValue(const Table& table, const Slo
 // comparison: an unchanged word0 confirms them instead.
 inline bool CommittedBy(uint64_t word0, uint64_t revision) { return revision <= word0 >> 16; }
 
-// To be called after the copy. Returns kWhole if what was read of `slot` while its sequence was
-// `sequence` is the entry that was live there when `word0` was loaded from `head`; else kDisturbed.
+// To be called after the copy of what lies in the slot. Returns kWhole if what was read of `slot`
+// while its sequence was `sequence` is the entry that was live there when `word0` was loaded from
+// `head`; else kDisturbed.
 inline Look Confirm(const BucketHead& head, uint64_t word0, const SlotHead& slot,
                     uint64_t sequence) {
-  // Acquire fence: as in CopyValue, for the slot's own bytes.
+  // Acquire fence: as in CopyChain, for the slot's own bytes.
   std::atomic_thread_fence(std::memory_order_acquire);
   if (ABSL_PREDICT_FALSE(!CommittedBy(word0, sequence >> 1)) &&
       head.word0.load(std::memory_order_relaxed) != word0) {
@@ -203,23 +208,27 @@ inline Look Reader::LookAt(const BucketHead& head, uint64_t word0, const SlotHea
     return DamagedUnlessDisturbed(head, word0);
   }
   found->value_bytes = lengths.value_bytes;
-  found->revision = sequence >> 1;
+  found->revision = RevisionOf(sequence);
   found->expiry_ns = slot.expiry_ns.load(std::memory_order_relaxed);
   if constexpr (!std::is_same_v<Sink, NoSink>) {
-    // The length of a value in extents may be a torn entry's, and large: no memory is reserved for
-    // it.
     if (ABSL_PREDICT_FALSE(lengths.in_extents())) {
+      // Confirmed before the copy, so that a torn entry's length, which may be large, reserves no
+      // memory, and so that commits of other entries during a long copy do not disturb it: the
+      // extents' own sequences tell whether the value is whole, for none is filled twice with the
+      // same one.
+      const uint32_t first = FirstExtent(slot, lengths);
       const Look look = Confirm(head, word0, slot, sequence);
       if (look != Look::kWhole) return look;
+      if (!sink.Reserve(lengths.value_bytes)) return Look::kTooSmall;
+      return CopyChain(table_, first, sequence, lengths.value_bytes, sink.data()) == Look::kWhole
+                 ? Look::kWhole
+                 : DamagedUnlessDisturbed(head, word0);
     }
     if (ABSL_PREDICT_FALSE(!sink.Reserve(lengths.value_bytes))) {
       const Look look = Confirm(head, word0, slot, sequence);
       return look == Look::kWhole ? Look::kTooSmall : look;
     }
-    if (ABSL_PREDICT_FALSE(CopyValue(table_, slot, sequence, lengths, sink.data()) !=
-                           Look::kWhole)) {
-      return DamagedUnlessDisturbed(head, word0);
-    }
+    CopyFromShared(sink.data(), SlotBytes(slot) + RoundUp8(lengths.key_bytes), lengths.value_bytes);
   }
   return Confirm(head, word0, slot, sequence);
 }
@@ -256,7 +265,7 @@ inline Outcome Reader::TryOnce(absl::string_view key, uint64_t hash, const Sink&
     return Outcome::kContended;
   }
   found->value_bytes = value_bytes;
-  found->revision = sequence >> 1;
+  found->revision = RevisionOf(sequence);
   found->expiry_ns = slot.expiry_ns.load(std::memory_order_relaxed);
   if constexpr (!std::is_same_v<Sink, NoSink>) {
     if (ABSL_PREDICT_FALSE(!sink.Reserve(value_bytes))) return Outcome::kContended;
@@ -275,9 +284,10 @@ Outcome Reader::GetInRounds(absl::string_view key, const Sink& sink, Found* foun
   const uint8_t tag = TagOf(hash);
   if (ABSL_PREDICT_FALSE(!LengthIsPossible(key))) return Outcome::kNotFound;
 
-  uint64_t index = HomeBucket(hash, geometry.bucket_count);
-  int disturbed = 0;
-  for (uint64_t probes = 0; probes < geometry.bucket_count;) {
+  const uint64_t home = HomeBucket(hash, geometry.bucket_count);
+  uint64_t index = home;
+  uint64_t passed = 0;  // the sum of the word0 of [home, index)
+  for (int disturbed = 0;;) {
     if (ABSL_PREDICT_FALSE(disturbed == kMaxRounds)) return Outcome::kContended;
     const Bucket bucket = table_.bucket(index);
     const BucketHead& head = bucket.head();
@@ -319,12 +329,20 @@ Outcome Reader::GetInRounds(absl::string_view key, const Sink& sink, Found* foun
       ++disturbed;
       continue;
     }
-    if (overflow == 0) return Outcome::kNotFound;
-    index = table_.NextBucket(index);
+    const uint64_t next = table_.NextBucket(index);
+    if (overflow == 0 || next == home) {
+      if (ABSL_PREDICT_TRUE(index == home || SumOfWord0(home, index) == passed)) {
+        return Outcome::kNotFound;
+      }
+      ++disturbed;
+      index = home;
+      passed = 0;
+      continue;
+    }
+    passed += word0;
+    index = next;
     PrefetchLookup(table_, index, tag);
-    ++probes;
   }
-  return Outcome::kNotFound;
 }
 
 }  // namespace cubby::table

@@ -12,10 +12,6 @@
 
 namespace cubby::table {
 
-// How many bytes a repair reads at most to recount overflow. It leaves the counts that it does not
-// reach as they are: too high at worst, which only makes some misses slower.
-inline constexpr uint64_t kRecountBudget = 256 << 10;
-
 // Takes some 100 microseconds at most, at any table size and for any bytes.
 void Repair(const WritableTable& table) CUBBY_REQUIRES_WRITER_LOCK;
 

@@ -1,5 +1,6 @@
-// Iteration over a table while writers change it, one bucket at a time, by the protocol of a get
-// (table/reader.h).
+// Iteration over a table while writers change it, by the protocol of a get (table/reader.h): one
+// home bucket at a time, because an entry may move to another bucket meanwhile, but not to another
+// home.
 #ifndef CUBBY_TABLE_SCAN_H_
 #define CUBBY_TABLE_SCAN_H_
 
@@ -20,11 +21,16 @@ struct ScannedEntry {
   uint64_t expiry_ns = 0;
 };
 
-// Copies the entries that were live in `bucket` at one moment, without expired ones, into *entries,
-// whose strings are reused. Returns kFound (also if the bucket is empty), kDamaged if it left out
-// damaged entries, or kContended, with no entries, after kMaxRounds disturbed rounds.
-Outcome ScanBucket(const Table& table, uint64_t bucket, std::vector<ScannedEntry>* entries,
-                   os::Clock clock = os::BootNanos);
+// Entries that live in more buckets than this from their home on are left out, as damaged ones are:
+// bounds the time for hostile bytes. (So many are needed only by 60,000 keys whose hashes were made
+// equal.)
+inline constexpr size_t kLongestPath = 4096;
+
+// Copies the entries whose home is `home` and that were live at one moment, without expired ones,
+// into *entries, whose strings are reused. Returns kFound (also if there are none), kDamaged if it
+// left out damaged entries, or kContended, with no entries, after kMaxRounds disturbed rounds.
+Outcome ScanHome(const Table& table, uint64_t home, std::vector<ScannedEntry>* entries,
+                 os::Clock clock = os::BootNanos);
 
 }  // namespace cubby::table
 

@@ -12,7 +12,8 @@ absl::Status Sweep::Step(uint64_t now_ns) {
   absl::Status damage;
   const uint64_t end = std::min(visited_ + kBucketsPerStep, table_.geometry().bucket_count);
   for (; visited_ < end; ++visited_, next_ = table_.NextBucket(next_)) {
-    const Writer::Cleared cleared = writer.ClearBucket(next_, everything_, now_ns);
+    const Writer::Cleared cleared =
+        everything_ ? writer.ClearAll(next_) : writer.ClearExpired(next_, now_ns);
     removed_ += cleared.removed;
     next_expiry_ = std::min(next_expiry_, cleared.next_expiry);
     damage.Update(cleared.damage);

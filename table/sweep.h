@@ -13,7 +13,7 @@
 namespace cubby::table {
 
 // How many buckets a step visits: some 100 us under the lock when each is full and cold.
-inline constexpr uint64_t kBucketsPerStep = 64;
+inline constexpr uint64_t kBucketsPerStep = 32;
 
 // One pass that deletes the expired entries, or, made with `everything`, all entries.
 //

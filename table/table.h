@@ -44,6 +44,10 @@ class Table {
                   memory_ + geometry_.slots_offset + index * geometry_.bucket_bytes,
                   geometry_.slot_bytes);
   }
+  const DistanceRow& distances(uint64_t bucket) const {
+    return *reinterpret_cast<const DistanceRow*>(memory_ + geometry_.distances_offset +
+                                                 bucket * sizeof(DistanceRow));
+  }
   const BucketHead& head(uint64_t bucket) const { return this->bucket(bucket).head(); }
   const SlotHead& slot(uint64_t bucket, uint32_t way) const {
     return this->bucket(bucket).slot(way);
@@ -55,6 +59,9 @@ class Table {
 
   uint64_t NextBucket(uint64_t bucket) const {
     return bucket + 1 == geometry_.bucket_count ? 0 : bucket + 1;
+  }
+  uint64_t PreviousBucket(uint64_t bucket) const {
+    return (bucket == 0 ? geometry_.bucket_count : bucket) - 1;
   }
   // How many buckets `to` comes after `from`, wrapping at the end of the table.
   uint64_t Distance(uint64_t from, uint64_t to) const {
@@ -73,6 +80,9 @@ class WritableTable : public Table {
 
   FixedPart& mutable_fixed() const { return const_cast<FixedPart&>(fixed()); }
   HintRow& mutable_hints(uint64_t bucket) const { return const_cast<HintRow&>(hints(bucket)); }
+  DistanceRow& mutable_distances(uint64_t bucket) const {
+    return const_cast<DistanceRow&>(distances(bucket));
+  }
   BucketHead& mutable_head(uint64_t bucket) const { return const_cast<BucketHead&>(head(bucket)); }
   SlotHead& mutable_slot(uint64_t bucket, uint32_t way) const {
     return const_cast<SlotHead&>(slot(bucket, way));
@@ -106,6 +116,22 @@ inline void SetState(const WritableTable& table, State state) {
 // word0 and SlotHead::lengths, unpacked and packed.
 inline uint64_t MakeWord0(uint64_t revision, uint32_t live) { return revision << 16 | live; }
 inline uint32_t LiveWays(uint64_t word0) { return static_cast<uint32_t>(word0 & 0xffff); }
+
+// The revision in a slot's sequence.
+inline uint64_t RevisionOf(uint64_t sequence) { return (sequence & ~kMovedBit) >> 1; }
+
+// Returns the ways of a bucket, a bit for each, whose entries live `least` buckets or more behind
+// their homes. REQUIRES: 1 <= least <= 8.
+inline uint32_t WaysBehind(const DistanceRow& row, uint32_t least) {
+  constexpr uint64_t kOnes = 0x1111'1111'1111'1111;
+  const uint64_t distances = row.distances.load(std::memory_order_relaxed);
+  // The highest bit of each 4: of the distance, or of the sum of its lower bits and 8 - least.
+  uint64_t ways = (distances | ((distances & 7 * kOnes) + (8 - least) * kOnes)) >> 3 & kOnes;
+  ways = (ways | ways >> 3) & 0x0303'0303'0303'0303;
+  ways = (ways | ways >> 6) & 0x000f'000f'000f'000f;
+  ways = (ways | ways >> 12) & 0x0000'00ff'0000'00ff;
+  return static_cast<uint32_t>((ways | ways >> 24) & 0xffff);
+}
 
 // A class's count in a head: loaded relaxed, and set with release by the owner of the lock.
 inline uint32_t OverflowCount(const BucketHead& head, uint32_t overflow_class) {

@@ -38,9 +38,15 @@ absl::Status Writer::WrongSizes(absl::string_view key, absl::string_view value) 
 
 void Writer::Prefetch(uint64_t hash, size_t bytes) const {
   PrefetchLookup(table_, hash);
-  if (bytes == 0) return;
   const Geometry& geometry = table_.geometry();
-  const Bucket bucket = table_.bucket(HomeBucket(hash, geometry.bucket_count));
+  const uint64_t home = HomeBucket(hash, geometry.bucket_count);
+  if (bytes == 0) {
+    Place place;
+    if (ChooseForHole(home, &place)) PrefetchSlot(geometry, table_.slot(place.bucket, place.way));
+    return;
+  }
+  __builtin_prefetch(&table_.distances(home));
+  const Bucket bucket = table_.bucket(home);
   const uint32_t live = LiveWays(bucket.head().word0.load(kRelaxed)) & geometry.ways_mask;
   if (live == geometry.ways_mask) return;
   const uint32_t old = MatchTags(bucket.head().tags, TagOf(hash)) & live;
@@ -59,6 +65,7 @@ void Writer::PrefetchHome(uint64_t hash) const {
   const uint64_t home = HomeBucket(hash, table_.geometry().bucket_count);
   __builtin_prefetch(&table_.head(home));
   __builtin_prefetch(&table_.hints(home));
+  __builtin_prefetch(&table_.distances(home));
 }
 
 inline bool Writer::HasExpired(const SlotHead& slot) const {
@@ -95,13 +102,19 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline bool Writer::Locate(absl::string_view key, u
   return true;
 }
 
+inline uint32_t Writer::Live(uint64_t bucket) const {
+  return LiveWays(table_.head(bucket).word0.load(kRelaxed)) & table_.geometry().ways_mask;
+}
+
+inline bool Writer::HasRoom(uint64_t bucket) const {
+  return static_cast<uint32_t>(__builtin_popcount(Live(bucket))) + 1 < table_.geometry().ways;
+}
+
 absl::StatusOr<uint64_t> Writer::FindRoom(uint64_t home) const {
   const Geometry& geometry = table_.geometry();
   uint64_t bucket = home;
   for (uint64_t probes = 0; probes < geometry.bucket_count; ++probes) {
-    const uint32_t live = LiveWays(table_.head(bucket).word0.load(kRelaxed)) & geometry.ways_mask;
-    // One way stays dead, for the next overwrite.
-    if (static_cast<uint32_t>(__builtin_popcount(live)) + 1 < geometry.ways) return bucket;
+    if (HasRoom(bucket)) return bucket;
     bucket = table_.NextBucket(bucket);
   }
   // The buckets together take at least as many entries as the capacity: with a right entry count,
@@ -120,7 +133,7 @@ absl::Status Writer::Decide(const Update& update, const Located& located) const 
   existing.visible = located.visible;
   if (existing.visible) {
     const SlotHead& slot = table_.slot(located.place.bucket, located.place.way);
-    existing.revision = slot.sequence.load(kRelaxed) >> 1;
+    existing.revision = RevisionOf(slot.sequence.load(kRelaxed));
   }
   RETURN_IF_ERROR(CheckCondition(update, existing));
   if (!NeedsOldValue(update.kind)) return absl::OkStatus();
@@ -128,8 +141,11 @@ absl::Status Writer::Decide(const Update& update, const Located& located) const 
     const SlotHead& slot = table_.slot(located.place.bucket, located.place.way);
     const SlotLengths lengths = UnpackLengths(slot.lengths.load(kRelaxed));
     update.result->resize(lengths.value_bytes);
-    if (CopyValue(table_, slot, slot.sequence.load(kRelaxed), lengths, &(*update.result)[0]) !=
-        Look::kWhole) {
+    if (!lengths.in_extents()) {
+      CopyFromShared(&(*update.result)[0], SlotBytes(slot) + RoundUp8(lengths.key_bytes),
+                     lengths.value_bytes);
+    } else if (CopyChain(table_, FirstExtent(slot, lengths), slot.sequence.load(kRelaxed),
+                         lengths.value_bytes, &(*update.result)[0]) != Look::kWhole) {
       return Damaged(located.place.bucket);
     }
   }
@@ -166,7 +182,7 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline absl::Status Writer::PlanPut(const PutReques
     ASSIGN_OR_RETURN(freed, ChainOf(table_, old_slot));
     expiring -= old_slot.expiry_ns.load(kRelaxed) != 0;
   }
-  const uint32_t live = LiveWays(table_.head(bucket).word0.load(kRelaxed)) & geometry.ways_mask;
+  const uint32_t live = Live(bucket);
   if (live == geometry.ways_mask) return Damaged(bucket);
   placement->place = {bucket, ChooseDeadWay(live, old.slot_found ? old.place.way : 0)};
 
@@ -209,9 +225,21 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline void Writer::FillSlot(const Placement& place
   }
   // Release: publishes the bytes to readers that load this sequence.
   slot.sequence.store(sequence, std::memory_order_release);
+  SetTag(place, hash);
+}
+
+inline void Writer::SetTag(const Place& place, uint64_t hash) {
   const uint8_t tag = TagOf(hash);
   table_.mutable_head(place.bucket).tags[place.way].store(tag, kRelaxed);
   table_.mutable_hints(place.bucket).tags[place.way].store(tag, kRelaxed);
+  std::atomic<uint64_t>& distances = table_.mutable_distances(place.bucket).distances;
+  const uint64_t distance =
+      table_.Distance(HomeBucket(hash, table_.geometry().bucket_count), place.bucket);
+  const uint32_t shift = 4 * place.way;
+  const uint64_t before = distances.load(kRelaxed);
+  const uint64_t after = (before & ~(uint64_t{kMostDistance} << shift)) |
+                         std::min<uint64_t>(distance, kMostDistance) << shift;
+  if (after != before) distances.store(after, kRelaxed);
 }
 
 absl::StatusOr<uint64_t> Writer::Put(const PutRequest& request) {
@@ -246,6 +274,7 @@ absl::Status Writer::Delete(absl::string_view key, uint64_t hash) {
   if (!located.slot_found) return not_found;
   RETURN_IF_ERROR(
       Erase(located.place, hash, located.visible ? &Counters::deletes : &Counters::expired));
+  PullBack(located.place);
   return located.visible ? absl::OkStatus() : not_found;
 }
 
@@ -255,13 +284,11 @@ absl::Status Writer::Erase(const Place& place, uint64_t hash,
   const Counters& counters = table_.fixed().counters;
   const SlotHead& slot = table_.slot(place.bucket, place.way);
   ASSIGN_OR_RETURN(const Chain freed, ChainOf(table_, slot));
-  const uint32_t live =
-      LiveWays(table_.head(place.bucket).word0.load(kRelaxed)) & geometry.ways_mask;
 
   Plan plan;
   plan.operation = Operation::kDelete;
   plan.path = {HomeBucket(hash, geometry.bucket_count), place.bucket, OverflowClass(hash)};
-  plan.live_after = live & ~(1u << place.way);
+  plan.live_after = Live(place.bucket) & ~(1u << place.way);
   plan.books.entries_after = counters.entries.load(kRelaxed) - 1;
   plan.books.expiring_after =
       counters.expiring.load(kRelaxed) - (slot.expiry_ns.load(kRelaxed) != 0 ? 1 : 0);
@@ -285,17 +312,85 @@ absl::StatusOr<uint64_t> Writer::HashOf(const Place& place) const {
   return hash;
 }
 
-Writer::Cleared Writer::ClearBucket(uint64_t bucket, bool everything, uint64_t now_ns) {
-  RepairIfNeeded(table_);
-  Cleared cleared;
-  uint32_t ways = LiveWays(table_.head(bucket).word0.load(kRelaxed)) & table_.geometry().ways_mask;
-  for (; ways != 0; ways &= ways - 1) {
+bool Writer::ChooseForHole(uint64_t hole, Place* place) const {
+  uint64_t at = hole;
+  bool found = false;
+  for (uint32_t distance = 1; distance <= kBucketsPerMove; ++distance) {
+    if (table_.head(at).overflow.load(kRelaxed) == 0) break;
+    at = table_.NextBucket(at);
+    if (at == hole) break;
+    const uint32_t ways = Live(at) & WaysBehind(table_.distances(at), distance);
+    if (ways == 0) continue;
+    *place = {at, static_cast<uint32_t>(__builtin_ctz(ways))};
+    found = true;
+  }
+  return found;
+}
+
+bool Writer::PullBack(Place hole) {
+  Place from;
+  bool moved = false;
+  for (int moves = 0; moves < kMovesPerHole && ChooseForHole(hole.bucket, &from); ++moves) {
+    const absl::StatusOr<uint64_t> hash = HashOf(from);
+    if (!hash.ok()) break;  // damaged: stays, for the checker
+    if (HasExpired(table_.slot(from.bucket, from.way))) {
+      // A sweep may have visited the bucket of the hole: it is to find the entry where it was.
+      if (!Erase(from, *hash, &Counters::expired).ok()) break;
+      continue;
+    }
+    if (!Move(from, *hash, hole)) break;
+    moved = true;
+    hole = from;
+  }
+  return moved;
+}
+
+bool Writer::Move(const Place& from, uint64_t hash, const Place& hole) {
+  if (!HasRoom(hole.bucket)) return false;  // only in a damaged table
+  const Counters& counters = table_.fixed().counters;
+  const uint64_t to = hole.bucket;
+  const uint32_t live = Live(to);
+  const Place place = {to, ChooseDeadWay(live, hole.way)};
+  const SlotHead& source = table_.slot(from.bucket, from.way);
+  const SlotLengths lengths = UnpackLengths(source.lengths.load(kRelaxed));
+  const size_t used = RoundUp8(lengths.key_bytes) +
+                      (lengths.in_extents() ? size_t{kExtentLinkBytes} : lengths.value_bytes);
+
+  Plan plan;
+  plan.operation = Operation::kMove;
+  plan.path = {to, to, OverflowClass(hash)};
+  plan.live_after = live | 1u << place.way;
+  plan.gone = {to, from.bucket, OverflowClass(hash)};
+  plan.gone_live_after = Live(from.bucket) & ~(1u << from.way);
+  plan.expiry_ns = source.expiry_ns.load(kRelaxed);
+  plan.books.entries_after = counters.entries.load(kRelaxed);
+  plan.books.expiring_after = counters.expiring.load(kRelaxed);
+  if (!PlanQueue(table_, Chain(), Chain(), &plan.books).ok()) return false;
+
+  Execute(table_, plan, [&](uint64_t /*revision*/) CUBBY_REQUIRES_WRITER_LOCK {
+    // As in FillSlot(). The revision stays the entry's, and the extents, which have it too.
+    const uint64_t sequence = source.sequence.load(kRelaxed) | kMovedBit;
+    SlotHead& slot = table_.mutable_slot(place.bucket, place.way);
+    slot.sequence.store(sequence | 1, std::memory_order_release);
+    std::atomic_thread_fence(std::memory_order_release);
+    slot.expiry_ns.store(plan.expiry_ns, kRelaxed);
+    slot.lengths.store(source.lengths.load(kRelaxed), kRelaxed);
+    CopyWithinShared(SlotBytes(slot), SlotBytes(source), used);
+    slot.sequence.store(sequence, std::memory_order_release);
+    SetTag(place, hash);
+  });
+  return true;
+}
+
+void Writer::ClearWays(uint64_t bucket, uint32_t ways, bool everything, uint64_t now_ns,
+                       Cleared* cleared) {
+  for (ways &= Live(bucket); ways != 0; ways &= ways - 1) {
     const Place place = {bucket, static_cast<uint32_t>(__builtin_ctz(ways))};
     if (!everything) {
       const uint64_t expiry = table_.slot(place.bucket, place.way).expiry_ns.load(kRelaxed);
       if (expiry == 0) continue;
       if (now_ns < expiry) {
-        cleared.next_expiry = std::min(cleared.next_expiry, expiry);
+        cleared->next_expiry = std::min(cleared->next_expiry, expiry);
         continue;
       }
     }
@@ -303,8 +398,41 @@ Writer::Cleared Writer::ClearBucket(uint64_t bucket, bool everything, uint64_t n
     const absl::Status erased =
         hash.ok() ? Erase(place, *hash, everything ? &Counters::deletes : &Counters::expired)
                   : hash.status();
-    if (erased.ok()) ++cleared.removed;
-    cleared.damage.Update(erased);
+    if (erased.ok()) ++cleared->removed;
+    cleared->damage.Update(erased);
+  }
+}
+
+Writer::Cleared Writer::ClearExpired(uint64_t bucket, uint64_t now_ns) {
+  RepairIfNeeded(table_);
+  const std::atomic<uint64_t>& expired = table_.fixed().counters.expired;
+  const uint64_t before = expired.load(kRelaxed);
+  Cleared cleared;
+  ClearWays(bucket, ~0u, /*everything=*/false, now_ns, &cleared);
+  if (cleared.removed != 0) {
+    for (uint32_t way = 0; way < table_.geometry().ways && HasRoom(bucket); ++way) {
+      if (!PullBack({bucket, way})) break;
+    }
+    // Those that it met behind this bucket, too.
+    cleared.removed = static_cast<uint32_t>(expired.load(kRelaxed) - before);
+  }
+  return cleared;
+}
+
+Writer::Cleared Writer::ClearAll(uint64_t bucket) {
+  RepairIfNeeded(table_);
+  Cleared cleared;
+  ClearWays(bucket, ~0u, /*everything=*/true, 0, &cleared);
+  uint64_t passed = 0;  // how many buckets from this one on have entries that pass them
+  for (uint64_t at = bucket; passed < table_.geometry().bucket_count; ++passed) {
+    if (table_.head(at).overflow.load(kRelaxed) == 0) break;
+    at = table_.NextBucket(at);
+    ClearWays(at, WaysBehind(table_.distances(at), 1), /*everything=*/true, 0, &cleared);
+  }
+  if (!cleared.damage.ok()) return cleared;
+  // Nothing passes them any more, whatever the counts say.
+  for (uint64_t at = bucket; passed != 0; --passed, at = table_.NextBucket(at)) {
+    table_.mutable_head(at).overflow.store(0, std::memory_order_release);
   }
   return cleared;
 }

@@ -30,7 +30,7 @@ void Checker(absl::string_view bytes) {
   std::vector<table::ScannedEntry> entries;
   const table::Reader reader(table, FuzzedNow);
   for (uint64_t bucket = 0; bucket < table.geometry().bucket_count; ++bucket) {
-    Require(table::ScanBucket(table, bucket, &entries, FuzzedNow) == table::Outcome::kFound,
+    Require(table::ScanHome(table, bucket, &entries, FuzzedNow) == table::Outcome::kFound,
             "a sound table can be read");
     for (const table::ScannedEntry& entry : entries) {
       ++found;

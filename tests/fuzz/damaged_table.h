@@ -65,7 +65,7 @@ class DamagedTable {
   table::WritableTable table_;
 };
 
-// For Reader, Writer and ScanBucket: the time that a harness says it is.
+// For Reader, Writer and ScanHome: the time that a harness says it is.
 uint64_t FuzzedNow();
 void SetFuzzedNow(uint64_t now_ns);
 

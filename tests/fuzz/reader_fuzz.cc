@@ -70,7 +70,7 @@ void Reader(absl::string_view bytes) {
 
   std::vector<table::ScannedEntry> entries;
   for (uint64_t bucket = 0; bucket < table.geometry().bucket_count; ++bucket) {
-    const Outcome outcome = table::ScanBucket(table, bucket, &entries, FuzzedNow);
+    const Outcome outcome = table::ScanHome(table, bucket, &entries, FuzzedNow);
     Require(outcome == Outcome::kFound || outcome == Outcome::kDamaged,
             "a scan of still bytes succeeds, or meets damage");
   }

@@ -2,6 +2,7 @@
 // exactly as they said afterwards.
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -41,7 +42,7 @@ Model Contents(const table::Table& table) {
   Model contents;
   std::vector<table::ScannedEntry> entries;
   for (uint64_t bucket = 0; bucket < table.geometry().bucket_count; ++bucket) {
-    Require(table::ScanBucket(table, bucket, &entries, FuzzedNow) == table::Outcome::kFound,
+    Require(table::ScanHome(table, bucket, &entries, FuzzedNow) == table::Outcome::kFound,
             "a sound table can be read");
     for (const table::ScannedEntry& entry : entries) {
       contents[entry.key] = {entry.value, entry.expiry_ns};
@@ -134,6 +135,16 @@ class Operations {
     const bool present = old != model_->end() && !Expired(old->second);
     Require(present ? status.ok() : absl::IsNotFound(status), "a delete removes what is there");
     if (old != model_->end()) model_->erase(old);
+    ForgetRemoved();
+  }
+
+  // A delete removes expired entries that it would move otherwise.
+  void ForgetRemoved() {
+    Model contents = Contents(table_);
+    for (const auto& [key, entry] : *model_) {
+      Require(contents.count(key) != 0 || Expired(entry), "only expired entries are removed");
+    }
+    *model_ = std::move(contents);
   }
 
   void Forget(bool everything) {
@@ -145,7 +156,8 @@ class Operations {
   void ClearBucket(bool everything) {
     const uint64_t bucket = input_.Byte() % table_.geometry().bucket_count;
     const lock::HeldWriterRole role;
-    const table::Writer::Cleared cleared = writer_.ClearBucket(bucket, everything, FuzzedNow());
+    const table::Writer::Cleared cleared =
+        everything ? writer_.ClearAll(bucket) : writer_.ClearExpired(bucket, FuzzedNow());
     if (model_ == nullptr) return;
     Require(cleared.damage.ok(), "a sound bucket is cleared");
     const size_t before = model_->size();

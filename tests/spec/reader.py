@@ -18,7 +18,10 @@ import xxhash
 _MAGIC = bytes.fromhex("ff63756262790100")
 _LINE = 64
 _LIMIT = 64  # disturbances
-_KINDS = {"incarnations": 1, "hints": 2, "heads": 3, "slots": 4, "extents": 5}
+_LONGEST_PATH = 4096
+_KINDS = {"incarnations": 1, "hints": 2, "heads": 3, "slots": 4, "extents": 5, "distances": 10}
+_MOVES = 1 << 4  # the features that are required
+_MOVED = 1 << 63
 _SERVING, _SEALED, _SUPERSEDED, _POISONED, _RETIRED = 1, 2, 3, 4, 5
 _IN_EXTENTS = 1
 
@@ -37,6 +40,10 @@ class DataLoss(Exception):
 
 class _Disturbed(Exception):
     """A writer has changed the bucket."""
+
+
+class _Expired(Exception):
+    """The key's entry has expired."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,7 +112,7 @@ class Generation:
         if (xxhash.xxh3_64_intdigest(header[8:120], seed=seed) != number("Q", 120) or
                 xxhash.xxh3_64_intdigest(header[256:640], seed=seed) != number("Q", 112)):
             raise Refused("a checksum is wrong")
-        if number("Q", 256) != 0:
+        if number("Q", 256) != _MOVES:
             raise Refused(f"features {number('Q', 256):#x}")
         if number("q", 272) != _clock_offset():
             raise Refused("another boot clock")
@@ -134,7 +141,8 @@ class Generation:
         self.max_key_bytes = (self.max_inline_bytes - 8) // 8 * 8
 
         least = {"incarnations": 4096, "hints": self.bucket_count * 16, "heads": self.bucket_count * 32,
-                 "slots": self.bucket_count * self.bucket_bytes, "extents": self.extent_count * self.extent_bytes}
+                 "slots": self.bucket_count * self.bucket_bytes, "extents": self.extent_count * self.extent_bytes,
+                 "distances": self.bucket_count * 8}
         count = number("I", 288)
         if count > 14:
             raise Refused("too many regions")
@@ -156,6 +164,7 @@ class Generation:
         self._heads = regions[_KINDS["heads"]]
         self._slots = regions[_KINDS["slots"]]
         self._extents = regions[_KINDS["extents"]]
+        self._distances = regions[_KINDS["distances"]]
 
     def _word(self, offset: int) -> int:
         return self._words[offset // 8]
@@ -169,26 +178,39 @@ class Generation:
         if not 0 < len(key) <= self.max_key_bytes:
             return None
         hashed = xxhash.xxh3_64_intdigest(key, seed=self.hash_seed)
-        bucket = hashed * self.bucket_count >> 64
-        disturbed = passed = 0
-        while passed < self.bucket_count:
+        home = bucket = self._home(hashed)
+        passed: list[tuple[int, int]] = []  # the heads of buckets, and their word0
+        disturbed = 0
+        while True:
             if disturbed == _LIMIT:
                 raise Contended
+            head = self._heads + bucket * 32
+            word0 = self._word(head)
             try:
-                ends, entry = self._look(bucket, key, hashed)
+                ends, entry = self._look(bucket, word0, key, hashed)
+            except _Expired:
+                return None
             except _Disturbed:
                 disturbed += 1
                 continue
-            if ends:
+            if entry is not None:
                 return entry
-            bucket = (bucket + 1) % self.bucket_count
-            passed += 1
-        return None
+            following = (bucket + 1) % self.bucket_count
+            if ends or following == home:
+                if all(self._word(at) == before for at, before in passed):
+                    return None
+                disturbed += 1
+                bucket, passed = home, []
+                continue
+            passed.append((head, word0))
+            bucket = following
 
-    def _look(self, bucket: int, key: bytes, hashed: int) -> tuple[bool, Optional[Entry]]:
+    def _home(self, hashed: int) -> int:
+        return hashed * self.bucket_count >> 64
+
+    def _look(self, bucket: int, word0: int, key: bytes, hashed: int) -> tuple[bool, Optional[Entry]]:
         """Looks in one bucket. Returns whether the search ends there, and with which entry."""
         head = self._heads + bucket * 32
-        word0 = self._word(head)
         for way in self._live(word0):
             if self._bytes[head + 8 + way] != hashed & 0xFF:
                 continue
@@ -199,7 +221,7 @@ class Generation:
             entry = self._entry(slot, head, word0)
             if entry.expiry != 0 and time.clock_gettime_ns(time.CLOCK_BOOTTIME) >= entry.expiry:
                 self._must_be_unchanged(head, word0)
-                return True, None
+                raise _Expired
             return True, entry
         overflow = self._word(head + 24) >> 4 * (hashed >> 32 & 15) & 15
         self._must_be_unchanged(head, word0)
@@ -233,7 +255,7 @@ class Generation:
             raise self._disturbed_or_damaged(head, word0)
 
     def _confirm(self, slot: _Slot, head: int, word0: int) -> None:
-        committed = slot.sequence >> 1 <= word0 >> 16
+        committed = slot.sequence & _MOVED == 0 and slot.sequence >> 1 <= word0 >> 16
         if not committed:
             self._must_be_unchanged(head, word0)
         if self._word(slot.at) != slot.sequence:
@@ -250,7 +272,7 @@ class Generation:
             self._confirm(slot, head, word0)
             value = self._chain(self._word(at) & 0xFFFFFFFF, slot, head, word0)
         self._confirm(slot, head, word0)
-        return Entry(key, value, slot.sequence >> 1, expiry)
+        return Entry(key, value, (slot.sequence & ~_MOVED) >> 1, expiry)
 
     def _chain(self, extent: int, slot: _Slot, head: int, word0: int) -> bytes:
         value = bytearray()
@@ -258,21 +280,21 @@ class Generation:
             if extent >= self.extent_count:
                 raise self._disturbed_or_damaged(head, word0)
             at = self._extents + extent * self.extent_bytes
-            if self._word(at) != slot.sequence:
+            if self._word(at) != slot.sequence & ~_MOVED:
                 raise self._disturbed_or_damaged(head, word0)
             extent = self._word(at + 8) & 0xFFFFFFFF
             part = min(self.extent_payload, slot.value_bytes - len(value))
             value += self._bytes[at + 16:at + 16 + part]
-            if self._word(at) != slot.sequence:
+            if self._word(at) != slot.sequence & ~_MOVED:
                 raise self._disturbed_or_damaged(head, word0)
         return bytes(value)
 
     def entries(self) -> Iterator[Entry]:
         """Yields each entry that lives during the whole iteration once."""
-        for bucket in range(self.bucket_count):
+        for home in range(self.bucket_count):
             for _ in range(_LIMIT):
                 try:
-                    found = self._read_bucket(bucket)
+                    found = self._read_home(home)
                 except _Disturbed:
                     continue
                 yield from found
@@ -280,17 +302,37 @@ class Generation:
             else:
                 raise Contended
 
-    def _read_bucket(self, bucket: int) -> list[Entry]:
-        head = self._heads + bucket * 32
-        word0 = self._word(head)
-        found = []
-        for way in self._live(word0):
-            entry = self._entry(self._slot(bucket, way), head, word0)
-            if entry.expiry != 0 and time.clock_gettime_ns(time.CLOCK_BOOTTIME) >= entry.expiry:
-                self._must_be_unchanged(head, word0)
-            else:
-                found.append(entry)
-        return found
+    def _read_home(self, home: int) -> list[Entry]:
+        path: list[tuple[int, int, int]] = []  # of each bucket: its head, word0 and distances
+        bucket = home
+        while True:
+            head = self._heads + bucket * 32
+            word0 = self._word(head)
+            path.append((head, word0, self._word(self._distances + bucket * 8)))
+            overflow = self._word(head + 24)
+            bucket = (bucket + 1) % self.bucket_count
+            if overflow == 0 or bucket == home:
+                break
+            if len(path) == _LONGEST_PATH:
+                raise DataLoss
+        for head, word0, _ in path:
+            self._must_be_unchanged(head, word0)
+
+        found: dict[bytes, Optional[Entry]] = {}
+        for distance, (head, word0, distances) in enumerate(path):
+            bucket = (home + distance) % self.bucket_count
+            for way in self._live(word0):
+                if distances >> 4 * way & 15 != min(distance, 15):
+                    continue
+                entry = self._entry(self._slot(bucket, way), head, word0)
+                hashed = xxhash.xxh3_64_intdigest(entry.key, seed=self.hash_seed)
+                if self._home(hashed) != home or entry.key in found:
+                    continue
+                found[entry.key] = entry
+                if entry.expiry != 0 and time.clock_gettime_ns(time.CLOCK_BOOTTIME) >= entry.expiry:
+                    self._must_be_unchanged(head, word0)
+                    found[entry.key] = None
+        return [entry for entry in found.values() if entry is not None]
 
 
 class Store:

@@ -109,7 +109,7 @@ TEST_P(ConcurrencyTest, NoValueIsTornAndNoPresentKeyMissed) {
             ADD_FAILURE() << "damaged";
         }
         const uint64_t bucket = random() % buffer.geometry().bucket_count;
-        if (ScanBucket(buffer.table(), bucket, &entries) == Outcome::kFound) {
+        if (ScanHome(buffer.table(), bucket, &entries) == Outcome::kFound) {
           for (const ScannedEntry& scanned : entries) {
             if (!IsCheckedValue(scanned.key, scanned.value)) ++torn;
           }

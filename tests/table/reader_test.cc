@@ -77,7 +77,7 @@ TEST(ReaderTest, AnEntryPutAgainBeforeItExpiredIsScanned) {
   refreshed = &buffer;
   const uint64_t bucket = buffer.HomeOf("k");
   std::vector<ScannedEntry> entries;
-  ASSERT_EQ(ScanBucket(buffer.table(), bucket, &entries, ClockOfASlowReader), Outcome::kFound);
+  ASSERT_EQ(ScanHome(buffer.table(), bucket, &entries, ClockOfASlowReader), Outcome::kFound);
   ASSERT_EQ(entries.size(), 1u);
   EXPECT_EQ(entries[0].value, "new");
 }
@@ -221,10 +221,10 @@ TEST(ReaderTest, AScanReportsDamageAsAGetDoesAndReturnsTheOtherEntries) {
   uint64_t bucket = 0;
   SlotHead* slot = buffer.SlotOf("k", &bucket);
   std::vector<ScannedEntry> entries;
-  ASSERT_EQ(ScanBucket(buffer.table(), bucket, &entries), Outcome::kFound);
+  ASSERT_EQ(ScanHome(buffer.table(), bucket, &entries), Outcome::kFound);
   ASSERT_EQ(entries.size(), 2u);
   slot->sequence.fetch_or(1);
-  EXPECT_EQ(ScanBucket(buffer.table(), bucket, &entries), Outcome::kDamaged);
+  EXPECT_EQ(ScanHome(buffer.table(), bucket, &entries), Outcome::kDamaged);
   ASSERT_EQ(entries.size(), 1u);
   EXPECT_EQ(entries[0].key, other);
   EXPECT_EQ(entries[0].value, "w");
@@ -232,7 +232,7 @@ TEST(ReaderTest, AScanReportsDamageAsAGetDoesAndReturnsTheOtherEntries) {
   for (const SlotLengths& lengths :
        {SlotLengths{1, 0, 0}, SlotLengths{401, 1, 1}, SlotLengths{33, 1, 0}}) {
     slot->lengths.store(PackLengths(lengths));
-    EXPECT_EQ(ScanBucket(buffer.table(), bucket, &entries), Outcome::kDamaged);
+    EXPECT_EQ(ScanHome(buffer.table(), bucket, &entries), Outcome::kDamaged);
     EXPECT_EQ(buffer.Get("k"), "<damaged>");
   }
 }
@@ -250,7 +250,7 @@ TEST(ReaderTest, ASlotWithAnUnknownFlagIsNeverServed) {
       Found found;
       EXPECT_EQ(Reader(buffer.table()).Get("k", NoSink(), &found), Outcome::kDamaged) << bit;
       std::vector<ScannedEntry> entries;
-      EXPECT_EQ(ScanBucket(buffer.table(), bucket, &entries), Outcome::kDamaged) << bit;
+      EXPECT_EQ(ScanHome(buffer.table(), bucket, &entries), Outcome::kDamaged) << bit;
       EXPECT_EQ(buffer.Put("k", "w").status().code(), absl::StatusCode::kDataLoss) << bit;
       EXPECT_EQ(buffer.Delete("k").code(), absl::StatusCode::kDataLoss) << bit;
       EXPECT_FALSE(Check(buffer.table()).sound()) << bit;
@@ -269,7 +269,7 @@ TEST(ReaderTest, LongerValueThanAnyMayBeIsDamageThoughItsSlotHasRoom) {
   slot->lengths.store(PackLengths({9, 1, 0}));
   EXPECT_EQ(buffer.Get("k"), "<damaged>");
   std::vector<ScannedEntry> entries;
-  EXPECT_EQ(ScanBucket(buffer.table(), bucket, &entries), Outcome::kDamaged);
+  EXPECT_EQ(ScanHome(buffer.table(), bucket, &entries), Outcome::kDamaged);
 }
 
 }  // namespace

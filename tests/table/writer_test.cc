@@ -271,7 +271,7 @@ TEST(WriterTest, EveryOperationRepairsFirst) {
       {"clear",
        [](TableBuffer* b) {
          const lock::HeldWriterRole role;
-         Writer(b->table()).ClearBucket(0, false, 0);
+         Writer(b->table()).ClearExpired(0, 0);
        }},
   };
   for (const Case& c : cases) {
@@ -369,7 +369,7 @@ TEST(WriterTest, AgreesWithAMapOverRandomOperations) {
     std::map<std::string, std::string> scanned;
     std::vector<ScannedEntry> entries;
     for (uint64_t bucket = 0; bucket < buffer.geometry().bucket_count; ++bucket) {
-      ASSERT_EQ(ScanBucket(buffer.table(), bucket, &entries), Outcome::kFound);
+      ASSERT_EQ(ScanHome(buffer.table(), bucket, &entries), Outcome::kFound);
       for (const ScannedEntry& entry : entries) {
         ASSERT_TRUE(scanned.emplace(entry.key, entry.value).second) << entry.key;
       }

@@ -68,8 +68,8 @@ struct Operation {
 
   // Whether the key's home bucket is full of others, so that it lives in the next.
   bool full_home = false;
-  // Whether the other keys go too.
-  bool all_go = false;
+  // Whether other keys go too.
+  bool others_go = false;
   // How long the key lives before the operation.
   absl::Duration ttl = absl::InfiniteDuration();
   // Whether the lock belongs to one who died before it: how far that one's put had come.
@@ -79,8 +79,8 @@ struct Operation {
     full_home = true;
     return *this;
   }
-  Operation& AllGo() {
-    all_go = true;
+  Operation& OthersGo() {
+    others_go = true;
     return *this;
   }
   Operation& Expired() {
@@ -114,6 +114,17 @@ void PutMany(Victim& victim) {
   const absl::string_view values[] = {"f", "new", "f"};
   absl::StatusOr<uint64_t> results[3];
   (void)victim.store.MultiPut(keys, values, results);
+}
+
+// One of the keys that fill the key's home bucket, so that the key moves there.
+void DeleteFromHome(Victim& victim) {
+  const table::Geometry& geometry = victim.table.geometry();
+  const auto home = [&geometry](const std::string& key) {
+    return table::HomeBucket(table::HashKey(key, geometry.hash_seed), geometry.bucket_count);
+  };
+  int i = 0;
+  while (home(absl::StrCat("filler", i)) != home(kKey)) ++i;
+  (void)victim.store.Delete(absl::StrCat("filler", i));
 }
 
 class EveryInstructionTest : public test::DaemonFixture,
@@ -223,7 +234,7 @@ class EveryInstructionTest : public test::DaemonFixture,
     for (const std::string& filler : fillers) {
       const table::Outcome other = reader.Get(filler, table::NoSink(), &found);
       ASSERT_TRUE(other == table::Outcome::kFound ||
-                  (operation.all_go && other == table::Outcome::kNotFound))
+                  (operation.others_go && other == table::Outcome::kNotFound))
           << filler;
     }
   }
@@ -369,9 +380,17 @@ INSTANTIATE_TEST_SUITE_P(
         Operation{"ShrinkOutOfExtents", Long(1500, 'o'), "new"},
         Operation{"OverwriteInExtents", Long(1500, 'o'), Long(1200, 'n')},
         Operation{"DeleteFromExtents", Long(1500, 'o'), kAbsent},
-        Operation{"Flush", Long(300, 'o'), kAbsent, Flush}.AllGo(),
-        Operation{"FlushOverflowed", "old", kAbsent, Flush}.FullHome().AllGo(),
+        Operation{"Flush", Long(300, 'o'), kAbsent, Flush}.OthersGo(),
+        Operation{"FlushOverflowed", "old", kAbsent, Flush}.FullHome().OthersGo(),
         Operation{"Sweep", kAbsent, kAbsent, Sweep}.Expired(),
+        Operation{"MoveHome", "old", "old", DeleteFromHome}.FullHome().OthersGo(),
+        Operation{"MoveHomeWithExtents", Long(1500, 'o'), Long(1500, 'o'), DeleteFromHome}
+            .FullHome()
+            .OthersGo(),
+        Operation{"RemoveInPlaceOfMoving", kAbsent, kAbsent, DeleteFromHome}
+            .FullHome()
+            .OthersGo()
+            .Expired(),
         Operation{"PutOverExpired", kAbsent, "new"}.Expired(),
         Operation{"TakeOverFromUncommitted", "old", "new"}.After(DeadOwner::kNotCommitted),
         Operation{"TakeOverFromCommitted", "old", "new"}.After(DeadOwner::kCommitted)),

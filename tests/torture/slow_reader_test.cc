@@ -89,8 +89,15 @@ struct Scene {
   int puts;      // of the key, each with a value of its own
   size_t bytes;  // of a value
   // What happens before each put: another key of the bucket comes or goes, or is put each time; the
-  // key itself is deleted.
-  enum { kNothing, kNeighbourComesAndGoes, kNeighbourIsPut, kKeyIsDeleted } before_each = kNothing;
+  // key itself is deleted; or, in place of all but the last put, another key makes room in the
+  // home bucket, so that the key moves there.
+  enum {
+    kNothing,
+    kNeighbourComesAndGoes,
+    kNeighbourIsPut,
+    kKeyIsDeleted,
+    kKeyMovesHome
+  } before_each = kNothing;
 };
 
 void PrintTo(const Scene& scene, std::ostream* out) { *out << scene.name; }
@@ -124,6 +131,15 @@ __attribute__((noinline)) void PutInSteps(const TableBuffer& buffer, const std::
   StopTraps();
   EXPECT_TRUE(ok);
 }
+__attribute__((noinline)) void DeleteInSteps(const TableBuffer& buffer, const std::string& key) {
+  const uint64_t hash = buffer.Hash(key);
+  Writer writer(buffer.table());
+  const lock::HeldWriterRole role;
+  StartTraps();
+  const bool ok = writer.Delete(key, hash).ok();
+  StopTraps();
+  EXPECT_TRUE(ok);
+}
 
 class SlowReaderTest : public ::testing::TestWithParam<Scene> {
  protected:
@@ -151,6 +167,9 @@ class SlowReaderTest : public ::testing::TestWithParam<Scene> {
   // The writers' part; what was the key's meanwhile goes to *seen. The last put dies after
   // `dies_after` of its instructions, if it has so many.
   static void Interfere(TableBuffer& buffer, uint64_t dies_after, std::set<std::string>* seen) {
+    if (GetParam().before_each == Scene::kKeyMovesHome) {
+      return MoveHome(buffer, dies_after, seen);
+    }
     for (int i = 1; i <= GetParam().puts; ++i) {
       if (GetParam().before_each == Scene::kKeyIsDeleted) {
         EXPECT_TRUE(buffer.Delete(kKey).ok());
@@ -161,7 +180,7 @@ class SlowReaderTest : public ::testing::TestWithParam<Scene> {
         EXPECT_TRUE((goes ? buffer.Delete(other) : buffer.Put(other, Value(20)).status()).ok());
       }
       if (i == GetParam().puts && dies_after != 0) {
-        PutAndDie(buffer, Value(i), dies_after);
+        Die([&] { PutInSteps(buffer, Value(i)); }, dies_after);
       } else {
         EXPECT_TRUE(buffer.Put(kKey, Value(i)).ok());
       }
@@ -169,20 +188,56 @@ class SlowReaderTest : public ::testing::TestWithParam<Scene> {
     }
   }
 
-  // Returns how many instructions of the put there were.
-  static uint64_t PutAndDie(const TableBuffer& buffer, const std::string& value,
-                            uint64_t dies_after) {
+  // The first delete dies after so many instructions; then others come to the home bucket and go.
+  static void MoveHome(TableBuffer& buffer, uint64_t dies_after, std::set<std::string>* seen) {
+    const std::string other = Neighbour(buffer);
+    if (dies_after != 0) {
+      Die([&] { DeleteInSteps(buffer, other); }, dies_after);
+    } else {
+      EXPECT_TRUE(buffer.Delete(other).ok());
+    }
+    for (int i = 1; i < GetParam().puts; ++i) {
+      EXPECT_TRUE(buffer.Put(other, "n").ok());
+      EXPECT_TRUE(buffer.Delete(other).ok());
+    }
+    if (GetParam().puts > 1) {
+      EXPECT_TRUE(buffer.Put(kKey, Value(1)).ok());
+    }
+    seen->insert(buffer.Get(kKey));
+  }
+
+  // Has `work`, which starts the traps, die after so many instructions. Returns how many there
+  // were.
+  template <typename Work>
+  static uint64_t Die(const Work& work, uint64_t dies_after) {
     static sigjmp_buf death;
     Walk walk = {dies_after, [] { siglongjmp(death, 1); }};
     walking = &walk;
-    if (sigsetjmp(death, 1) == 0) PutInSteps(buffer, value);
+    if (sigsetjmp(death, 1) == 0) work();
     return walk.steps;
   }
 
-  static uint64_t CountPutInstructions() {
-    TableBuffer buffer(Options());
+  // Puts the key, behind its home bucket if it is to move there.
+  static void Prepare(TableBuffer& buffer) {
+    if (GetParam().before_each == Scene::kKeyMovesHome) {
+      EXPECT_TRUE(buffer.Put(Neighbour(buffer), "n").ok());
+    }
     EXPECT_TRUE(buffer.Put(kKey, Value(0)).ok());
-    return PutAndDie(buffer, Value(1), ~uint64_t{0});
+  }
+
+  // How many instructions the part of the writers has that may die.
+  static uint64_t CountInstructions() {
+    TableBuffer buffer(Options());
+    Prepare(buffer);
+    if (GetParam().before_each != Scene::kKeyMovesHome) {
+      return Die([&] { PutInSteps(buffer, Value(1)); }, ~uint64_t{0});
+    }
+    const std::string other = Neighbour(buffer);
+    const uint64_t steps = Die([&] { DeleteInSteps(buffer, other); }, ~uint64_t{0});
+    uint64_t bucket;
+    EXPECT_NE(buffer.SlotOf(kKey, &bucket), nullptr);
+    EXPECT_EQ(bucket, buffer.HomeOf(kKey));
+    return steps;
   }
 
   struct Result {
@@ -194,7 +249,7 @@ class SlowReaderTest : public ::testing::TestWithParam<Scene> {
   enum class Path { kUsual, kRounds, kScan };
   static Result GetSlowly(Path path, uint64_t after, uint64_t dies_after) {
     TableBuffer buffer(Options());
-    EXPECT_TRUE(buffer.Put(kKey, Value(0)).ok());
+    Prepare(buffer);
     Result result = {false, "", {Value(0)}};
     const Reader reader(buffer.table());
     static char copy[1024];
@@ -214,7 +269,7 @@ class SlowReaderTest : public ::testing::TestWithParam<Scene> {
         outcome = reader.GetInRounds(kKey, sink, &found);
         break;
       case Path::kScan:
-        outcome = ScanBucket(buffer.table(), home, &scanned);
+        outcome = ScanHome(buffer.table(), home, &scanned);
         break;
     }
     StopTraps();
@@ -244,20 +299,21 @@ TEST_P(SlowReaderTest, GetsWhatWasThereDuringTheCall) {
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   std::mt19937_64 random(seed);
   // No death at each of the get's instructions, and so many at some of them.
-  const uint64_t stride = test::Amount(8, 1);
+  const bool long_writers = GetParam().before_each == Scene::kKeyMovesHome;
+  const uint64_t stride = test::Amount(long_writers ? 24 : 8, 1);
   const uint64_t deaths = test::Amount(4, 40);
-  const uint64_t put_instructions = CountPutInstructions();
+  const uint64_t instructions = CountInstructions();
   uint64_t plays = 0, all_steps = 0;
   for (const Path path : {Path::kUsual, Path::kRounds, Path::kScan}) {
     uint64_t steps = 1;
     for (bool interfered = true; interfered; ++steps) {
       const uint64_t dying = random() % stride == 0 ? deaths : 0;
       for (uint64_t n = 0; n <= dying; ++n, ++plays) {
-        const uint64_t dies_after = n == 0 ? 0 : 1 + random() % put_instructions;
+        const uint64_t dies_after = n == 0 ? 0 : 1 + random() % instructions;
         const Result result = GetSlowly(path, steps, dies_after);
         ASSERT_TRUE(result.allowed.count(result.value) != 0)
             << "got " << result.value << " when held up after " << steps
-            << " instructions, the last put killed after " << dies_after;
+            << " instructions, a writer killed after " << dies_after;
         interfered = result.interfered;
         if (!interfered) break;
       }
@@ -332,6 +388,10 @@ INSTANTIATE_TEST_SUITE_P(
                       // So that no way that was live has the key's tag any more.
                       Scene{"TagTakenByAnother", 3, 2, 24, Scene::kNeighbourIsPut},
                       Scene{"DeletedAndPutAgain", 2, 2, 24, Scene::kKeyIsDeleted},
+                      Scene{"MovedHome", 2, 1, 24, Scene::kKeyMovesHome},
+                      Scene{"MovedHomeAndWayFilledAnew", 2, 2, 24, Scene::kKeyMovesHome},
+                      Scene{"MovedHomeThreeTimes", 2, 4, 24, Scene::kKeyMovesHome},
+                      Scene{"MovedHomeWithExtents", 2, 3, 150, Scene::kKeyMovesHome},
                       Scene{"ExtentsFilledAnew", 16, 3, 150}, Scene{"ExtentsAndWay", 2, 2, 150}),
     [](const auto& info) { return info.param.name; });
 
