@@ -13,7 +13,8 @@ constexpr auto kRelease = std::memory_order_release;
 
 }  // namespace
 
-void WriteIntent(const WritableTable& table, const Plan& plan, uint64_t revision) {
+void WriteIntent(const WritableTable& table, Operation operation, const Plan& plan,
+                 uint64_t revision, const Gone* gone) {
   Intent& intent = table.mutable_fixed().intent;
   // Nothing of this intent may be seen before the last one was cleared.
   std::atomic_thread_fence(std::memory_order_release);
@@ -27,13 +28,13 @@ void WriteIntent(const WritableTable& table, const Plan& plan, uint64_t revision
   intent.queue_after.store(plan.books.queue_after, kRelaxed);
   intent.freed_first.store(plan.books.freed_first, kRelaxed);
   intent.free_count_after.store(plan.books.free_count_after, kRelaxed);
-  if (plan.operation == Operation::kMove) {
-    intent.gone_bucket.store(plan.gone.bucket, kRelaxed);
-    intent.gone_word0_after.store(GoneWord0After(plan, revision), kRelaxed);
-    intent.gone_home.store(plan.gone.home, kRelaxed);
-    intent.gone_overflow_class.store(plan.gone.overflow_class, kRelaxed);
+  if (gone != nullptr) {
+    intent.gone_bucket.store(gone->path.bucket, kRelaxed);
+    intent.gone_word0_after.store(Word0After(*gone, revision), kRelaxed);
+    intent.gone_home.store(gone->path.home, kRelaxed);
+    intent.gone_overflow_class.store(gone->path.overflow_class, kRelaxed);
   }
-  intent.operation.store(static_cast<uint64_t>(plan.operation), kRelease);
+  intent.operation.store(static_cast<uint64_t>(operation), kRelease);
   // What follows may be a relaxed store; it must not be seen before the intent.
   std::atomic_thread_fence(std::memory_order_release);
 }

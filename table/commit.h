@@ -56,17 +56,18 @@ struct Books {
 };
 
 struct Plan {
-  Operation operation = Operation::kNone;
   // Empty for an overwrite, which changes no overflow count, and for a move.
   Path path;
   uint32_t live_after = 0;
-  // kMove: the path that the entry leaves, from its new bucket to its old one, whose ways that are
-  // live after the second commit are gone_live_after.
-  Path gone;
-  uint32_t gone_live_after = 0;
   Books books;
   uint64_t expiry_ns = 0;                            // of the new entry; 0: none
-  std::atomic<uint64_t> Counters::*total = nullptr;  // counts this kind of commit; may be null
+  std::atomic<uint64_t> Counters::*total = nullptr;  // counts this kind of commit; not for a move
+};
+
+// The second commit of a move: the path that the entry leaves, from its new bucket to its old one.
+struct Gone {
+  Path path;
+  uint32_t live_after = 0;  // in the old bucket
 };
 
 // Sets the queue's fields of `books`: `taken` leaves the head, `freed` goes behind the tail.
@@ -91,9 +92,19 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline absl::Status PlanQueue(const Table& table, c
   return absl::OkStatus();
 }
 
+// The word0 values of the commits of an operation that has taken `revision`.
+inline uint64_t Word0After(const Plan& plan, uint64_t revision) {
+  return MakeWord0(revision, plan.live_after);
+}
+inline uint64_t Word0After(const Gone& gone, uint64_t revision) {
+  return MakeWord0(revision + 1, gone.live_after);
+}
+
+// Step 2. `gone` is null unless it is a move.
+void WriteIntent(const WritableTable& table, Operation operation, const Plan& plan,
+                 uint64_t revision, const Gone* gone) CUBBY_REQUIRES_WRITER_LOCK;
+
 // The steps that repair shares (table/repair.h).
-void WriteIntent(const WritableTable& table, const Plan& plan,
-                 uint64_t revision) CUBBY_REQUIRES_WRITER_LOCK;                            // 2
 void SetBooks(const WritableTable& table, const Books& books) CUBBY_REQUIRES_WRITER_LOCK;  // 6
 inline void ClearIntent(const WritableTable& table) CUBBY_REQUIRES_WRITER_LOCK {           // 8
   // Release: the intent is seen cleared only after everything that it covers is done.
@@ -101,50 +112,41 @@ inline void ClearIntent(const WritableTable& table) CUBBY_REQUIRES_WRITER_LOCK {
                                                std::memory_order_release);
 }
 
-// The word0 values of the commits of a plan that has taken `revision`.
-inline uint64_t Word0After(const Plan& plan, uint64_t revision) {
-  return MakeWord0(revision, plan.live_after);
-}
-inline uint64_t GoneWord0After(const Plan& plan, uint64_t revision) {
-  return MakeWord0(revision + 1, plan.gone_live_after);
-}
-
 // Executes the plan and returns the revision of the (first) commit. `fill(revision)` does step 4.
-// Nothing can fail.
-template <typename Fill>
+// Nothing can fail. REQUIRES: `gone` is set if it is a move.
+template <Operation kOperation, typename Fill>
 ABSL_ATTRIBUTE_ALWAYS_INLINE inline uint64_t Execute(const WritableTable& table, const Plan& plan,
-                                                     const Fill& fill) CUBBY_REQUIRES_WRITER_LOCK {
+                                                     const Fill& fill, const Gone* gone = nullptr)
+    CUBBY_REQUIRES_WRITER_LOCK {
+  constexpr bool kMoves = kOperation == Operation::kMove;
   Counters& counters = table.mutable_fixed().counters;
   const uint64_t revision = counters.revision.load(std::memory_order_relaxed) + 1;
-  const bool moves = plan.operation == Operation::kMove;
   // Release: a successor that sees the revision in a slot or a word0 sees it handed out too.
-  counters.revision.store(revision + (moves ? 1 : 0), std::memory_order_release);  // 1
-  WriteIntent(table, plan, revision);                                              // 2
-  if (plan.operation == Operation::kPut) {
-    if (plan.path.home != plan.path.bucket) RaiseOverflow(table, plan.path);  // 3
+  counters.revision.store(revision + (kMoves ? 1 : 0), std::memory_order_release);  // 1
+  WriteIntent(table, kOperation, plan, revision, gone);                             // 2
+  if (kOperation == Operation::kPut && plan.path.home != plan.path.bucket) {
+    RaiseOverflow(table, plan.path);  // 3
   }
   // A move too may take its entry to a bucket that a sweep has visited.
-  if (plan.operation != Operation::kDelete && plan.expiry_ns != 0) {
-    NoteExpiry(table, plan.expiry_ns);
-  }
+  if (kOperation != Operation::kDelete && plan.expiry_ns != 0) NoteExpiry(table, plan.expiry_ns);
   fill(revision);  // 4
   // Release: publishes slot, tag, extents and overflow counts to every reader that loads this
   // word0, and a reader that sees an entry gone sees nothing older than that.
   table.mutable_head(plan.path.bucket)
       .word0.store(Word0After(plan, revision), std::memory_order_release);  // 5
-  if (moves) {
+  if constexpr (kMoves) {
     // Release: a reader that finds the original gone sees that the bucket of the copy has changed.
-    table.mutable_head(plan.gone.bucket)
-        .word0.store(GoneWord0After(plan, revision), std::memory_order_release);  // 5b
+    table.mutable_head(gone->path.bucket)
+        .word0.store(Word0After(*gone, revision), std::memory_order_release);  // 5b
   }
   SetBooks(table, plan.books);  // 6
-  if (plan.total != nullptr) {
+  if constexpr (kMoves) {
+    LowerOverflow(table, gone->path);  // 7
+  } else {
     std::atomic<uint64_t>& total = counters.*plan.total;
     total.store(total.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   }
-  if (moves) {
-    LowerOverflow(table, plan.gone);  // 7
-  } else if (plan.operation == Operation::kDelete && plan.path.home != plan.path.bucket) {
+  if (kOperation == Operation::kDelete && plan.path.home != plan.path.bucket) {
     LowerOverflow(table, plan.path);  // 7
   }
   ClearIntent(table);  // 8

@@ -185,8 +185,8 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline absl::Status Writer::PlanPut(const PutReques
   const uint32_t live = Live(bucket);
   if (live == geometry.ways_mask) return Damaged(bucket);
   placement->place = {bucket, ChooseDeadWay(live, old.slot_found ? old.place.way : 0)};
+  placement->distance = table_.Distance(home, bucket);
 
-  plan.operation = Operation::kPut;
   plan.path = {old.slot_found ? bucket : home, bucket, OverflowClass(request.hash)};
   plan.live_after = live | 1u << placement->place.way;
   if (old.slot_found) plan.live_after &= ~(1u << old.place.way);
@@ -225,21 +225,19 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline void Writer::FillSlot(const Placement& place
   }
   // Release: publishes the bytes to readers that load this sequence.
   slot.sequence.store(sequence, std::memory_order_release);
-  SetTag(place, hash);
+  SetTag(place, hash, placement.distance);
 }
 
-inline void Writer::SetTag(const Place& place, uint64_t hash) {
+inline void Writer::SetTag(const Place& place, uint64_t hash, uint64_t distance) {
   const uint8_t tag = TagOf(hash);
   table_.mutable_head(place.bucket).tags[place.way].store(tag, kRelaxed);
   table_.mutable_hints(place.bucket).tags[place.way].store(tag, kRelaxed);
   std::atomic<uint64_t>& distances = table_.mutable_distances(place.bucket).distances;
-  const uint64_t distance =
-      table_.Distance(HomeBucket(hash, table_.geometry().bucket_count), place.bucket);
-  const uint32_t shift = 4 * place.way;
   const uint64_t before = distances.load(kRelaxed);
-  const uint64_t after = (before & ~(uint64_t{kMostDistance} << shift)) |
-                         std::min<uint64_t>(distance, kMostDistance) << shift;
-  if (after != before) distances.store(after, kRelaxed);
+  const uint32_t shift = 4 * place.way;
+  const uint64_t change =
+      (before >> shift & kMostDistance) ^ std::min<uint64_t>(distance, kMostDistance);
+  if (ABSL_PREDICT_FALSE(change != 0)) distances.store(before ^ change << shift, kRelaxed);
 }
 
 absl::StatusOr<uint64_t> Writer::Put(const PutRequest& request) {
@@ -261,9 +259,10 @@ absl::StatusOr<uint64_t> Writer::Put(const PutRequest& request) {
   Placement placement;
   RETURN_IF_ERROR(PlanPut(request, old, value, expiry_ns, &placement));
 
-  return Execute(table_, placement.plan, [&](uint64_t revision) CUBBY_REQUIRES_WRITER_LOCK {
-    FillSlot(placement, request.key, request.hash, value, expiry_ns, revision);
-  });
+  return Execute<Operation::kPut>(
+      table_, placement.plan, [&](uint64_t revision) CUBBY_REQUIRES_WRITER_LOCK {
+        FillSlot(placement, request.key, request.hash, value, expiry_ns, revision);
+      });
 }
 
 absl::Status Writer::Delete(absl::string_view key, uint64_t hash) {
@@ -286,7 +285,6 @@ absl::Status Writer::Erase(const Place& place, uint64_t hash,
   ASSIGN_OR_RETURN(const Chain freed, ChainOf(table_, slot));
 
   Plan plan;
-  plan.operation = Operation::kDelete;
   plan.path = {HomeBucket(hash, geometry.bucket_count), place.bucket, OverflowClass(hash)};
   plan.live_after = Live(place.bucket) & ~(1u << place.way);
   plan.books.entries_after = counters.entries.load(kRelaxed) - 1;
@@ -295,7 +293,7 @@ absl::Status Writer::Erase(const Place& place, uint64_t hash,
   plan.total = total;
   RETURN_IF_ERROR(PlanQueue(table_, Chain(), freed, &plan.books));
 
-  Execute(table_, plan, [](uint64_t /*revision*/) {});
+  Execute<Operation::kDelete>(table_, plan, [](uint64_t /*revision*/) {});
   return absl::OkStatus();
 }
 
@@ -357,17 +355,15 @@ bool Writer::Move(const Place& from, uint64_t hash, const Place& hole) {
                       (lengths.in_extents() ? size_t{kExtentLinkBytes} : lengths.value_bytes);
 
   Plan plan;
-  plan.operation = Operation::kMove;
   plan.path = {to, to, OverflowClass(hash)};
   plan.live_after = live | 1u << place.way;
-  plan.gone = {to, from.bucket, OverflowClass(hash)};
-  plan.gone_live_after = Live(from.bucket) & ~(1u << from.way);
   plan.expiry_ns = source.expiry_ns.load(kRelaxed);
   plan.books.entries_after = counters.entries.load(kRelaxed);
   plan.books.expiring_after = counters.expiring.load(kRelaxed);
   if (!PlanQueue(table_, Chain(), Chain(), &plan.books).ok()) return false;
 
-  Execute(table_, plan, [&](uint64_t /*revision*/) CUBBY_REQUIRES_WRITER_LOCK {
+  const Gone gone = {{to, from.bucket, OverflowClass(hash)}, Live(from.bucket) & ~(1u << from.way)};
+  const auto copy = [&](uint64_t /*revision*/) CUBBY_REQUIRES_WRITER_LOCK {
     // As in FillSlot(). The revision stays the entry's, and the extents, which have it too.
     const uint64_t sequence = source.sequence.load(kRelaxed) | kMovedBit;
     SlotHead& slot = table_.mutable_slot(place.bucket, place.way);
@@ -377,8 +373,9 @@ bool Writer::Move(const Place& from, uint64_t hash, const Place& hole) {
     slot.lengths.store(source.lengths.load(kRelaxed), kRelaxed);
     CopyWithinShared(SlotBytes(slot), SlotBytes(source), used);
     slot.sequence.store(sequence, std::memory_order_release);
-    SetTag(place, hash);
-  });
+    SetTag(place, hash, table_.Distance(HomeBucket(hash, table_.geometry().bucket_count), to));
+  };
+  Execute<Operation::kMove>(table_, plan, copy, &gone);
   return true;
 }
 

@@ -106,6 +106,7 @@ class Writer {
   struct Placement {
     Plan plan;
     Place place;
+    uint64_t distance = 0;  // of its bucket from the key's home
     Chain taken;
   };
 
@@ -144,7 +145,7 @@ class Writer {
   // Moves the live entry in `from`, whose key has that hash, to the hole's bucket.
   bool Move(const Place& from, uint64_t hash, const Place& hole) CUBBY_REQUIRES_WRITER_LOCK;
   // Sets what a head, the hints and the distances say of a way that is not live yet.
-  void SetTag(const Place& place, uint64_t hash) CUBBY_REQUIRES_WRITER_LOCK;
+  void SetTag(const Place& place, uint64_t hash, uint64_t distance) CUBBY_REQUIRES_WRITER_LOCK;
   // Deletes the live entry in `place` and counts it in `total`. REQUIRES: `hash` is its key's.
   absl::Status Erase(const Place& place, uint64_t hash,
                      std::atomic<uint64_t> Counters::*total) CUBBY_REQUIRES_WRITER_LOCK;
