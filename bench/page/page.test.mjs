@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { complaints } from './check.mjs';
 import { markdown } from './markdown.mjs';
 import { resultsText } from './results.mjs';
-import { bytes, charts, count, duration, notes, readRun, short, tables } from './rows.mjs';
+import { bytes, charts, count, duration, notes, readRun, readWear, short, tables } from './rows.mjs';
 
 const machine = { cpu: 'a processor', cores: 2, memory_gib: 24, kernel: 'Linux 6' };
 
@@ -49,6 +49,21 @@ const sample = () =>
     ]),
     machine,
   );
+
+test('wear is a table for each number of entries, and left out of reports without it', () => {
+  const wear = readWear({
+    benchmarks: [
+      { name: 'BM_WornMiss/1000000', ns: 132, map_ns: 120, vs_map: 1.1 },
+      { name: 'BM_WornHit/1000', ns: 31, map_ns: 30, vs_map: 1.03 },
+    ],
+  });
+  const titles = (report) => tables(report).filter(({ title }) => title.startsWith('cubby after long use'));
+  assert.deepEqual(titles(sample()), []);
+  const [small, large] = titles({ ...sample(), wear });
+  assert.equal(small.title, 'cubby after long use, 1 k entries of 64 B');
+  assert.deepEqual(large.body, [['get of absent keys', '120 ns', '132 ns', '1.1 x']]);
+  assert.throws(() => readWear({ benchmarks: [{ name: 'BM_WornPut/9', error_occurred: true, error_message: 'no room' }] }), /no room/);
+});
 
 test('numbers have three digits that count, and the unit that fits', () => {
   assert.equal(short(0), '0');

@@ -1,14 +1,14 @@
-// Keeps what peer_bench measured, with what is known of the machine:
+// Keeps what peer_bench and wear_bench measured, with what is known of the machine:
 //
-//   node bench/page/results.mjs RUN.json RESULTS.json [--quick]
+//   node bench/page/results.mjs RUN.json WEAR.json RESULTS.json [--quick]
 //
-// RUN.json is Google Benchmark's. All else, the text and the page, is built from RESULTS.json alone
+// RUN.json and WEAR.json are Google Benchmark's. All else, the text and the page, is built from RESULTS.json alone
 // (report.mjs).
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { pathToFileURL } from 'node:url';
-import { readRun } from './rows.mjs';
+import { readRun, readWear } from './rows.mjs';
 
 function revision() {
   try {
@@ -24,7 +24,7 @@ export function resultsText({ rows, ...report }) {
   return `${head},\n "rows": [\n${rows.map((row) => `  ${JSON.stringify(row)}`).join(',\n')}\n ]\n}\n`;
 }
 
-function main([run, results, quick]) {
+function main([run, wear, results, quick]) {
   const machine = {
     cpu: os.cpus()[0].model.trim(),
     cores: os.cpus().length,
@@ -32,7 +32,8 @@ function main([run, results, quick]) {
     kernel: `${os.type()} ${os.release()}`,
     revision: revision(),
   };
-  const report = { quick: quick === '--quick', ...readRun(JSON.parse(readFileSync(run, 'utf8')), machine) };
+  const read = (file) => JSON.parse(readFileSync(file, 'utf8'));
+  const report = { quick: quick === '--quick', ...readRun(read(run), machine), wear: readWear(read(wear)) };
   writeFileSync(results, resultsText(report));
 }
 

@@ -110,6 +110,25 @@ export function readRun(run, machine) {
   };
 }
 
+const wears = {
+  Hit: 'get, keys known',
+  Miss: 'get of absent keys',
+  MultiGet32: 'get, by 32',
+  MultiMiss32: 'get of absent keys, by 32',
+  Put: 'put',
+  DeleteInsert: 'delete + put of a new key',
+};
+
+// What results.json holds of wear_bench's rows, whose names are BM_Worn<what>/<entries>.
+export function readWear({ benchmarks }) {
+  const failed = benchmarks.find((row) => row.error_occurred);
+  if (failed) throw new Error(`${failed.name}: ${failed.error_message}`);
+  return benchmarks.map(({ name, ns, map_ns, vs_map }) => {
+    const [, what, entries] = /^BM_Worn(\w+)\/(\d+)/.exec(name);
+    return { what, entries: Number(entries), worn_ns: ns, fresh_ns: map_ns, ratio: vs_map };
+  });
+}
+
 // The different values of `key` in `rows`, in order.
 function distinct(rows, key) {
   return [...new Set(rows.map((row) => row[key]).filter((value) => value !== undefined))].sort((a, b) => a - b);
@@ -242,6 +261,19 @@ export function tables(report) {
         (who, { key }) => duration(of.find((one) => one.who === who)[key]),
       ),
     );
+  }
+
+  for (const entries of distinct(report.wear ?? [], 'entries')) {
+    result.push({
+      title: `cubby after long use, ${storeName({ value_bytes: 64, entries })}`,
+      note:
+        'Two full stores in turns: one in which 50 random entries were deleted, and as many new keys put, for each ' +
+        'that it has; and a new one. The ratio is the median of those of turns next to each other.',
+      head: ['', 'new', 'after long use', 'ratio'],
+      body: report.wear
+        .filter((row) => row.entries === entries)
+        .map((row) => [wears[row.what], duration(row.fresh_ns), duration(row.worn_ns), `${short(row.ratio)} x`]),
+    });
   }
 
   for (const value_bytes of distinct(turns, 'value_bytes')) {
