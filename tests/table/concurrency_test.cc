@@ -5,11 +5,13 @@
 #include <mutex>
 #include <ostream>
 #include <random>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/types/optional.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "table/checker.h"
@@ -33,7 +35,23 @@ struct Shape {
 
 void PrintTo(const Shape& shape, std::ostream* out) { *out << shape.name; }
 
-class ConcurrencyTest : public ::testing::TestWithParam<Shape> {};
+class ConcurrencyTest : public ::testing::TestWithParam<Shape> {
+ protected:
+  // The keys that an iteration visits. Nothing if writers disturbed it too often.
+  static absl::optional<std::multiset<std::string>> Scan(const Table& table,
+                                                         std::vector<ScannedEntry>* entries,
+                                                         std::atomic<int>* torn) {
+    std::multiset<std::string> keys;
+    for (uint64_t home = 0; home < table.geometry().bucket_count; ++home) {
+      if (ScanHome(table, home, entries) != Outcome::kFound) return absl::nullopt;
+      for (const ScannedEntry& entry : *entries) {
+        if (!IsCheckedValue(entry.key, entry.value)) ++*torn;
+        keys.insert(entry.key);
+      }
+    }
+    return keys;
+  }
+};
 
 // Keys with an even number are put before the readers begin and never deleted: they must never be
 // missed.
@@ -58,6 +76,8 @@ TEST_P(ConcurrencyTest, NoValueIsTornAndNoPresentKeyMissed) {
   std::atomic<int> torn{0};
   std::atomic<int> missed{0};
   std::atomic<int> contended{0};
+  std::atomic<int> not_scanned_once{0};
+  std::atomic<int> scans{0};
   std::atomic<int64_t> found{0};
   std::vector<std::thread> threads;
   threads.reserve(kWriters + kReaders);
@@ -108,11 +128,12 @@ TEST_P(ConcurrencyTest, NoValueIsTornAndNoPresentKeyMissed) {
           default:
             ADD_FAILURE() << "damaged";
         }
-        const uint64_t bucket = random() % buffer.geometry().bucket_count;
-        if (ScanHome(buffer.table(), bucket, &entries) == Outcome::kFound) {
-          for (const ScannedEntry& scanned : entries) {
-            if (!IsCheckedValue(scanned.key, scanned.value)) ++torn;
-          }
+        const absl::optional<std::multiset<std::string>> scanned =
+            Scan(buffer.table(), &entries, &torn);
+        if (!scanned.has_value()) continue;
+        ++scans;
+        for (int even = 0; even < shape.keys; even += 2) {
+          if (scanned->count(key_of(even)) != 1) ++not_scanned_once;
         }
       }
     });
@@ -121,7 +142,9 @@ TEST_P(ConcurrencyTest, NoValueIsTornAndNoPresentKeyMissed) {
   EXPECT_EQ(torn, 0);
   EXPECT_EQ(missed, 0);
   EXPECT_GT(found, 0);
+  EXPECT_EQ(not_scanned_once, 0);
   RecordProperty("contended", contended);
+  RecordProperty("scans", scans);
   EXPECT_THAT(Check(buffer.table()).problems, IsEmpty());
 }
 
