@@ -31,6 +31,9 @@ namespace cubby::lock {
 
 // Held by the one daemon that may create, serve and remove the store.
 inline constexpr uint32_t kDaemonSeat = kMaxWriters;
+// Held by a daemon that has released kDaemonSeat for its successor, until it ends or has
+// kDaemonSeat again. While it is held, only that successor may claim kDaemonSeat.
+inline constexpr uint32_t kHandOverSeat = kMaxWriters + 1;
 
 // How often this process and its ancestors have forked since they first opened seats: a handle from
 // before a fork is useless after it. Raised in the child, before fork() returns there.
@@ -55,8 +58,8 @@ class Seats {
   // are as for the mapping; users who may write the mapping may claim seats. Sets *created to
   // whether nothing is left of an earlier daemon: no lock file on Linux; on Windows, where seats
   // end with their holders, no mapping that a client has open.
-  // AlreadyExists if another daemon holds the seat; PermissionDenied if the lock file is another
-  // user's.
+  // AlreadyExists if another daemon holds the seat, or hands it over; PermissionDenied if the lock
+  // file is another user's.
   static absl::StatusOr<std::unique_ptr<Seats>> OpenForDaemon(
       absl::string_view store, uint32_t mode, bool* created,
       absl::optional<uint32_t> group = absl::nullopt);
@@ -89,6 +92,9 @@ class Seats {
   // Claims seat `seat`. Returns false if any handle, this one included, holds it.
   // FailedPrecondition in a fork's child.
   absl::StatusOr<bool> Claim(uint32_t seat);
+
+  // Gives a seat back. REQUIRES: this handle has claimed it.
+  absl::Status Release(uint32_t seat);
 
   // True if another handle holds the seat, and also if the system does not tell. Undefined for a
   // seat of this handle.

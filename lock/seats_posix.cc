@@ -191,7 +191,7 @@ absl::StatusOr<std::unique_ptr<Seats>> Seats::OpenForDaemon(absl::string_view st
     }
     std::unique_ptr<Seats> seats(new Seats(*std::move(impl)));
     ASSIGN_OR_RETURN(const bool claimed, seats->Claim(kDaemonSeat));
-    if (!claimed) {
+    if (!claimed || seats->IsHeld(kHandOverSeat)) {
       return absl::AlreadyExistsError(absl::StrCat("store '", store, "' already has a daemon"));
     }
     if (seats->impl_->StillNamed()) return seats;
@@ -216,6 +216,17 @@ absl::StatusOr<bool> Seats::Claim(uint32_t seat) {
   }
   if (errno == EAGAIN || errno == EACCES) return false;
   return os::LastError("cannot lock the store's lock file");
+}
+
+absl::Status Seats::Release(uint32_t seat) {
+  if (impl_->Forked()) return absl::OkStatus();  // only the parent holds it
+  struct flock lock = ByteLock(seat, F_UNLCK);
+  std::lock_guard<std::mutex> guard(impl_->mutex);
+  if (fcntl(impl_->fd, F_OFD_SETLK, &lock) != 0) {
+    return os::LastError("cannot unlock the store's lock file");
+  }
+  impl_->claimed.erase(seat);
+  return absl::OkStatus();
 }
 
 bool Seats::IsHeld(uint32_t seat) const {

@@ -2,6 +2,7 @@
 
 #include <condition_variable>
 #include <deque>
+#include <functional>
 #include <future>
 #include <map>
 #include <mutex>
@@ -47,8 +48,25 @@ class Keeper {
   // Takes the mutex of that name; makes it, with `security`, if there is none. Returns false if
   // another thread owns it for all of `patience_ms`.
   absl::StatusOr<bool> Claim(const std::string& name, os::Security& security, DWORD patience_ms) {
-    std::packaged_task<absl::StatusOr<bool>()> task(
-        [&] { return ClaimHere(name, security, patience_ms); });
+    return Run([&] { return ClaimHere(name, security, patience_ms); });
+  }
+
+  // Releases the mutex of that name if Claim() has taken it.
+  void Release(const std::string& name) {
+    Run([&] {
+      ReleaseHere(name);
+      return true;
+    })
+        .status()
+        .IgnoreError();
+  }
+
+ private:
+  using Task = std::packaged_task<absl::StatusOr<bool>()>;
+
+  // Has the thread do it.
+  absl::StatusOr<bool> Run(std::function<absl::StatusOr<bool>()> work) {
+    Task task(std::move(work));
     std::future<absl::StatusOr<bool>> result = task.get_future();
     {
       std::lock_guard<std::mutex> guard(mutex_);
@@ -58,10 +76,9 @@ class Keeper {
     return result.get();
   }
 
- private:
   void Work() {
     for (;;) {
-      std::packaged_task<absl::StatusOr<bool>()> task;
+      Task task;
       {
         std::unique_lock<std::mutex> lock(mutex_);
         changed_.wait(lock, [this] { return stopping_ || !tasks_.empty(); });
@@ -98,11 +115,19 @@ class Keeper {
     }
   }
 
+  void ReleaseHere(const std::string& name) {
+    const auto found = taken_.find(name);
+    if (found == taken_.end()) return;
+    ReleaseMutex(found->second);
+    CloseHandle(found->second);
+    taken_.erase(found);
+  }
+
   std::map<std::string, HANDLE> taken_;  // used by the thread only
   std::mutex mutex_;
   std::condition_variable changed_;
   // Guarded by mutex_.
-  std::deque<std::packaged_task<absl::StatusOr<bool>()>> tasks_;
+  std::deque<Task> tasks_;
   bool stopping_ = false;
   std::thread thread_;  // last: it uses all of the above
 };
@@ -147,7 +172,8 @@ absl::StatusOr<std::unique_ptr<Seats>> Seats::OpenForDaemon(absl::string_view st
   ASSIGN_OR_RETURN(os::Security writers, os::Security::FromMode(mode, 0, kRights));
   ASSIGN_OR_RETURN(const bool claimed,
                    impl->keeper.Claim(SeatName(store, kDaemonSeat), writers, kDaemonPatienceMs));
-  if (!claimed) {
+  std::unique_ptr<Seats> seats(new Seats(std::move(impl)));
+  if (!claimed || seats->IsHeld(kHandOverSeat)) {
     return absl::AlreadyExistsError(absl::StrCat("store '", store, "' already has a daemon"));
   }
   // Seats end with their holders here. Only a mapping, which a client has open, can outlive a
@@ -155,7 +181,7 @@ absl::StatusOr<std::unique_ptr<Seats>> Seats::OpenForDaemon(absl::string_view st
   const absl::StatusOr<HANDLE> mapping = FindMapping(store);
   *created = mapping.ok() && *mapping == nullptr;
   if (mapping.ok() && *mapping != nullptr) CloseHandle(*mapping);
-  return std::unique_ptr<Seats>(new Seats(std::move(impl)));
+  return seats;
 }
 
 bool Seats::Exist(absl::string_view) { return true; }
@@ -171,6 +197,11 @@ absl::StatusOr<bool> Seats::Claim(uint32_t seat) {
     return false;
   }
   return claimed;
+}
+
+absl::Status Seats::Release(uint32_t seat) {
+  impl_->keeper.Release(SeatName(impl_->store, seat));
+  return absl::OkStatus();
 }
 
 bool Seats::IsHeld(uint32_t seat) const {

@@ -93,6 +93,27 @@ TEST_F(SeatsTest, ClosingTheHandleFreesItsSeats) {
   EXPECT_TRUE(other->Claim(7).value());
 }
 
+TEST_F(SeatsTest, ReleasedSeatIsFreeAndTheOthersStay) {
+  const std::unique_ptr<Seats> other = Open();
+  ASSERT_TRUE(seats_->Claim(7).value());
+  ASSERT_TRUE(seats_->Claim(8).value());
+  EXPECT_TRUE(seats_->Release(7).ok());
+  EXPECT_FALSE(other->IsHeld(7));
+  EXPECT_TRUE(other->IsHeld(8));
+  EXPECT_TRUE(other->Claim(7).value());
+  EXPECT_FALSE(seats_->Claim(7).value());
+}
+
+TEST_F(SeatsTest, DaemonsSeatThatIsHandedOverIsForNoOtherStart) {
+  ASSERT_TRUE(daemon_->Claim(kHandOverSeat).value());
+  ASSERT_TRUE(daemon_->Release(kDaemonSeat).ok());
+  bool created;
+  EXPECT_EQ(Seats::OpenForDaemon(store_, 0600, &created).status().code(),
+            absl::StatusCode::kAlreadyExists);
+  EXPECT_TRUE(seats_->Claim(kDaemonSeat).value()) << "for the successor";
+  EXPECT_FALSE(daemon_->Claim(kDaemonSeat).value());
+}
+
 TEST_F(SeatsTest, SeatOutlivesTheThreadThatClaimedIt) {
   const std::unique_ptr<Seats> other = Open();
   std::thread([this] { EXPECT_TRUE(seats_->Claim(7).value()); }).join();
