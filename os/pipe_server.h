@@ -36,6 +36,12 @@ class PipeServer {
   // PermissionDenied, naming the object, if an object that is not a channel of this user has the
   // name.
   static absl::StatusOr<std::unique_ptr<PipeServer>> Create(absl::string_view store);
+  // Joins the store's channel beside the process that serves it, for a daemon that takes the store
+  // over from that process: clients find the channel all the while. On Linux the two share the
+  // request FIFO, on Windows each has instances of the pipe. Makes the channel as Create() does if
+  // its name is gone. REQUIRES: the caller holds the store's kDaemonSeat, and the other process its
+  // kHandOverSeat.
+  static absl::StatusOr<std::unique_ptr<PipeServer>> Join(absl::string_view store);
   // Withdraws the channel and drops unfinished answers.
   ~PipeServer();
   PipeServer(const PipeServer&) = delete;
@@ -59,6 +65,19 @@ class PipeServer {
   // Removes the channel's name, if it still leads to this channel: no client can connect any more.
   // Clients that are connected can still send requests and get answers.
   void Withdraw();
+
+  // Until Resume(), Receive() returns only what has been taken from the channel before. All other
+  // requests wait in the channel, where a process that joins it finds them (Linux) or where they
+  // stay for this one (Windows).
+  void Pause();
+  void Resume();
+
+  // Leaves the channel, paused before, to the process that has joined it: the name stays, and
+  // clients that connect from now on find the other process. Receive() returns the requests that
+  // only this process can receive, of clients that are connected to it.
+  void Leave();
+  // True while a client may still send a request to this process, or has not taken its answer.
+  bool HasClients() const;
 
   // OK while clients that connect find this channel; NotFound if another process has removed its
   // name (Linux: the request FIFO or the runtime directory), AlreadyExists if the name leads to

@@ -75,8 +75,12 @@ struct PipeServer::Impl {
   };
 
   Impl(absl::string_view store, RuntimeDir dir) : store(store), dir(std::move(dir)) {}
+  // Without a channel.
+  static absl::StatusOr<std::unique_ptr<Impl>> New(absl::string_view store);
 
   absl::Status MakeRequestFifo(const RuntimeDir& in);
+  // Opens the FIFO that another process reads, or makes one if there is none.
+  absl::Status JoinRequestFifo();
   void RemoveLeftovers(absl::Duration age);
   absl::Status ReadRequests(const Descriptor& from);
   // Writes as much as fits. Returns true if the answer is complete or the client is gone.
@@ -100,7 +104,8 @@ struct PipeServer::Impl {
   RequestFifo requests;
   RequestFifo lost_requests;  // those of clients that had connected when the name was lost
   Descriptor wake;
-  bool withdrawn = true;         // until the name is made
+  bool withdrawn = true;  // until the name is made
+  bool paused = false;
   std::deque<Request> received;  // and not yet returned by Receive()
   uint64_t rejected = 0;
   std::map<uint64_t, Unfinished> unfinished;  // by reply_to
@@ -130,6 +135,17 @@ absl::Status PipeServer::Impl::MakeRequestFifo(const RuntimeDir& in) {
   ASSIGN_OR_RETURN(made.own_writer, OpenFifo(in, name, O_WRONLY));
   lost_requests = std::move(requests);
   requests = std::move(made);
+  withdrawn = false;
+  return absl::OkStatus();
+}
+
+absl::Status PipeServer::Impl::JoinRequestFifo() {
+  const std::string name = RequestFifoName(store);
+  absl::StatusOr<Descriptor> reader = OpenFifo(dir, name, O_RDONLY);
+  if (absl::IsNotFound(reader.status())) return MakeRequestFifo(dir);
+  RETURN_IF_ERROR(reader.status());
+  ASSIGN_OR_RETURN(requests.own_writer, OpenFifo(dir, name, O_WRONLY));
+  requests.reader = *std::move(reader);
   withdrawn = false;
   return absl::OkStatus();
 }
@@ -198,8 +214,9 @@ absl::StatusOr<PipeServer::Impl::Ready> PipeServer::Impl::Poll(absl::Duration ti
     ++it;
   }
   if (for_requests) {
-    polled.push_back({requests.reader.get(), POLLIN, 0});
-    polled.push_back({lost_requests.reader.get(), POLLIN, 0});  // ignored if there is none
+    // A negative descriptor is ignored.
+    polled.push_back({paused ? -1 : requests.reader.get(), POLLIN, 0});
+    polled.push_back({paused ? -1 : lost_requests.reader.get(), POLLIN, 0});
     polled.push_back({wake.get(), POLLIN, 0});
   }
   Ready ready;
@@ -224,13 +241,25 @@ absl::StatusOr<PipeServer::Impl::Ready> PipeServer::Impl::Poll(absl::Duration ti
 PipeServer::PipeServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 PipeServer::~PipeServer() { Withdraw(); }
 
-absl::StatusOr<std::unique_ptr<PipeServer>> PipeServer::Create(absl::string_view store) {
+absl::StatusOr<std::unique_ptr<PipeServer::Impl>> PipeServer::Impl::New(absl::string_view store) {
   ASSIGN_OR_RETURN(RuntimeDir dir, OpenOrCreateRuntimeDir());
+  auto impl = std::make_unique<Impl>(store, std::move(dir));
+  impl->wake = Descriptor(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!impl->wake.valid()) return LastError("cannot make an event");
+  return impl;
+}
+
+absl::StatusOr<std::unique_ptr<PipeServer>> PipeServer::Join(absl::string_view store) {
+  ASSIGN_OR_RETURN(std::unique_ptr<Impl> impl, Impl::New(store));
+  RETURN_IF_ERROR(impl->JoinRequestFifo());
+  return std::unique_ptr<PipeServer>(new PipeServer(std::move(impl)));
+}
+
+absl::StatusOr<std::unique_ptr<PipeServer>> PipeServer::Create(absl::string_view store) {
+  ASSIGN_OR_RETURN(std::unique_ptr<Impl> made, Impl::New(store));
   // From here on an error removes what was made.
-  std::unique_ptr<PipeServer> server(new PipeServer(std::make_unique<Impl>(store, std::move(dir))));
+  std::unique_ptr<PipeServer> server(new PipeServer(std::move(made)));
   Impl& impl = *server->impl_;
-  impl.wake = Descriptor(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!impl.wake.valid()) return LastError("cannot make an event");
   RETURN_IF_ERROR(impl.MakeRequestFifo(impl.dir));
   // Clients of the store's last daemon wait for nothing any more.
   impl.RemoveLeftovers(absl::ZeroDuration());
@@ -304,6 +333,19 @@ void PipeServer::Withdraw() {
   RemoveIfLeadsTo(impl_->dir.fd.get(), RequestFifoName(impl_->store),
                   IdOf(impl_->requests.reader.get()))
       .IgnoreError();
+}
+
+void PipeServer::Pause() { impl_->paused = true; }
+void PipeServer::Resume() { impl_->paused = false; }
+
+void PipeServer::Leave() {
+  impl_->withdrawn = true;
+  impl_->requests = {};
+  impl_->paused = false;
+}
+
+bool PipeServer::HasClients() const {
+  return !impl_->received.empty() || !impl_->unfinished.empty();
 }
 
 absl::Status PipeServer::CheckName() const {

@@ -26,6 +26,9 @@ constexpr absl::Duration kIdleTimeout = absl::Seconds(10);
 // they notice.
 constexpr absl::Duration kNamePatience = absl::Seconds(2);
 constexpr DWORD kNameRetryMs = 10;
+// How many instances a server that pauses leaves to one that joins. All that can be are taken
+// otherwise, so that no other program makes one.
+constexpr size_t kLeftToJoin = kInstances / 2;
 // Room for the largest usual answer, so that it is handed over without waiting for the client.
 constexpr DWORD kAnswerBufferBytes = 64 << 10;
 
@@ -70,12 +73,16 @@ struct PipeServer::Impl {
     }
     void Listen(bool withdrawn);
     void Read();
+    // Stops listening, but goes on with a client that has connected already.
+    void Leave();
     // Disconnects the client, and goes back to listening.
     void Drop(bool withdrawn);
     // Goes on after an operation that has ended. Returns true if a request came, of *bytes bytes.
     bool Advance(bool withdrawn, DWORD* bytes);
   };
 
+  // Makes the instances: all, or if it `joins` another process, as many as that leaves.
+  static absl::StatusOr<std::unique_ptr<Impl>> New(absl::string_view store, bool joins);
   // Drops clients whose deadline has passed; returns the next deadline.
   Deadline DropLate();
   // Waits for an instance's event, or if `for_requests` for Wake()'s. Returns the instance's index,
@@ -88,6 +95,8 @@ struct PipeServer::Impl {
 
   std::string name;
   bool withdrawn = false;
+  bool paused = false;
+  bool incomplete = false;  // Restore() is to make the instances that another server has or had
   OwnedHandle wake;
   std::array<Instance, kInstances> instances;
   size_t first_look = 0;    // goes round, so that a busy client does not delay another
@@ -118,6 +127,13 @@ void PipeServer::Impl::Instance::Read() {
   if (error != ERROR_SUCCESS) deadline = Deadline(absl::ZeroDuration());
 }
 
+void PipeServer::Impl::Instance::Leave() {
+  operation.Cancel(pipe.get());
+  DWORD bytes;
+  if (operation.Result(pipe.get(), &bytes) == ERROR_SUCCESS) return Read();
+  Drop(/*withdrawn=*/true);
+}
+
 void PipeServer::Impl::Instance::Drop(bool withdrawn) {
   operation.Cancel(pipe.get());
   DisconnectNamedPipe(pipe.get());
@@ -144,6 +160,8 @@ Deadline PipeServer::Impl::DropLate() {
   Deadline next(absl::InfiniteDuration());
   for (Instance& instance : instances) {
     if (instance.state == State::kClosed) continue;
+    // Its request may have come, and waits.
+    if (paused && instance.state == State::kReading) continue;
     if (instance.deadline.Passed()) instance.Drop(withdrawn);
     next = std::min(next, instance.deadline);
   }
@@ -168,7 +186,7 @@ absl::StatusOr<size_t> PipeServer::Impl::Wait(const Deadline& deadline, bool for
     const size_t index = (first_look + i) % kInstances;
     const State state = instances[index].state;
     if (state == State::kClosed || state == State::kDelivered) continue;
-    if (!for_requests && state != State::kWriting) continue;
+    if ((!for_requests || paused) && state != State::kWriting) continue;
     events.push_back(instances[index].operation.event());
     meanings.push_back(index);
   }
@@ -183,7 +201,8 @@ absl::StatusOr<size_t> PipeServer::Impl::Wait(const Deadline& deadline, bool for
 PipeServer::PipeServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 PipeServer::~PipeServer() = default;
 
-absl::StatusOr<std::unique_ptr<PipeServer>> PipeServer::Create(absl::string_view store) {
+absl::StatusOr<std::unique_ptr<PipeServer::Impl>> PipeServer::Impl::New(absl::string_view store,
+                                                                        bool joins) {
   ASSIGN_OR_RETURN(Security security, PipeSecurity());
   const std::string name = PipeName(store);
   auto impl = std::make_unique<Impl>();
@@ -192,12 +211,15 @@ absl::StatusOr<std::unique_ptr<PipeServer>> PipeServer::Create(absl::string_view
   if (impl->wake == nullptr) return LastError("cannot make an event");
 
   const Deadline patience(kNamePatience);
-  DWORD first = FILE_FLAG_FIRST_PIPE_INSTANCE;
+  DWORD first = joins ? 0 : FILE_FLAG_FIRST_PIPE_INSTANCE;
+  for (Impl::Instance& instance : impl->instances) RETURN_IF_ERROR(instance.operation.Init());
   for (Impl::Instance& instance : impl->instances) {
-    RETURN_IF_ERROR(instance.operation.Init());
     for (;;) {
       instance.pipe = MakeInstance(name, first, &security);
       if (instance.pipe != nullptr) break;
+      impl->incomplete =
+          joins && &instance != impl->instances.data() && GetLastError() == ERROR_PIPE_BUSY;
+      if (impl->incomplete) break;
       if (GetLastError() != ERROR_ACCESS_DENIED && GetLastError() != ERROR_PIPE_BUSY) {
         return LastError(absl::StrCat("cannot make the pipe ", name));
       }
@@ -209,9 +231,22 @@ absl::StatusOr<std::unique_ptr<PipeServer>> PipeServer::Create(absl::string_view
       }
       Sleep(kNameRetryMs);
     }
+    if (impl->incomplete) break;
     first = 0;
   }
-  for (Impl::Instance& instance : impl->instances) instance.Listen(/*withdrawn=*/false);
+  for (Impl::Instance& instance : impl->instances) {
+    if (instance.pipe != nullptr) instance.Listen(/*withdrawn=*/false);
+  }
+  return impl;
+}
+
+absl::StatusOr<std::unique_ptr<PipeServer>> PipeServer::Create(absl::string_view store) {
+  ASSIGN_OR_RETURN(std::unique_ptr<Impl> impl, Impl::New(store, /*joins=*/false));
+  return std::unique_ptr<PipeServer>(new PipeServer(std::move(impl)));
+}
+
+absl::StatusOr<std::unique_ptr<PipeServer>> PipeServer::Join(absl::string_view store) {
+  ASSIGN_OR_RETURN(std::unique_ptr<Impl> impl, Impl::New(store, /*joins=*/true));
   return std::unique_ptr<PipeServer>(new PipeServer(std::move(impl)));
 }
 
@@ -261,6 +296,38 @@ void PipeServer::Withdraw() {
   }
 }
 
+void PipeServer::Pause() {
+  impl_->paused = true;
+  size_t open = 0;
+  for (const Impl::Instance& instance : impl_->instances) open += instance.pipe != nullptr;
+  for (Impl::Instance& instance : impl_->instances) {
+    if (open <= kInstances - kLeftToJoin) break;
+    if (instance.state != Impl::State::kListening) continue;
+    instance.Leave();
+    open -= instance.pipe == nullptr;
+  }
+}
+
+void PipeServer::Resume() {
+  impl_->paused = false;
+  impl_->incomplete = true;
+}
+
+void PipeServer::Leave() {
+  impl_->withdrawn = true;
+  impl_->paused = false;
+  for (Impl::Instance& instance : impl_->instances) {
+    if (instance.state == Impl::State::kListening) instance.Leave();
+  }
+}
+
+bool PipeServer::HasClients() const {
+  return std::any_of(
+      impl_->instances.begin(), impl_->instances.end(), [](const Impl::Instance& instance) {
+        return instance.state != Impl::State::kListening && instance.state != Impl::State::kClosed;
+      });
+}
+
 absl::Status PipeServer::CheckName() const { return absl::OkStatus(); }
 
 absl::StatusOr<std::string> PipeServer::Restore() {
@@ -270,15 +337,22 @@ absl::StatusOr<std::string> PipeServer::Restore() {
   const auto failed = std::count_if(impl_->instances.begin(), impl_->instances.end(), closed);
   if (impl_->withdrawn || failed == 0) return "";
   ASSIGN_OR_RETURN(Security security, PipeSecurity());
+  const bool expected = std::exchange(impl_->incomplete, false);
   DWORD first = failed == kInstances ? FILE_FLAG_FIRST_PIPE_INSTANCE : 0;
   for (Impl::Instance& instance : impl_->instances) {
     if (!closed(instance)) continue;
     instance.pipe = MakeInstance(impl_->name, first, &security);
-    if (instance.pipe == nullptr)
+    if (instance.pipe == nullptr && expected && GetLastError() == ERROR_PIPE_BUSY) {
+      impl_->incomplete = true;
+      return "";
+    }
+    if (instance.pipe == nullptr) {
       return LastError(absl::StrCat("cannot make the pipe ", impl_->name));
+    }
     instance.Listen(/*withdrawn=*/false);
     first = 0;
   }
+  if (expected) return "";
   return absl::StrCat(failed, " of the instances of ", impl_->name, " had failed");
 }
 

@@ -360,5 +360,62 @@ TEST_F(PipeTest, WithdrawnChannelTakesNobodyInButAnswersWhoIsThere) {
   EXPECT_EQ(client->Receive(kLong).value(), "done");
 }
 
+TEST_F(PipeTest, RequestsToAPausedServerWait) {
+  auto server = MakeServer();
+  auto client = MakeClient();
+  ASSERT_TRUE(server && client);
+  server->Pause();
+  ASSERT_TRUE(client->Send("request", kLong).ok());
+  auto paused = server->Receive(kShort);
+  ASSERT_TRUE(paused.ok()) << paused.status();
+  EXPECT_FALSE(paused->has_value());
+  server->Resume();
+  auto request = ReceiveOne(server.get());
+  ASSERT_TRUE(request.ok()) << request.status();
+  EXPECT_EQ(request->bytes, "request");
+}
+
+TEST_F(PipeTest, ChannelGoesOverToTheServerThatJoinsIt) {
+  auto server = MakeServer();
+  auto before = MakeClient();
+  ASSERT_TRUE(server && before);
+  server->Pause();
+  ASSERT_TRUE(before->Send("before", kLong).ok());
+  auto joined = PipeServer::Join(store_);
+  ASSERT_TRUE(joined.ok()) << joined.status();
+  server->Leave();
+  auto after = MakeClient();
+  ASSERT_TRUE(after);
+  ASSERT_TRUE(after->Send("after", kLong).ok());
+
+  // Which of the two has the first request depends on the system.
+  int answered = 0;
+  for (PipeServer* const each : {server.get(), joined->get()}) {
+    auto request = each->Receive(each == server.get() ? kShort : kLong);
+    while (request.ok() && request->has_value()) {
+      EXPECT_TRUE(each == joined->get() || (*request)->bytes == "before") << (*request)->bytes;
+      EXPECT_TRUE(each->Answer((*request)->reply_to, (*request)->bytes, kLong).ok());
+      request = ++answered == 2 ? absl::nullopt : each->Receive(kShort);
+    }
+  }
+  EXPECT_EQ(before->Receive(kLong).value(), "before");
+  EXPECT_EQ(after->Receive(kLong).value(), "after");
+  before.reset();
+  while (server->HasClients()) ASSERT_TRUE(server->Receive(kShort).ok());
+  server.reset();
+  EXPECT_TRUE(MakeClient()) << "the name is the other server's now";
+  joined->reset();
+  EXPECT_FALSE(PipeClient::Connect(store_, kShort).ok());
+}
+
+TEST_F(PipeTest, ServerThatJoinsMakesAChannelThatIsGone) {
+  auto joined = PipeServer::Join(store_);
+  ASSERT_TRUE(joined.ok()) << joined.status();
+  auto client = MakeClient();
+  ASSERT_TRUE(client);
+  ASSERT_TRUE(client->Send("request", kLong).ok());
+  EXPECT_EQ(ReceiveOne(joined->get()).value().bytes, "request");
+}
+
 }  // namespace
 }  // namespace cubby::os

@@ -52,6 +52,28 @@ TEST_F(PipeWinTest, NobodyElseCanClaimToBeTheFirstInstance) {
             INVALID_HANDLE_VALUE);
 }
 
+TEST_F(PipeWinTest, ServerThatHasJoinedTakesAllInstances) {
+  auto server = PipeServer::Create(store_);
+  ASSERT_TRUE(server.ok()) << server.status();
+  (*server)->Pause();
+  auto joined = PipeServer::Join(store_);
+  ASSERT_TRUE(joined.ok()) << joined.status();
+  (*server)->Leave();
+  server->reset();
+  EXPECT_EQ((*joined)->Restore().value(), "") << "nothing was lost";
+  EXPECT_EQ(Squat(name_), INVALID_HANDLE_VALUE);
+}
+
+TEST_F(PipeWinTest, ServerThatGoesOnTakesAllInstancesAgain) {
+  auto server = PipeServer::Create(store_);
+  ASSERT_TRUE(server.ok()) << server.status();
+  (*server)->Pause();
+  ASSERT_TRUE(PipeServer::Join(store_).ok());
+  (*server)->Resume();
+  EXPECT_EQ((*server)->Restore().value(), "");
+  EXPECT_EQ(Squat(name_), INVALID_HANDLE_VALUE);
+}
+
 TEST_F(PipeWinTest, ClientsBeyondTheLimitWaitNoLongerThanTheirTimeout) {
   auto server = PipeServer::Create(store_);
   ASSERT_TRUE(server.ok()) << server.status();
