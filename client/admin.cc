@@ -44,6 +44,11 @@ absl::Status ErrorIn(const control::Response& response) {
                       response.status_message());
 }
 
+// True if the daemon may carry it out twice.
+bool IsRepeatable(const control::Request& request) {
+  return !request.has_flush() && !request.has_shutdown();
+}
+
 absl::Status NoAnswer(absl::string_view store) {
   return absl::InternalError(absl::StrCat("the daemon of store '", store,
                                           "' gave no answer to what was asked: update cubbyd"));
@@ -70,13 +75,29 @@ absl::StatusOr<control::Response> Admin::Impl::Call(
   request.set_protocol(proto::kProtocol);
   request.set_request_id(os::RandomBits());
   request.set_deadline_ns(deadline.InBootNanos());
+  absl::Status lost;  // of an answer that did not come
   for (int attempt = 1;; ++attempt) {
     ASSIGN_OR_RETURN(const ServedStore served, Served(store));
     request.set_instance(served.instance);
-    ASSIGN_OR_RETURN(control::Response response, Ask(request, deadline));
+    const absl::StatusOr<control::Response> asked = Ask(request, deadline);
+    if (!asked.ok()) {
+      lost.Update(asked.status());
+      const bool again = absl::IsUnavailable(asked.status()) && IsRepeatable(request);
+      if (!again || attempt == kAttempts || deadline.Passed()) return lost;
+      // The daemon's successor may be there already.
+      absl::SleepFor(kAttemptPause);
+      continue;
+    }
+    const control::Response& response = *asked;
     if (response.status_code() == 0) {
       if (response.response_case() == expected) return response;
       return NoAnswer(store);
+    }
+    if (response.ask_again() && !deadline.Passed()) {
+      --attempt;  // a hand-over takes milliseconds, and longer while the daemon ends a flush or
+                  // check
+      absl::SleepFor(kAttemptPause);
+      continue;
     }
     const bool other_store =
         absl::IsFailedPrecondition(ErrorIn(response)) && response.instance() != served.instance;

@@ -102,36 +102,77 @@ void Control::Handle(const os::PipeServer::Request& received) {
 
 void Control::HandleOne(const Client& client, const control::Request& request) {
   const absl::Status accepted = Accept(request);
-  if (!accepted.ok()) return Answer(client, accepted);
+  if (!accepted.ok()) return Answer(client, accepted).IgnoreError();
+  if (PutsOff(request)) return AskAgain(client);
   control::Response response;
   switch (request.request_case()) {
     case control::Request::kPing:
       response.mutable_ping();
-      return Answer(client, std::move(response));
+      return Answer(client, std::move(response)).IgnoreError();
     case control::Request::kInfo:
       FillInfo(response.mutable_info());
-      return Answer(client, std::move(response));
+      return Answer(client, std::move(response)).IgnoreError();
     case control::Request::kStats:
       FillStats(response.mutable_stats());
-      return Answer(client, std::move(response));
+      return Answer(client, std::move(response)).IgnoreError();
     case control::Request::kFlush:
       return AddJob<FlushJob>(client, request);
     case control::Request::kCheck:
       return AddJob<CheckJob>(client, request);
     case control::Request::kShutdown:
       if (stopping_ && request.shutdown().keep() != keep_requested_) {
-        return Answer(client, Stopping());
+        return Answer(client, Stopping()).IgnoreError();
       }
       keep_requested_ = request.shutdown().keep() && (keep_requested_ || !shutdown_requested_);
       shutdown_requested_ = true;
       shutdowns_.push_back(client);
       return;
+    case control::Request::kReplace:
+      if (successor_.has_value()) {
+        return Answer(client, absl::AlreadyExistsError("another cubbyd is about to take it over"))
+            .IgnoreError();
+      }
+      successor_ = Successor{client, request.deadline_ns()};
+      return;
     case control::Request::REQUEST_NOT_SET:
       break;
   }
-  Answer(client, absl::UnimplementedError(absl::StrCat(
-                     "cubbyd ", base::kVersion,
-                     " does not know this request: use the same cubby version as its cubbyd")));
+  Answer(client, absl::UnimplementedError(
+                     absl::StrCat("cubbyd ", base::kVersion,
+                                  " does not know this request: use the same cubby version as its "
+                                  "cubbyd")))
+      .IgnoreError();
+}
+
+bool Control::PutsOff(const control::Request& request) const {
+  if (handing_over_) return true;
+  return successor_.has_value() && (request.has_flush() || request.has_check());
+}
+
+void Control::AskAgain(const Client& client) {
+  control::Response response = ErrorResponse(absl::UnavailableError(
+      absl::StrCat("the daemon of store '", name_, "' is being replaced: try again")));
+  response.set_ask_again(true);
+  Send(client, std::move(response)).IgnoreError();
+}
+
+bool Control::hand_over_due() {
+  if (!successor_.has_value()) return false;
+  const absl::Status in_time = CheckDeadline(name_, successor_->deadline_ns);
+  if (!in_time.ok()) KeepServing(in_time);
+  return in_time.ok() && jobs_under_way_ == 0;
+}
+
+absl::Status Control::LetSuccessorIn() {
+  handing_over_ = true;
+  control::Response response;
+  response.mutable_replace();
+  return Answer(successor_->client, std::move(response));
+}
+
+void Control::KeepServing(const absl::Status& why) {
+  if (!std::exchange(handing_over_, false)) Answer(successor_->client, why).IgnoreError();
+  successor_.reset();
 }
 
 absl::Status Control::Accept(const control::Request& request) const {
@@ -171,14 +212,15 @@ void Control::AddJob(const Client& client, const control::Request& request) {
   if (jobs_under_way_ >= kMaxJobs) {
     return Answer(client, absl::UnavailableError(absl::StrCat(
                               "the daemon of store '", name_, "' has ", kMaxJobs,
-                              " flushes and checks under way, the limit: try again later")));
+                              " flushes and checks under way, the limit: try again later")))
+        .IgnoreError();
   }
   ++jobs_under_way_;
   jobs_.Add(std::make_unique<KindOfJob>(
       RequestJob::Context{&store_, &lock_, request.deadline_ns(),
                           [this, client](absl::StatusOr<control::Response> result) {
                             --jobs_under_way_;
-                            Answer(client, std::move(result));
+                            Answer(client, std::move(result)).IgnoreError();
                           }}));
 }
 
@@ -186,32 +228,36 @@ void Control::Stop(bool keep) {
   stopping_ = true;
   keep_requested_ = keep;
   jobs_.Cancel(Stopping());
+  if (successor_.has_value()) KeepServing(Stopping());
 }
 
 void Control::ConfirmShutdown() {
   for (const Client& client : shutdowns_) {
     control::Response response;
     response.mutable_shutdown();
-    Answer(client, std::move(response));
+    Answer(client, std::move(response)).IgnoreError();
   }
   shutdowns_.clear();
 }
 
-void Control::Answer(const Client& client, absl::StatusOr<control::Response> result) {
+absl::Status Control::Answer(const Client& client, absl::StatusOr<control::Response> result) {
   // Checked after the work: the work itself may have touched the missing pages first.
   if (result.ok() && ReadsEntries(*result) && store_.Truncated()) {
     result = absl::DataLossError(absl::StrCat(
         "store '", name_, "' was truncated by another process: restart its cubbyd with --fresh"));
   }
-  control::Response response = result.ok() ? *std::move(result) : ErrorResponse(result.status());
+  return Send(client, result.ok() ? *std::move(result) : ErrorResponse(result.status()));
+}
+
+absl::Status Control::Send(const Client& client, control::Response response) {
   response.set_protocol(proto::kProtocol);
   response.set_request_id(client.request_id);
   response.set_instance(instance_);
   absl::StatusOr<std::string> frames = proto::EncodeFrames(response.SerializeAsString());
   if (!frames.ok()) pipe_.Dismiss(client.reply_to);
-  const absl::Status sent = frames.ok()
-                                ? pipe_.Answer(client.reply_to, *std::move(frames), kAnswerTimeout)
-                                : frames.status();
+  absl::Status sent = frames.ok()
+                          ? pipe_.Answer(client.reply_to, *std::move(frames), kAnswerTimeout)
+                          : frames.status();
   if (sent.ok()) {
     ++counts_.requests;
     Log(LogLevel::kDebug, name_,
@@ -220,6 +266,7 @@ void Control::Answer(const Client& client, absl::StatusOr<control::Response> res
   } else {
     Log(LogLevel::kWarning, name_, absl::StrCat("an answer was not delivered: ", sent.message()));
   }
+  return sent;
 }
 
 void Control::FillInfo(control::InfoResponse* info) const {

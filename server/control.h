@@ -1,5 +1,6 @@
 // Answers requests on the control channel (proto/control.proto): ping, info and stats at once,
-// flush and check by a job (server/job.h), shutdown when the store is removed.
+// flush and check by a job (server/job.h), shutdown when the store is removed, replace when the
+// store is handed over (server/hand_over.h).
 #ifndef CUBBY_SERVER_CONTROL_H_
 #define CUBBY_SERVER_CONTROL_H_
 
@@ -10,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/optional.h"
 #include "base/stats.h"
 #include "os/pipe_server.h"
 #include "proto/control.pb.h"
@@ -36,6 +38,15 @@ class Control {
   bool keep_requested() const { return keep_requested_; }
   void ConfirmShutdown();
 
+  // True once a process has asked to be let in as the daemon's successor and all flushes and checks
+  // are done. Until then others are put off to the successor, whose request fails at its deadline.
+  bool hand_over_due();
+  // Lets the successor in: answers its request, and asks all other clients from now on to ask
+  // again. Error: it is gone.
+  absl::Status LetSuccessorIn();
+  // Forgets it, because of `why`.
+  void KeepServing(const absl::Status& why);
+
   // Ends all jobs. From now on every request is answered with Unavailable, except a shutdown that
   // wants the store to stay if it does, which `keep` says.
   void Stop(bool keep);
@@ -53,9 +64,13 @@ class Control {
   // FailedPrecondition if the request is meant for another store.
   absl::Status CheckInstance(const std::string& instance) const;
   absl::Status Stopping() const;
+  // True if the successor is to carry the request out.
+  bool PutsOff(const control::Request& request) const;
+  void AskAgain(const Client& client);
   template <typename KindOfJob>
   void AddJob(const Client& client, const control::Request& request);
-  void Answer(const Client& client, absl::StatusOr<control::Response> result);
+  absl::Status Answer(const Client& client, absl::StatusOr<control::Response> result);
+  absl::Status Send(const Client& client, control::Response response);
 
   void FillInfo(control::InfoResponse* info) const;
   void FillStats(control::StatsResponse* stats) const;
@@ -72,6 +87,12 @@ class Control {
   bool shutdown_requested_ = false;
   bool keep_requested_ = false;
   bool stopping_ = false;
+  struct Successor {
+    Client client;
+    uint64_t deadline_ns;  // control::Request::deadline_ns
+  };
+  absl::optional<Successor> successor_;
+  bool handing_over_ = false;      // since the successor was let in
   std::vector<Client> shutdowns_;  // requested a shutdown, not answered yet
 };
 

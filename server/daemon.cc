@@ -3,18 +3,21 @@
 #include <algorithm>
 #include <atomic>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/types/optional.h"
 #include "attach/attachment.h"
 #include "base/status_macros.h"
+#include "lock/seats.h"
 #include "os/notify.h"
 #include "os/pipe_server.h"
 #include "os/process.h"
 #include "os/signals.h"
 #include "server/channel_job.h"
 #include "server/control.h"
+#include "server/hand_over.h"
 #include "server/heartbeat.h"
 #include "server/huge_pages_job.h"
 #include "server/job.h"
@@ -68,6 +71,12 @@ void LogIfNotTold(absl::string_view store, const absl::Status& told) {
   if (!told.ok()) Log(LogLevel::kWarning, store, told.message());
 }
 
+// Before the daemon that it takes the store over from sees it serve, and ends: a service manager
+// would take the end of the process that it knows for the end of the service.
+void AnnounceSuccession(const Options& options) {
+  LogIfNotTold(options.store, os::NotifyServiceManager(absl::StrCat("MAINPID=", os::ProcessId())));
+}
+
 void AnnounceServing(const Options& options) {
   LogIfNotTold(options.store, os::NotifyServiceManager("READY=1"));
   if (options.ready_fd.has_value()) LogIfNotTold(options.store, os::WriteReady(*options.ready_fd));
@@ -86,20 +95,24 @@ void Reload(Options* options) {
   Log(options->store, "read its options again: --log-level and --keep-on-exit hold from now on");
 }
 
-// OK once the daemon has been asked to end, whatever has failed meanwhile. FailedPrecondition if
-// the store's names are lost, Internal if the control channel has failed.
-absl::Status Serve(Options* options, Heartbeat* heartbeat, os::PipeServer* pipe, Jobs* jobs,
-                   Control* control) {
+enum class End { kAskedFor, kHandedOver };
+
+// Returns once the daemon has been asked to end, whatever has failed meanwhile, or has handed the
+// store over. FailedPrecondition if the store's names are lost, Internal if the control channel has
+// failed.
+absl::StatusOr<End> Serve(Options* options, OwnedStore* store, Heartbeat* heartbeat,
+                          os::PipeServer* pipe, Jobs* jobs, Control* control) {
   const auto ended = [control] { return stop_requested.load() || control->shutdown_requested(); };
   while (!ended()) {
     EndLogWindows();
     if (reload_requested.exchange(false)) Reload(options);
+    if (control->hand_over_due() && HandOver(store, pipe, control)) return End::kHandedOver;
     ASSIGN_OR_RETURN(const absl::Duration until_beat, heartbeat->BeatIfDue());
     absl::Duration idle = std::min(until_beat, jobs->Step());
     for (int turn = 0; turn < kRequestsPerStep && !ended(); ++turn) {
       const absl::StatusOr<absl::optional<os::PipeServer::Request>> request = pipe->Receive(idle);
       if (!request.ok()) {
-        if (ended()) return absl::OkStatus();
+        if (ended()) return End::kAskedFor;
         return attach::About(options->store,
                              absl::InternalError(absl::StrCat(
                                  "its control channel failed (", request.status().message(),
@@ -110,7 +123,7 @@ absl::Status Serve(Options* options, Heartbeat* heartbeat, os::PipeServer* pipe,
       idle = absl::ZeroDuration();
     }
   }
-  return absl::OkStatus();
+  return End::kAskedFor;
 }
 
 // Answers the requests that came while the daemon was stopping. No new client can connect, and the
@@ -127,6 +140,18 @@ void AnswerLastRequests(os::PipeServer* pipe, Control* control) {
   }
 }
 
+// The channel of a daemon that has the seat. One whose predecessor lets it in joins that one's, for
+// no client to notice. The predecessor must have read the channel until then: its clients would
+// have been told otherwise that it was gone, and their requests must not be carried out.
+absl::StatusOr<std::unique_ptr<os::PipeServer>> OpenChannel(const std::string& store,
+                                                            const lock::Seats& seats) {
+  if (seats.IsHeld(lock::kHandOverSeat)) {
+    ASSIGN_OR_RETURN(std::unique_ptr<os::PipeServer> joined, os::PipeServer::Join(store));
+    if (seats.IsHeld(lock::kHandOverSeat)) return joined;
+  }
+  return os::PipeServer::Create(store);
+}
+
 }  // namespace
 
 absl::Status RunDaemon(Options options) {
@@ -137,8 +162,8 @@ absl::Status RunDaemon(Options options) {
   // Before the store: without a channel nothing is made, and nothing discarded.
   std::unique_ptr<os::PipeServer> channel;
   ASSIGN_OR_RETURN(std::unique_ptr<OwnedStore> store,
-                   OwnedStore::Open(options, [&channel, &options]() -> absl::Status {
-                     ASSIGN_OR_RETURN(channel, os::PipeServer::Create(options.store));
+                   OwnedStore::Open(options, [&](const lock::Seats& seats) -> absl::Status {
+                     ASSIGN_OR_RETURN(channel, OpenChannel(options.store, seats));
                      return absl::OkStatus();
                    }));
   // Never destroyed: a signal may wake it until the process ends.
@@ -154,10 +179,18 @@ absl::Status RunDaemon(Options options) {
   }
   Control control(store.get(), pipe, &jobs, &lock);
   Heartbeat heartbeat(store.get());
+  if (store->taken_over()) AnnounceSuccession(options);
   heartbeat.BeatIfDue().IgnoreError();  // names that are lost by now are lost at the next beat too
   LogServing(*store);
   AnnounceServing(options);
-  const absl::Status served = Serve(&options, &heartbeat, pipe, &jobs, &control);
+  const absl::StatusOr<End> served =
+      Serve(&options, store.get(), &heartbeat, pipe, &jobs, &control);
+  if (served.ok() && *served == End::kHandedOver) {
+    store.reset();
+    pipe->Drain();
+    Log(options.store, "stopped");
+    return absl::OkStatus();
+  }
 
   const bool by_request = control.shutdown_requested();
   const bool keep = !served.ok() || (by_request ? control.keep_requested() : options.keep_on_exit);
@@ -167,9 +200,9 @@ absl::Status RunDaemon(Options options) {
   if (!served.ok()) {
     // A store whose names are lost takes those with it that are left. Otherwise nobody has asked
     // for the store's end: it stays for the next daemon, as after a kill.
-    if (absl::IsFailedPrecondition(served)) store->Retire();
+    if (absl::IsFailedPrecondition(served.status())) store->Retire();
     store.reset();
-    return served;
+    return served.status();
   }
   Log(options.store, absl::StrCat("stopping", by_request ? ", by a shutdown request" : "",
                                   keep ? "; its entries stay for the next cubbyd" : ""));

@@ -107,6 +107,17 @@ absl::Status ReadReadyFd(absl::string_view source, const std::string& word, Opti
   return absl::OkStatus();
 }
 
+absl::Status ReadReplaceTimeout(absl::string_view source, const std::string& word,
+                                Options* options) {
+  absl::Duration& timeout = options->replace_timeout;
+  const bool parsed =
+      absl::ParseDuration(word, &timeout) || absl::ParseDuration(absl::StrCat(word, "s"), &timeout);
+  if (parsed && timeout > absl::ZeroDuration()) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("bad ", source, " '", word,
+                                                 "': use a number of seconds, or a duration such "
+                                                 "as 500ms or 2m"));
+}
+
 absl::Status ReadKeepOnExit(absl::string_view source, const std::string& word, Options* options) {
   if (word != "true" && word != "false") {
     return absl::InvalidArgumentError(
@@ -152,6 +163,8 @@ constexpr Definition kDefinitions[] = {
      [] { return std::string("none"); }, &ReadReadyFd},
     {"--keep-on-exit", "", "Leave the store and its entries to the next cubbyd when a signal stops this one, as a kill does",
      [] { return std::string("false"); }, &ReadKeepOnExit},
+    {"--replace-timeout", "DURATION", "How long --replace waits for the running daemon, which finishes flushes and checks first",
+     [] { return absl::FormatDuration(Options().replace_timeout); }, &ReadReplaceTimeout},
 };
 // clang-format on
 constexpr size_t kCount = sizeof(kDefinitions) / sizeof(kDefinitions[0]);
@@ -159,6 +172,9 @@ constexpr size_t kCount = sizeof(kDefinitions) / sizeof(kDefinitions[0]);
 constexpr char kConfigHelp[] = "A file of lines such as capacity = 1000";
 // A flag only: in a file or an environment that stays, it would empty the store at every start.
 constexpr char kFreshHelp[] = "Discard the entries of an existing store";
+constexpr char kReplaceHelp[] =
+    "Take the store over from the daemon that serves it, if one does; that one ends then, and gets "
+    "and puts go on all the while";
 
 // "--capacity"
 std::string FlagOf(const Definition& definition) {
@@ -178,6 +194,7 @@ struct Words {
   absl::optional<std::string> options[kCount];  // as kDefinitions; unset: not given
   absl::optional<std::string> config;
   bool fresh = false;
+  bool replace = false;
 };
 
 void Describe(CLI::App* app, Words* words) {
@@ -196,10 +213,11 @@ void Describe(CLI::App* app, Words* words) {
   }
   app->add_option("--config", words->config, kConfigHelp)->type_name("FILE");
   app->add_flag("--fresh", words->fresh, kFreshHelp);
+  app->add_flag("--replace", words->replace, kReplaceHelp);
   app->footer(
-      "An option but --config and --fresh may also come from the environment, as CUBBYD_CAPACITY "
-      "does,\n"
-      "or from the file that --config names. A flag is stronger than the environment, and that is\n"
+      "An option but --config, --fresh and --replace may also come from the environment, as\n"
+      "CUBBYD_CAPACITY does, or from the file that --config names. A flag is stronger than the "
+      "environment, and that is\n"
       "stronger than the file.\n"
       "Stops on SIGTERM, SIGINT, Ctrl-C, Ctrl-Break or `cubby shutdown`, and takes the store away\n"
       "then, unless --keep-on-exit, or `cubby shutdown --keep`, says otherwise. SIGINT stays "
@@ -207,9 +225,12 @@ void Describe(CLI::App* app, Words* words) {
       "if it was started so. On SIGHUP it reads the file of --config again and takes --log-level "
       "and\n"
       "--keep-on-exit from there.\n"
-      "Exit codes: 0 stopped, 1 the store has a daemon already, 2 usage, 4 too large, 5 "
+      "Exit codes: 0 stopped or replaced, 1 the store has a daemon already, 2 usage, 4 too large, "
+      "5 "
       "permission,\n"
-      "6 incompatible layout, 7 another process holds the store's lock, 8 damaged, 10 other.");
+      "6 incompatible layout or daemon, 7 another process holds the store's lock or, with "
+      "--replace,\n"
+      "does not hand it over in time, 8 damaged, 10 other.");
 }
 
 absl::Status CheckKeys(absl::string_view file, const std::map<std::string, std::string>& values) {
@@ -230,6 +251,11 @@ absl::Status CheckKeys(absl::string_view file, const std::map<std::string, std::
 absl::StatusOr<Options> Read(const Words& words) {
   Options options;
   options.fresh = words.fresh;
+  options.replace = words.replace;
+  if (options.fresh && options.replace) {
+    return absl::InvalidArgumentError(
+        "--fresh discards the entries and --replace keeps them: give one of the two");
+  }
   std::map<std::string, std::string> file;
   if (words.config.has_value()) {
     ASSIGN_OR_RETURN(file, ReadConfigFile(*words.config));
@@ -303,6 +329,7 @@ std::vector<OptionDescription> DescribeOptions() {
   }
   descriptions.push_back({"--config", "", "", "FILE", "none", kConfigHelp});
   descriptions.push_back({"--fresh", "", "", "", "", kFreshHelp});
+  descriptions.push_back({"--replace", "", "", "", "", kReplaceHelp});
   return descriptions;
 }
 

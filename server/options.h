@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "program/exit_code.h"
 #include "server/log.h"
@@ -41,7 +42,9 @@ struct Options {
   LogLevel log_level = LogLevel::kInfo;
   // Told once the daemon serves (os/notify.h).
   absl::optional<int> ready_fd;
-  bool fresh = false;         // discards the entries of an existing store
+  bool fresh = false;    // discards the entries of an existing store
+  bool replace = false;  // takes the store over from the daemon that serves it
+  absl::Duration replace_timeout = absl::Seconds(30);
   bool keep_on_exit = false;  // a signal that stops the daemon leaves the store
   // Returns what ParseOptions() with the same arguments would return by now, or InvalidArgument.
   std::function<absl::StatusOr<Options>()> read_again;

@@ -9,8 +9,10 @@
 #include "base/status_macros.h"
 #include "lock/seats.h"
 #include "os/clock.h"
+#include "os/process.h"
 #include "os/user.h"
 #include "server/log.h"
+#include "server/successor.h"
 #include "table/bytes.h"
 #include "table/layout.h"
 #include "table/stats.h"
@@ -231,15 +233,16 @@ absl::StatusOr<Finding> Find(const Options& options, const lock::Seats* seats) {
 
 }  // namespace
 
-OwnedStore::OwnedStore(const std::string& name, Memory memory, const lock::Seats* seats,
+OwnedStore::OwnedStore(const std::string& name, Memory memory, bool taken_over, lock::Seats* seats,
                        std::unique_ptr<lock::WriterLock> lock)
     : attachment_(name, std::move(memory.mapped), std::move(lock)),
       huge_page_bytes_(memory.huge_page_bytes),
       made_(memory.made),
+      taken_over_(taken_over),
       seats_(*seats) {}
 
-absl::StatusOr<std::unique_ptr<OwnedStore>> OwnedStore::Open(
-    const Options& options, absl::FunctionRef<absl::Status()> seated) {
+absl::StatusOr<std::unique_ptr<OwnedStore>> OwnedStore::Open(const Options& options,
+                                                             Seated seated) {
   RETURN_IF_ERROR(os::CheckCaller());
   // A start that is refused leaves no trace. A lock file that it made could be taken for that of
   // writers who have seats in another one, whose name was lost.
@@ -248,11 +251,13 @@ absl::StatusOr<std::unique_ptr<OwnedStore>> OwnedStore::Open(
     if (!refused.ok()) return attach::About(options.store, refused);
   }
   bool seats_made;
-  ASSIGN_OR_RETURN(
-      std::unique_ptr<lock::Seats> seats,
-      lock::Seats::OpenForDaemon(options.store, ModeAskedFor(options), &seats_made, options.group));
+  absl::StatusOr<std::unique_ptr<lock::Seats>> opened =
+      lock::Seats::OpenForDaemon(options.store, ModeAskedFor(options), &seats_made, options.group);
+  if (options.replace && absl::IsAlreadyExists(opened.status())) return TakeOver(options, seated);
+  RETURN_IF_ERROR(opened.status());
+  std::unique_ptr<lock::Seats> seats = *std::move(opened);
   // From here on no other daemon touches the store's names.
-  const absl::Status ready = seated();
+  const absl::Status ready = seated(*seats);
   if (!ready.ok()) {
     if (seats_made) seats->Remove().IgnoreError();
     return ready;
@@ -268,12 +273,75 @@ absl::StatusOr<std::unique_ptr<OwnedStore>> OwnedStore::Open(
     if (seats_made) seats->Remove().IgnoreError();
     return attach::About(options.store, memory.status());
   }
-  const lock::Seats* const in_lock = seats.get();
+  lock::Seats* const in_lock = seats.get();
   ASSIGN_OR_RETURN_AS(std::unique_ptr<lock::WriterLock> lock,
                       attach::OpenLock(options.store, std::move(seats), memory->mapped.table()),
                       attach::About(options.store, status));
+  return std::unique_ptr<OwnedStore>(new OwnedStore(
+      options.store, *std::move(memory), /*taken_over=*/false, in_lock, std::move(lock)));
+}
+
+absl::StatusOr<std::unique_ptr<OwnedStore>> OwnedStore::TakeOver(const Options& options,
+                                                                 Seated seated) {
+  const std::string& name = options.store;
+  ASSIGN_OR_RETURN_AS(std::unique_ptr<lock::Seats> seats, lock::Seats::Open(name),
+                      attach::About(name, status));
+  // All that can be refused is refused before the daemon is asked.
+  ASSIGN_OR_RETURN_AS(Finding finding, Find(options, seats.get()), attach::About(name, status));
+  if (finding.judgement.fate != Fate::kKeep) {
+    return attach::About(name,
+                         absl::UnavailableError("its daemon is starting or ending: try again"));
+  }
+  const MappedTable& mapped = *finding.mapped;
+  ASSIGN_OR_RETURN_AS(const uint64_t huge, RequireHugePages(mapped.mapping(), options.huge_pages),
+                      attach::About(name, status));
+  const table::StateLine& line = mapped.table().fixed().state;
+  const uint64_t pid = line.daemon_pid.load(std::memory_order_relaxed);
+  RETURN_IF_ERROR(attach::About(name, AskForDaemonSeat(name, mapped.table().geometry(), seats.get(),
+                                                       options.replace_timeout)));
+  // It may have ended by another request instead.
+  absl::Status still_there = mapped.mapping().CheckName();
+  still_there.Update(seats->CheckName());
+  if (!still_there.ok() || StateOf(mapped.table()) != table::State::kServing) {
+    return attach::About(
+        name,
+        absl::UnavailableError("its daemon took it away before it was handed over: start again"));
+  }
+  lock::Seats* const in_lock = seats.get();
+  ASSIGN_OR_RETURN_AS(std::unique_ptr<lock::WriterLock> lock,
+                      attach::OpenLock(name, std::move(seats), mapped.table()),
+                      attach::About(name, status));
+  RETURN_IF_ERROR(seated(*in_lock));
+  Log(name, absl::StrCat("takes it over from process ", pid));
   return std::unique_ptr<OwnedStore>(
-      new OwnedStore(options.store, *std::move(memory), in_lock, std::move(lock)));
+      new OwnedStore(name, Memory{*std::move(finding.mapped), huge, /*made=*/false},
+                     /*taken_over=*/true, in_lock, std::move(lock)));
+}
+
+absl::Status OwnedStore::LetSuccessorIn() {
+  last_beat_ns_ = table().fixed().state.heartbeat_ns.load(std::memory_order_relaxed);
+  // First, so that no other start gets the daemon's seat.
+  ASSIGN_OR_RETURN(const bool claimed, seats_.Claim(lock::kHandOverSeat));
+  if (!claimed) return absl::UnavailableError("another process has the seat of a hand-over");
+  absl::Status released = seats_.Release(lock::kDaemonSeat);
+  if (!released.ok()) seats_.Release(lock::kHandOverSeat).IgnoreError();
+  return released;
+}
+
+bool OwnedStore::SuccessorServes() const {
+  const table::StateLine& line = table().fixed().state;
+  // The clock of some systems stands still for milliseconds, and process ids are only unique in a
+  // container.
+  const bool beaten = line.heartbeat_ns.load(std::memory_order_relaxed) != last_beat_ns_ ||
+                      line.daemon_pid.load(std::memory_order_relaxed) != os::ProcessId();
+  return beaten && SuccessorIsSeated();
+}
+
+absl::StatusOr<bool> OwnedStore::TakeBack() {
+  ASSIGN_OR_RETURN(const bool claimed, seats_.Claim(lock::kDaemonSeat));
+  if (!claimed) return false;
+  RETURN_IF_ERROR(seats_.Release(lock::kHandOverSeat));
+  return true;
 }
 
 absl::StatusOr<OwnedStore::Memory> OwnedStore::FindOrMake(const Options& options,

@@ -11,11 +11,15 @@
 //   damaged, or of another version             refused                  discarded, made
 //   another user's, or no store                refused                  refused
 //
+// While a daemon serves the store, the same table says what becomes of a start with --replace: the
+// store is taken over from that daemon where it would be kept, and else the start is refused.
+//
 // On Windows a mapping exists as long as any process has it open, so a store that is to be
 // discarded may still exist. Then the daemon empties it and serves it again, if it has the shape
 // and mode that a new one would have.
 //
-// One process owns a store at a time: it holds lock::kDaemonSeat. Used by one thread.
+// One process owns a store at a time: it holds lock::kDaemonSeat. Only at a hand-over it lets that
+// go, for a moment and for its successor. Used by one thread.
 #ifndef CUBBY_SERVER_OWNED_STORE_H_
 #define CUBBY_SERVER_OWNED_STORE_H_
 
@@ -40,14 +44,16 @@ namespace cubby::server {
 class OwnedStore {
  public:
   // `seated` is called once this process is the store's only daemon, before anything is made or
-  // discarded; Open() returns its error.
-  // Returns AlreadyExists if the store has a daemon; InvalidArgument for an option that is out of
+  // discarded; Open() returns its error. If `seats` have lock::kHandOverSeat held, another process
+  // is handing the store over: it goes on to serve if this one fails now.
+  // Returns AlreadyExists if the store has a daemon, or with --replace if another process takes
+  // the store over; InvalidArgument for an option that is out of
   // range or not the existing store's; ResourceExhausted if memory is short; PermissionDenied if
   // the store is another user's; Unimplemented for another layout version; DataLoss for damage;
   // FailedPrecondition if something else has the name, or if huge pages are required and not to be
   // had; DeadlineExceeded if a living writer keeps the lock.
-  static absl::StatusOr<std::unique_ptr<OwnedStore>> Open(const Options& options,
-                                                          absl::FunctionRef<absl::Status()> seated);
+  using Seated = absl::FunctionRef<absl::Status(const lock::Seats& seats)>;
+  static absl::StatusOr<std::unique_ptr<OwnedStore>> Open(const Options& options, Seated seated);
 
   // Leaves the store as it is, for the next daemon.
   ~OwnedStore() = default;
@@ -65,6 +71,20 @@ class OwnedStore {
   lock::WriterLock& lock() { return *attachment_.current().lock(); }
   // False if its entries are an earlier daemon's.
   bool made() const { return made_; }
+  // True if it was taken over from a daemon that served it.
+  bool taken_over() const { return taken_over_; }
+
+  // For a daemon that hands its store over (server/hand_over.h): lets the process that has asked
+  // for it become the store's daemon. REQUIRES: no job is under way, and this process does not beat
+  // (server/heartbeat.h).
+  absl::Status LetSuccessorIn();
+  // True while that process, or another, is the store's daemon.
+  bool SuccessorIsSeated() const { return seats_.IsHeld(lock::kDaemonSeat); }
+  // True once it serves the store, too: it has beaten.
+  bool SuccessorServes() const;
+  // Makes this process the store's daemon again. Returns false if another one is.
+  absl::StatusOr<bool> TakeBack();
+
   // How many bytes of the memory this daemon has found in huge pages, or moved there.
   uint64_t huge_page_bytes() const { return huge_page_bytes_; }
   void AddHugePage() { huge_page_bytes_ += os::kHugePageBytes; }
@@ -86,9 +106,11 @@ class OwnedStore {
     uint64_t huge_page_bytes;
     bool made;
   };
-  OwnedStore(const std::string& name, Memory memory, const lock::Seats* seats,
+  OwnedStore(const std::string& name, Memory memory, bool taken_over, lock::Seats* seats,
              std::unique_ptr<lock::WriterLock> lock);
 
+  static absl::StatusOr<std::unique_ptr<OwnedStore>> TakeOver(const Options& options,
+                                                              Seated seated);
   static absl::StatusOr<Memory> FindOrMake(const Options& options, lock::Seats* seats);
   static absl::StatusOr<Memory> Make(const Options& options, lock::Seats* seats);
   static absl::StatusOr<Memory> MakeOfLeftover(const Options& options,
@@ -97,7 +119,9 @@ class OwnedStore {
   attach::Attachment attachment_;
   uint64_t huge_page_bytes_;
   const bool made_;
-  const lock::Seats& seats_;  // the lock's
+  const bool taken_over_;
+  lock::Seats& seats_;         // the lock's
+  uint64_t last_beat_ns_ = 0;  // before the hand-over
 };
 
 // How long the daemon waits for the lock when it cannot continue without it. Writers hold it for

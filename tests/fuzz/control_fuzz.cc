@@ -43,7 +43,8 @@ const Daemon& TheDaemon() {
     options.capacity = 20;
     options.max_value_bytes = 1000;
     auto* made = new Daemon;
-    auto store = server::OwnedStore::Open(options, absl::OkStatus);
+    auto store =
+        server::OwnedStore::Open(options, [](const lock::Seats&) { return absl::OkStatus(); });
     Require(store.ok(), store.status().message());
     made->store = *std::move(store);
     auto pipe = os::PipeServer::Create(options.store);

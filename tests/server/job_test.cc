@@ -90,7 +90,8 @@ class StoreJobTest : public ::testing::Test {
     Options options;
     options.store = test::UniqueStoreName("job");
     options.capacity = kEntries;
-    absl::StatusOr<std::unique_ptr<OwnedStore>> opened = OwnedStore::Open(options, absl::OkStatus);
+    absl::StatusOr<std::unique_ptr<OwnedStore>> opened =
+        OwnedStore::Open(options, [](const lock::Seats&) { return absl::OkStatus(); });
     ASSERT_TRUE(opened.ok()) << opened.status();
     store_ = *std::move(opened);
     lock_.emplace(&store_->lock());

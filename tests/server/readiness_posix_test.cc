@@ -136,6 +136,24 @@ TEST_F(ReadinessTest, ServiceManagerIsTold) {
   }
 }
 
+TEST_F(ReadinessTest, ServiceManagerIsToldOfASuccessor) {
+  const std::string name = absl::StrCat("@cubby-", store());
+  const NotifySocket manager(name);
+  test::SubprocessOptions options;
+  options.environment = {{"NOTIFY_SOCKET", name}};
+  auto before = Launch("", options);
+  ASSERT_TRUE(before);
+  EXPECT_EQ(manager.Receive(), "READY=1");
+  auto daemon = Launch("--replace", options);
+  ASSERT_TRUE(daemon);
+  EXPECT_EQ(before->Wait(test::kLong).exit_code, 0);
+  EXPECT_EQ(manager.Receive(), absl::StrCat("MAINPID=", daemon->pid()));
+  EXPECT_EQ(manager.Receive(), "READY=1");
+  daemon->Interrupt();
+  EXPECT_EQ(manager.Receive(), "STOPPING=1") << "of the second, and not of the first";
+  EXPECT_EQ(daemon->Wait(test::kLong).exit_code, 0);
+}
+
 TEST_F(ReadinessTest, ServiceManagerThatDoesNotListenStopsNothing) {
   for (const char* name : {"/nonexistent/socket", "@nobody", "relative", "vsock:2:1"}) {
     test::SubprocessOptions options;

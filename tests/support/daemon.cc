@@ -38,14 +38,36 @@ void DaemonFixture::TearDown() {
 }
 
 ::testing::AssertionResult DaemonFixture::StartDaemon(const std::vector<std::string>& flags) {
+  return AwaitDaemon(LaunchDaemon(flags));
+}
+
+std::unique_ptr<Subprocess> DaemonFixture::LaunchDaemon(
+    const std::vector<std::string>& flags) const {
   std::vector<std::string> argv = {ProgramPath("cubbyd"), "--store", store_};
   argv.insert(argv.end(), flags.begin(), flags.end());
   auto daemon = Subprocess::Start(argv);
-  if (!daemon.ok()) return ::testing::AssertionFailure() << daemon.status();
-  const absl::Status serving = (*daemon)->WaitForError("serving", kDeadline);
+  EXPECT_TRUE(daemon.ok()) << daemon.status();
+  return daemon.ok() ? *std::move(daemon) : nullptr;
+}
+
+::testing::AssertionResult DaemonFixture::AwaitDaemon(std::unique_ptr<Subprocess> launched) {
+  if (launched == nullptr) return ::testing::AssertionFailure() << "it was not started";
+  const absl::Status serving = launched->WaitForError("serving", kDeadline);
   if (!serving.ok()) return ::testing::AssertionFailure() << serving;
-  daemon_ = *std::move(daemon);
+  daemon_ = std::move(launched);
   return ::testing::AssertionSuccess();
+}
+
+::testing::AssertionResult DaemonFixture::ReplaceDaemon(const std::vector<std::string>& flags) {
+  const std::unique_ptr<Subprocess> before = std::move(daemon_);
+  std::vector<std::string> all = {"--replace"};
+  all.insert(all.end(), flags.begin(), flags.end());
+  const ::testing::AssertionResult started = StartDaemon(all);
+  if (!started) return started;
+  const ExitResult ended = before->Wait(kDeadline);
+  if (ended.exit_code == 0) return ::testing::AssertionSuccess();
+  return ::testing::AssertionFailure()
+         << "the daemon before ended with " << ended.exit_code << ": " << ended.err;
 }
 
 ExitResult DaemonFixture::StopDaemon() {

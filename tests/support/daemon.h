@@ -31,6 +31,13 @@ class DaemonFixture : public ::testing::Test {
   // Starts `cubbyd --store STORE FLAGS...` and returns once it serves; a failure contains its
   // output. After StopDaemon() or KillDaemon() it may be started again.
   ::testing::AssertionResult StartDaemon(const std::vector<std::string>& flags = {});
+  // The two halves of StartDaemon(). A daemon that runs already stays the fixture's until the other
+  // serves, and is killed then. Null, and a failure of the test, if it cannot be started.
+  std::unique_ptr<Subprocess> LaunchDaemon(const std::vector<std::string>& flags = {}) const;
+  ::testing::AssertionResult AwaitDaemon(std::unique_ptr<Subprocess> launched);
+  // Starts another cubbyd with --replace and those flags, and returns once it serves and the one
+  // before has ended as it should.
+  ::testing::AssertionResult ReplaceDaemon(const std::vector<std::string>& flags = {});
   // Stops it (SIGTERM, Ctrl-Break) and returns its output and exit code.
   ExitResult StopDaemon();
   // Kills it without cleanup.

@@ -60,45 +60,85 @@ CUBBY_CHILD(SteadyUser) {
   return failure.ok() ? 0 : 1;
 }
 
-class DaemonDeathTest : public test::DaemonFixture {};
+class DaemonDeathTest : public test::DaemonFixture {
+ protected:
+  // A full store, its daemon, and a reader and two writers of it.
+  void StartUsers() {
+    ASSERT_TRUE(StartDaemon(
+        {"--capacity", absl::StrCat(kKeys), "--max-value", "4KiB", "--extent-pool", "4MiB"}));
+    {
+      auto store = Store::Open(this->store());
+      ASSERT_TRUE(store.ok()) << store.status();
+      for (int i = 0; i < kKeys; ++i) {
+        const std::string key = test::KeyOf(i);
+        ASSERT_TRUE((*store)->Put(key, test::CheckedValue(key, 0, kMaxValue)).ok());
+      }
+    }
+    for (const std::vector<std::string>& role :
+         {std::vector<std::string>{"read", "0"}, {"write", "0"}, {"write", "1"}}) {
+      users_.push_back(StartUser("SteadyUser", role));
+      ASSERT_NE(users_.back(), nullptr);
+      ASSERT_TRUE(test::WaitUntilReady(*users_.back()).ok());
+    }
+  }
+  // Expects that no call of theirs has failed and nothing is lost. Returns how many they made.
+  uint64_t EndUsers() {
+    uint64_t operations = 0;
+    for (std::unique_ptr<test::Subprocess>& user : users_) {
+      EXPECT_TRUE(user->Running());
+      user->CloseInput();
+      const test::ExitResult result = user->Wait(absl::Seconds(60));
+      EXPECT_EQ(result.exit_code, 0) << result.err;
+      operations += std::strtoull(result.out.c_str() + result.out.find('\n') + 1, nullptr, 10);
+    }
+    EXPECT_EQ(Cubby({"count"}).out, absl::StrCat(kKeys, "\n"));
+    ExpectSound();
+    return operations;
+  }
+
+ private:
+  std::vector<std::unique_ptr<test::Subprocess>> users_;
+};
 
 TEST_F(DaemonDeathTest, ReadersAndWritersDoNotNoticeThatTheDaemonIsKilledAndRestarted) {
   const uint64_t deaths = test::Amount(CUBBY_DEATHS, 500);
-  const std::vector<std::string> flags = {"--capacity", absl::StrCat(kKeys), "--max-value",
-                                          "4KiB",       "--extent-pool",     "4MiB"};
-  ASSERT_TRUE(StartDaemon(flags));
-  {
-    auto store = Store::Open(this->store());
-    ASSERT_TRUE(store.ok()) << store.status();
-    for (int i = 0; i < kKeys; ++i) {
-      const std::string key = test::KeyOf(i);
-      ASSERT_TRUE((*store)->Put(key, test::CheckedValue(key, 0, kMaxValue)).ok());
-    }
-  }
-  std::vector<std::unique_ptr<test::Subprocess>> users;
-  for (const std::vector<std::string>& role :
-       {std::vector<std::string>{"read", "0"}, {"write", "0"}, {"write", "1"}}) {
-    users.push_back(StartUser("SteadyUser", role));
-    ASSERT_NE(users.back(), nullptr);
-    ASSERT_TRUE(test::WaitUntilReady(*users.back()).ok());
-  }
+  ASSERT_NO_FATAL_FAILURE(StartUsers());
   for (uint64_t death = 0; death < deaths; ++death) {
     KillDaemon();
     ASSERT_TRUE(StartDaemon()) << death;  // the same shape is kept, without being told
   }
-  uint64_t operations = 0;
-  for (std::unique_ptr<test::Subprocess>& user : users) {
-    EXPECT_TRUE(user->Running());
-    user->CloseInput();
-    const test::ExitResult result = user->Wait(absl::Seconds(60));
-    EXPECT_EQ(result.exit_code, 0) << result.err;
-    operations += std::strtoull(result.out.c_str() + result.out.find('\n') + 1, nullptr, 10);
-  }
-  EXPECT_EQ(Cubby({"count"}).out, absl::StrCat(kKeys, "\n"));
-  ExpectSound();
+  const uint64_t operations = EndUsers();
   test::Report("daemon killed and restarted", {{"deaths", absl::StrCat(deaths)},
                                                {"operations meanwhile", absl::StrCat(operations)},
                                                {"failed", HasFailure() ? "some" : "0"}});
+}
+
+TEST_F(DaemonDeathTest, ReadersAndWritersDoNotNoticeThatTheDaemonIsReplaced) {
+  const uint64_t replacements = test::Amount(CUBBY_REPLACEMENTS, 200);
+  ASSERT_NO_FATAL_FAILURE(StartUsers());
+  for (uint64_t i = 0; i < replacements; ++i) {
+    ASSERT_TRUE(ReplaceDaemon()) << i;
+    ASSERT_EQ(Cubby({"ping"}).exit_code, 0) << i;
+  }
+  const uint64_t operations = EndUsers();
+  test::Report("daemon replaced while it ran", {{"replacements", absl::StrCat(replacements)},
+                                                {"operations meanwhile", absl::StrCat(operations)},
+                                                {"failed", HasFailure() ? "some" : "0"}});
+}
+
+// At an arbitrary moment; tests/server/replace_test.cc has each step.
+TEST_F(DaemonDeathTest, ReadersAndWritersDoNotNoticeThatADaemonIsKilledWhileItIsReplaced) {
+  const uint64_t replacements = test::Amount(CUBBY_REPLACEMENTS, 200);
+  ASSERT_NO_FATAL_FAILURE(StartUsers());
+  for (uint64_t i = 0; i < replacements; ++i) {
+    auto successor = LaunchDaemon({"--replace"});
+    ASSERT_NE(successor, nullptr);
+    for (uint64_t turn = 0; turn < i % 5; ++turn) Cubby({"count"});  // takes a while
+    KillDaemon();
+    ASSERT_TRUE(AwaitDaemon(std::move(successor))) << i;
+    ASSERT_EQ(Cubby({"ping"}).exit_code, 0) << i;
+  }
+  EndUsers();
 }
 
 TEST_F(DaemonDeathTest, OfManyStartedAtOnceOneServes) {
