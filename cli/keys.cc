@@ -109,14 +109,16 @@ ExitCode Write(Store& store, const WriteOptions& options, WriteFunction write) {
 
 void DefineWrite(Subcommand* subcommand, const char* name, WriteFunction write) {
   const auto options = std::make_shared<WriteOptions>();
-  subcommand->Notes(
-      absl::Substitute("Examples:\n"
-                       "  cubby $0 -s sessions user:7 ada\n"
-                       "  cubby $0 -s sessions user:7 ada --ttl 30m\n"
-                       "  cubby $0 -s sessions photo @photo.jpg\n"
-                       "  date | cubby $0 -s sessions now -\n"
-                       "  cubby $0 -s sessions handle @ada --literal",
-                       name));
+  subcommand->Notes(absl::Substitute(
+      "Without --ttl the entry never expires, whatever lifetime the key had before."
+      "\n\n"
+      "Examples:\n"
+      "  cubby $0 -s sessions user:7 ada\n"
+      "  cubby $0 -s sessions user:7 ada --ttl 30m\n"
+      "  cubby $0 -s sessions photo @photo.jpg\n"
+      "  date | cubby $0 -s sessions now -\n"
+      "  cubby $0 -s sessions handle @ada --literal",
+      name));
   AddKey(subcommand, &options->key);
   subcommand->AddWord("VALUE", &options->value,
                       "The value; - reads standard input, @FILE reads a file");
