@@ -7,6 +7,7 @@
 #include "base/status_macros.h"
 #include "base/store_name.h"
 #include "os/clock.h"
+#include "os/user.h"
 #include "table/geometry.h"
 
 namespace cubby::attach {
@@ -138,6 +139,9 @@ std::string GenerationName(absl::string_view store, uint64_t generation) {
 absl::StatusOr<std::unique_ptr<Attachment>> Attachment::Open(absl::string_view store,
                                                              const Options& options) {
   RETURN_IF_ERROR(base::ValidateStoreName(store));
+  if (!options.owner.empty() && options.owner != "any") {
+    RETURN_IF_ERROR(os::CheckUser(options.owner));
+  }
   ASSIGN_OR_RETURN(std::unique_ptr<const Generation> generation, OpenGeneration(store, 0, options));
   std::unique_ptr<Attachment> attachment(new Attachment(store, options, std::move(generation)));
   while (!attachment->current().Readable()) {

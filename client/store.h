@@ -50,7 +50,8 @@ enum class Mode {
 struct OpenOptions {
   Mode mode = Mode::kReadWrite;
   // The owner to trust: empty for the calling user or the administrator, else a user as the system
-  // writes it (a uid on Linux, a SID on Windows), or "any". The check keeps a process from using a
+  // writes it (a uid on Linux, a SID on Windows), or "any"; Open() returns InvalidArgument for
+  // any other text. The check keeps a process from using a
   // store that another user has made under the same name.
   std::string owner;
   // How long a write waits for other writers before it returns DeadlineExceeded. A put into a full

@@ -3,6 +3,7 @@
 #define CUBBY_OS_USER_H_
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 
 namespace cubby::os {
 
@@ -10,6 +11,9 @@ namespace cubby::os {
 // must neither make nor trust any: on Linux, if its user namespace does not map its user. OK on
 // Windows.
 absl::Status CheckCaller();
+
+// InvalidArgument, saying what to give, unless `user` is a user as Mapping::owner() writes one.
+absl::Status CheckUser(absl::string_view user);
 
 }  // namespace cubby::os
 

@@ -6,6 +6,8 @@
 #include <fstream>
 #include <limits>
 
+#include "absl/strings/escaping.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "os/user.h"
 
@@ -34,6 +36,14 @@ bool NamespaceMapsAllUsers() {
 }  // namespace
 
 bool IsUnmappedUser(uid_t uid) { return uid == OverflowUser() && !NamespaceMapsAllUsers(); }
+
+absl::Status CheckUser(absl::string_view user) {
+  uint32_t uid;
+  if (absl::SimpleAtoi(user, &uid) && user == absl::StrCat(uid)) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("bad owner '", absl::CHexEscape(user),
+                                                 "': use a uid, which `id -u LOGIN` prints, or "
+                                                 "any"));
+}
 
 absl::Status CheckCaller() {
   if (!IsUnmappedUser(geteuid())) return absl::OkStatus();

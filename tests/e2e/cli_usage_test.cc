@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "os/mapping.h"
 #include "tests/support/daemon.h"
 
 namespace cubby::test {
@@ -181,11 +182,29 @@ TEST_F(CliStoreTest, EmptyWordsAreNoValues) {
 }
 
 TEST_F(CliStoreTest, OfAnotherOwnerIsNotTrusted) {
-  const ExitResult get = Cubby({"get", "k", "--owner", "nobody-we-know"});
+  const auto mapping = os::Mapping::Open(store(), os::Access::kReadOnly);
+  ASSERT_TRUE(mapping.ok()) << mapping.status();
+  const std::string other = mapping->owner() == "0" ? "1" : mapping->owner() + "1";
+  const ExitResult get = Cubby({"get", "k", "--owner", other});
   EXPECT_EQ(get.exit_code, 5);
   EXPECT_EQ(get.out, "");
   EXPECT_THAT(get.err, StartsWith("cubby: store '" + store() + "' belongs to user "));
   EXPECT_EQ(Cubby({"get", "k", "--owner", "any"}).out, "v");
+}
+
+TEST_F(CliStoreTest, OwnerThatIsNoUserIsAUsageError) {
+  for (const std::string owner : {"root", "007", "-1", "4294967296", "any ", "S-2-1", "a\nb"}) {
+    const ExitResult get = Cubby({"get", "k", absl::StrCat("--owner=", owner)});
+    EXPECT_EQ(get.exit_code, 2) << owner;
+    EXPECT_THAT(get.err, StartsWith("cubby: bad owner '"));
+    EXPECT_EQ(get.err.find('\n'), get.err.size() - 1) << get.err;
+  }
+}
+
+TEST_F(CliStoreTest, HelpOfAWriteSaysWhatAPutWithoutALifetimeDoes) {
+  for (const char* name : {"put", "add", "replace"}) {
+    EXPECT_THAT(Cubby({name, "--help"}).out, HasSubstr("Without --ttl the entry never expires"));
+  }
 }
 
 }  // namespace
