@@ -58,6 +58,13 @@ class Mapping {
   // memory, even after `freed` bytes of other mappings are given back.
   static absl::Status CheckRoom(uint64_t bytes, uint64_t freed);
 
+  // Returns a line that says so if Create() would take more memory than the processes of a memory
+  // control group may use without being slowed down; "" if not, or if the system does not tell.
+  static std::string RoomWarning(uint64_t bytes);
+
+  // The error of UseHugePages() for a new mapping of `bytes`, as far as a try with one page tells.
+  static absl::Status CheckHugePages(uint64_t bytes);
+
   // Opens all of the mapping of that name. With kReadOnly the pages are write-protected: a store
   // through data() faults. NotFound if there is none; PermissionDenied; FailedPrecondition if
   // something other than a mapping has the name, or a mapping that has other names too.

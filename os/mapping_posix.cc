@@ -67,6 +67,17 @@ void AllocateHugePages(int fd, const Mapping& mapping) {
   }
 }
 
+uint64_t WithPageTables(uint64_t bytes) { return bytes + bytes / kBytesPerOwnByte + kProgramBytes; }
+
+// What shm_open() has failed with. Names the user whose mapping it is if that is why.
+absl::Status NotOpened(const std::string& name) {
+  const int error = errno;
+  struct stat info;
+  const bool others = error == EACCES && lstat(PathOf(name).c_str(), &info) == 0;
+  return ErrorFromCode(error, absl::StrCat("cannot open the mapping ", PathOf(name),
+                                           others ? absl::StrCat(" of uid ", info.st_uid) : ""));
+}
+
 // Backs all of the file with memory now: a tmpfs that is too small must fail here and not with a
 // signal at a later store.
 absl::Status Reserve(int fd, uint64_t bytes) {
@@ -135,6 +146,30 @@ struct Mapping::Impl {
   FileId file;
 };
 
+std::string Mapping::RoomWarning(uint64_t bytes) {
+  const absl::optional<MemoryGroup> group = TightestMemoryGroup(GroupLimit::kHigh);
+  const uint64_t needed = WithPageTables(bytes);
+  if (!group.has_value() || needed <= group->available) return "";
+  return absl::StrCat("the store needs ", needed,
+                      " bytes with its page tables, and the memory control group ", group->path,
+                      " has ", group->available, " of its memory.high of ", group->limit,
+                      ", beyond which the kernel slows its processes down: raise that or ask for "
+                      "less");
+}
+
+absl::Status Mapping::CheckHugePages(uint64_t bytes) {
+  if (HugePageBytesOf(bytes) == 0) return absl::OkStatus();
+  constexpr uint64_t kProbeBytes = 2 * kHugePageBytes;
+  const Descriptor file(open(kSharedMemory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  // Where no probe can be made, the store itself has to tell.
+  if (!file.valid() || ftruncate(file.get(), kProbeBytes) != 0) return absl::OkStatus();
+  auto impl = std::make_unique<Impl>();
+  impl->view = Map(file.get(), kProbeBytes, PROT_READ | PROT_WRITE);
+  if (impl->view.data == nullptr || Allocate(file.get(), 0, 1) != 0) return absl::OkStatus();
+  impl->size = kProbeBytes;
+  return Mapping(std::move(impl)).UseHugePage(0);
+}
+
 absl::Status Mapping::CheckRoom(uint64_t bytes, uint64_t freed) {
   struct statvfs space;
   // Without blocks it has no limit.
@@ -146,11 +181,11 @@ absl::Status Mapping::CheckRoom(uint64_t bytes, uint64_t freed) {
           available, ": enlarge it (mount -o remount,size=...) or ask for less"));
     }
   }
-  const absl::optional<MemoryGroup> group = TightestMemoryGroup();
+  const absl::optional<MemoryGroup> group = TightestMemoryGroup(GroupLimit::kMost);
   if (!group.has_value()) return absl::OkStatus();
   const uint64_t available =
       std::min(group->available + freed, std::max(group->limit, group->available));
-  const uint64_t needed = bytes + bytes / kBytesPerOwnByte + kProgramBytes;
+  const uint64_t needed = WithPageTables(bytes);
   if (needed <= available) return absl::OkStatus();
   return absl::ResourceExhaustedError(absl::StrCat(
       "the store needs ", needed, " bytes with its page tables, and the memory control group ",
@@ -194,7 +229,7 @@ absl::StatusOr<Mapping> Mapping::Open(absl::string_view store, Access access, ui
   const bool writable = access == Access::kReadWrite;
   // O_NONBLOCK: opening a FIFO that has the name must not wait for its writer.
   Descriptor file(shm_open(name.c_str(), (writable ? O_RDWR : O_RDONLY) | O_NONBLOCK, 0));
-  if (!file.valid()) return LastError(absl::StrCat("cannot open the mapping /dev/shm", name));
+  if (!file.valid()) return NotOpened(name);
   const int fd = file.get();
   struct stat info;
   // One that is being made has no bytes for some microseconds.

@@ -37,6 +37,10 @@ absl::Status CreateError(const std::string& name, uint64_t bytes) {
       " to give: end other programs, enlarge the paging file, or ask for less"));
 }
 
+absl::Status NoHugePages() {
+  return absl::UnimplementedError("no huge pages for shared memory on Windows");
+}
+
 }  // namespace
 
 struct Mapping::Impl {
@@ -54,6 +58,8 @@ struct Mapping::Impl {
 
 // CreateFileMapping() tells in time.
 absl::Status Mapping::CheckRoom(uint64_t, uint64_t) { return absl::OkStatus(); }
+std::string Mapping::RoomWarning(uint64_t) { return ""; }
+absl::Status Mapping::CheckHugePages(uint64_t) { return NoHugePages(); }
 
 absl::StatusOr<Mapping> Mapping::Create(absl::string_view store, uint64_t bytes, uint32_t mode,
                                         absl::optional<uint32_t>, Pages) {
@@ -100,9 +106,7 @@ absl::StatusOr<Mapping> Mapping::Open(absl::string_view store, Access access, ui
 
 // Large pages take the right to lock pages in memory, which few users have.
 absl::StatusOr<uint64_t> Mapping::UseHugePages() const { return UseHugePage(0); }
-absl::Status Mapping::UseHugePage(uint64_t) const {
-  return absl::UnimplementedError("no huge pages for shared memory on Windows");
-}
+absl::Status Mapping::UseHugePage(uint64_t) const { return NoHugePages(); }
 
 absl::Status Mapping::Prefault() const {
   // PrefetchVirtualMemory() brings pages in from a file, but maps none.

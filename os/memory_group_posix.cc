@@ -27,21 +27,19 @@ constexpr uint64_t kNoLimitOfVersion1 = uint64_t{1} << 62;
 // The files of a group's directory in a version of cgroups.
 struct Files {
   const char* limit;
+  const char* high;  // null if the version has none
   const char* used;
   const char* swap_limit;  // version 1: of memory and swap together
   const char* swap_used;
   const char* reclaimable[3];  // lines of memory.stat; the last may be null
 };
-constexpr Files kVersion1 = {"memory.limit_in_bytes",
-                             "memory.usage_in_bytes",
-                             "memory.memsw.limit_in_bytes",
-                             "memory.memsw.usage_in_bytes",
-                             {"total_active_file", "total_inactive_file", nullptr}};
-constexpr Files kVersion2 = {"memory.max",
-                             "memory.current",
-                             "memory.swap.max",
-                             "memory.swap.current",
-                             {"active_file", "inactive_file", "slab_reclaimable"}};
+constexpr Files kVersion1 = {
+    "memory.limit_in_bytes",       nullptr,
+    "memory.usage_in_bytes",       "memory.memsw.limit_in_bytes",
+    "memory.memsw.usage_in_bytes", {"total_active_file", "total_inactive_file", nullptr}};
+constexpr Files kVersion2 = {
+    "memory.max",      "memory.high",         "memory.current",
+    "memory.swap.max", "memory.swap.current", {"active_file", "inactive_file", "slab_reclaimable"}};
 
 // "" if there is no such file.
 std::string Read(const std::string& path) {
@@ -82,10 +80,12 @@ uint64_t SwapAvailable(const std::string& group, const Files& files, uint64_t me
   return std::min(swap_free, &files == &kVersion1 ? Difference(left, memory) : left);
 }
 
-// nullopt if the group has no limit.
-absl::optional<MemoryGroup> ReadGroup(const std::string& path, const Files& files,
+// nullopt if the group has no such limit.
+absl::optional<MemoryGroup> ReadGroup(const std::string& path, const Files& files, GroupLimit which,
                                       uint64_t swap_free) {
-  const absl::optional<uint64_t> limit = ReadNumber(absl::StrCat(path, "/", files.limit));
+  const char* const file = which == GroupLimit::kMost ? files.limit : files.high;
+  if (file == nullptr) return absl::nullopt;
+  const absl::optional<uint64_t> limit = ReadNumber(absl::StrCat(path, "/", file));
   const absl::optional<uint64_t> used = ReadNumber(absl::StrCat(path, "/", files.used));
   if (!limit.has_value() || *limit == kNoLimit || !used.has_value()) return absl::nullopt;
   const std::string stat = Read(absl::StrCat(path, "/memory.stat"));
@@ -163,12 +163,12 @@ std::vector<std::string> Directories(const std::string& proc, const Files& files
 
 }  // namespace
 
-absl::optional<MemoryGroup> TightestMemoryGroup(const std::string& proc) {
+absl::optional<MemoryGroup> TightestMemoryGroup(GroupLimit which, const std::string& proc) {
   const uint64_t swap_free = NumberOf("SwapFree:", Read(proc + "/../meminfo")) * 1024;
   absl::optional<MemoryGroup> tightest;
   for (const Files* files : {&kVersion1, &kVersion2}) {
     for (const std::string& directory : Directories(proc, *files)) {
-      absl::optional<MemoryGroup> group = ReadGroup(directory, *files, swap_free);
+      absl::optional<MemoryGroup> group = ReadGroup(directory, *files, which, swap_free);
       if (!group.has_value()) continue;
       if (!tightest.has_value() || group->available < tightest->available) {
         tightest = *std::move(group);

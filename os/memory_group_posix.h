@@ -17,10 +17,16 @@ struct MemoryGroup {
   uint64_t available;  // bytes, at most `limit`, and more with swap
 };
 
-// Returns the group with the least available memory, of the one that this process is in and those
-// around it, as far as they are mounted; nullopt if none has a limit. `proc` is the process's
-// directory.
-absl::optional<MemoryGroup> TightestMemoryGroup(const std::string& proc = "/proc/self");
+enum class GroupLimit {
+  kMost,  // beyond it the kernel kills: memory.max
+  kHigh,  // beyond it the kernel slows the processes down: memory.high, of version 2 only
+};
+
+// Returns the group with the least available memory below such a limit, of the one that this
+// process is in and those around it, as far as they are mounted; nullopt if none has one. `proc` is
+// the process's directory.
+absl::optional<MemoryGroup> TightestMemoryGroup(GroupLimit which,
+                                                const std::string& proc = "/proc/self");
 
 }  // namespace cubby::os
 

@@ -81,6 +81,11 @@ bool HasModeAskedFor(const os::Mapping& mapping, const Options& options) {
   return mapping.mode() == os::Mapping::ModeThatHolds(ModeAskedFor(options));
 }
 
+absl::Status NoHugePages(absl::string_view why) {
+  return absl::FailedPreconditionError(
+      absl::StrCat("--huge-pages on: ", why, ": use --huge-pages auto"));
+}
+
 // Moves the memory to huge pages if the option says that it must be there. Returns how many bytes
 // are in huge pages then. (HugePagesJob moves what may be there, once the store is served.)
 absl::StatusOr<uint64_t> RequireHugePages(const os::Mapping& mapping, HugePages when) {
@@ -88,11 +93,9 @@ absl::StatusOr<uint64_t> RequireHugePages(const os::Mapping& mapping, HugePages 
   const absl::StatusOr<uint64_t> huge = mapping.UseHugePages();
   const uint64_t all = os::HugePageBytesOf(mapping.size());
   if (huge.ok() && *huge == all) return *huge;
-  return absl::FailedPreconditionError(absl::StrCat(
-      "--huge-pages on: ",
+  return NoHugePages(
       huge.ok() ? absl::StrCat("only ", *huge, " of ", all, " bytes could lie in such pages")
-                : std::string(huge.status().message()),
-      ": use --huge-pages auto"));
+                : huge.status().message());
 }
 
 std::string Octal(uint32_t mode) { return absl::StrFormat("%04o", mode); }
@@ -227,6 +230,10 @@ absl::StatusOr<Finding> Find(const Options& options, const lock::Seats* seats) {
   if (finding.judgement.fate != Fate::kKeep) {
     ASSIGN_OR_RETURN(const table::Geometry wanted, table::PlanGeometry(ShapeAskedFor(options)));
     RETURN_IF_ERROR(os::Mapping::CheckRoom(wanted.total_bytes, /*freed=*/found_bytes));
+    if (options.huge_pages == HugePages::kOn) {
+      const absl::Status possible = os::Mapping::CheckHugePages(wanted.total_bytes);
+      if (!possible.ok()) return NoHugePages(possible.message());
+    }
   }
   return finding;
 }
@@ -371,6 +378,8 @@ absl::StatusOr<OwnedStore::Memory> OwnedStore::FindOrMake(const Options& options
 absl::StatusOr<OwnedStore::Memory> OwnedStore::Make(const Options& options, lock::Seats* seats) {
   ASSIGN_OR_RETURN(const table::Geometry geometry, table::PlanGeometry(ShapeAskedFor(options)));
   RETURN_IF_ERROR(os::Mapping::CheckRoom(geometry.total_bytes, /*freed=*/0));
+  const std::string warning = os::Mapping::RoomWarning(geometry.total_bytes);
+  if (!warning.empty()) Log(LogLevel::kWarning, options.store, warning);
   // The kernel may take its time, or end the process.
   Log(options.store, absl::StrCat("making it, capacity ", geometry.capacity, ", ",
                                   geometry.total_bytes, " bytes"));

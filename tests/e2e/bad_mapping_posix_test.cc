@@ -160,7 +160,8 @@ TEST_F(BadMappingTest, WhoMayNotReadIsToldSo) {
   auto child = test::StartChild(
       "AsUser", {"4242", test::ProgramPath("cubby"), "--store", store(), "get", "k"});
   ASSERT_TRUE(child.ok()) << child.status();
-  ExpectRefused((*child)->Wait(absl::Seconds(60)), 5, "Permission denied");
+  ExpectRefused((*child)->Wait(absl::Seconds(60)), 5,
+                "cannot open the mapping " + Path() + " of uid 0: Permission denied");
 }
 
 // args: a command line, to be run where /dev/shm has 1 MiB.

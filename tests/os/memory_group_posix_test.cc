@@ -51,7 +51,9 @@ class MemoryGroupTest : public testing::Test {
   }
 
   std::string Path(const std::string& file) const { return (root_ / file).string(); }
-  absl::optional<MemoryGroup> Tightest() const { return TightestMemoryGroup(Path("proc/self")); }
+  absl::optional<MemoryGroup> Tightest() const {
+    return TightestMemoryGroup(GroupLimit::kMost, Path("proc/self"));
+  }
   void ExpectTightest(const std::string& group, uint64_t limit, uint64_t available) const {
     const absl::optional<MemoryGroup> found = Tightest();
     ASSERT_TRUE(found.has_value());
@@ -63,6 +65,27 @@ class MemoryGroupTest : public testing::Test {
  private:
   const fs::path root_ = fs::temp_directory_path() / test::UniqueStoreName("memory group");
 };
+
+TEST_F(MemoryGroupTest, HighIsALimitOfItsOwnAndOfVersion2) {
+  MountVersion2("/");
+  BeIn("0::/a/b\n");
+  Limit2("/a/b", "max\n", "500\n");
+  Limit2("/a", "5000\n", "600\n");
+  EXPECT_FALSE(TightestMemoryGroup(GroupLimit::kHigh, Path("proc/self")).has_value());
+  Write("groups/a/b/memory.high", "max\n");
+  Write("groups/a/memory.high", "1000\n");
+  const absl::optional<MemoryGroup> high =
+      TightestMemoryGroup(GroupLimit::kHigh, Path("proc/self"));
+  ASSERT_TRUE(high.has_value());
+  EXPECT_EQ(high->path, Path("groups") + "/a");
+  EXPECT_EQ(high->limit, 1000u);
+  EXPECT_EQ(high->available, 400u);
+  ExpectTightest("/a", 5000, 4400);
+  MountVersion1("/");
+  BeIn("4:cpu,memory:/a\n0::/\n");
+  Limit1("/a", "1000\n", "500\n");
+  EXPECT_FALSE(TightestMemoryGroup(GroupLimit::kHigh, Path("proc/self")).has_value());
+}
 
 TEST_F(MemoryGroupTest, NoneIsFoundWithoutFilesOrLimits) {
   EXPECT_FALSE(Tightest().has_value());

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -140,6 +141,20 @@ TEST_F(DaemonPosixTest, FreshGivesMappingAndLockFileTheNewMode) {
   EXPECT_EQ(info.st_mode & 0777, 0640u);
   ASSERT_EQ(stat(LockFile().c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0600u);
+}
+
+TEST_F(DaemonPosixTest, FreshThatCannotHaveItsHugePagesKeepsTheEntries) {
+  ASSERT_NO_FATAL_FAILURE(LeaveStore());
+  // The programs that a process starts inherit that it gets no huge pages.
+  ASSERT_EQ(prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0), 0);
+  const test::ExitResult result =
+      RunDaemon({"--fresh", "--huge-pages", "on", "--capacity", "100000"});
+  ASSERT_EQ(prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0), 0);
+  EXPECT_EQ(result.exit_code, 10) << result.err;
+  EXPECT_THAT(result.err,
+              AllOf(HasSubstr("--huge-pages on: "), HasSubstr("use --huge-pages auto")));
+  ASSERT_TRUE(StartDaemon());
+  EXPECT_TRUE(Store::Open(store()).value()->Contains("k").value());
 }
 
 TEST_F(DaemonPosixTest, GroupsBitsAreComparedWithTheExistingStores) {
