@@ -22,8 +22,8 @@ namespace {
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
 
-// Buckets, extents or displaced entries that a step visits. Each takes 20 ns to a microsecond; a
-// bucket some 100 us if its keys are as long as keys can be.
+// Buckets, extents, words of the extent map or displaced entries that a step visits. Each takes 20
+// ns to a microsecond; a bucket some 100 us if its keys are as long as keys can be.
 constexpr int kVisitsPerStep = 64;
 
 // The bits of a revision that word0 has.
@@ -102,10 +102,7 @@ class DisplacedEntries {
 class Checker::Impl {
  public:
   explicit Impl(const Table& table)
-      : table_(table),
-        geometry_(table.geometry()),
-        extent_seen_(geometry_.extent_count, false),
-        free_extent_(table.fixed().extents.head.load(kRelaxed)) {
+      : table_(table), geometry_(table.geometry()), extent_seen_(geometry_.extent_count, false) {
     if (table_.fixed().intent.operation.load(kRelaxed) != static_cast<uint64_t>(Operation::kNone)) {
       Problem(
           "a killed writer's operation is not repaired yet (the next put or delete repairs it)");
@@ -118,8 +115,8 @@ class Checker::Impl {
         return VisitSlots();
       case Phase::kOverflow:
         return VisitOverflow();
-      case Phase::kFreeQueue:
-        return VisitFreeExtent();
+      case Phase::kExtentMap:
+        return VisitMapWord();
       case Phase::kDone:
         return;
     }
@@ -130,7 +127,7 @@ class Checker::Impl {
 
  private:
   // What a step visits next: all of one kind, then all of the next.
-  enum class Phase { kSlots, kOverflow, kFreeQueue, kDone };
+  enum class Phase { kSlots, kOverflow, kExtentMap, kDone };
 
   void Problem(std::string line) {
     if (result_.problems.size() < kMaxProblems) {
@@ -272,6 +269,10 @@ class Checker::Impl {
     }
     chain_extent_ = extent.next.load(kRelaxed);
     chain_left_ = left - 1;
+    const uint32_t run = extent.run.load(kRelaxed);
+    if (run > chain_left_ || (run != 0 && chain_extent_ != index + 1)) {
+      SlotProblem(chain_place_, "an extent of it is wrong about those that follow it");
+    }
   }
 
   // Walks over the buckets with passing_: how many displaced entries of each class have their home
@@ -290,7 +291,7 @@ class Checker::Impl {
     for (uint32_t overflow_class = 0; overflow_class < kOverflowClasses; ++overflow_class) {
       CheckOverflowCount(next_bucket_, overflow_class, passing_[overflow_class]);
     }
-    if (++next_bucket_ == geometry_.bucket_count) phase_ = Phase::kFreeQueue;
+    if (++next_bucket_ == geometry_.bucket_count) phase_ = Phase::kExtentMap;
   }
 
   void CheckOverflowCount(uint64_t bucket, uint32_t overflow_class, uint64_t passing) {
@@ -351,37 +352,41 @@ class Checker::Impl {
     return HomeBucket(entry.hash, geometry_.bucket_count);
   }
 
-  // Visits the next extent of the free queue.
-  void VisitFreeExtent() {
-    if (free_found_ == geometry_.extent_count) return EndFreeQueue();
-    const uint32_t index = free_extent_;
-    if (index >= geometry_.extent_count) {
-      return EndWith("the queue of free extents leads nowhere");
+  // Compares the next word of the extent map with what the values have.
+  void VisitMapWord() {
+    if (next_map_word_ == MapWords(geometry_)) return EndExtentMap();
+    const uint64_t word = next_map_word_++;
+    const uint64_t bits = table_.extent_map(word).load(kRelaxed);
+    const uint64_t end = std::min<uint64_t>(geometry_.extent_count, (word + 1) * 64);
+    bool full = true;
+    for (uint64_t extent = word * 64; extent < end; ++extent) {
+      const bool in_use = (bits >> extent % 64 & 1) != 0;
+      full = full && in_use;
+      if (!in_use) ++free_found_;
+      if (in_use && !extent_seen_[extent]) ++lost_;
+      if (!in_use && extent_seen_[extent]) {
+        Problem(absl::StrCat("extent ", extent, " is free and in use"));
+      }
     }
-    if (extent_seen_[index]) {
-      return EndWith(absl::StrCat("extent ", index, " is free and in use, or free twice"));
+    const uint64_t summary = table_.extent_map(MapWords(geometry_) + word / 64).load(kRelaxed);
+    if (((summary >> word % 64 & 1) != 0) != full) {
+      Problem(absl::StrCat("the summary of the extent map is wrong for the extents ", word * 64,
+                           " to ", end - 1));
     }
-    extent_seen_[index] = true;
-    ++free_found_;
-    if (index == table_.fixed().extents.tail.load(kRelaxed)) return EndFreeQueue();
-    free_extent_ = table_.extent(index).next.load(kRelaxed);
   }
 
-  void EndFreeQueue() {
-    const uint64_t free_count = table_.fixed().extents.free_count.load(kRelaxed);
-    if (geometry_.extent_count != 0 && free_found_ != free_count) {
-      Problem(
-          absl::StrCat(free_found_, " extents are in the free queue, its count says ", free_count));
+  void EndExtentMap() {
+    const ExtentLine& line = table_.fixed().extents;
+    const uint64_t free_count = line.free_count.load(kRelaxed);
+    if (free_found_ != free_count) {
+      Problem(absl::StrCat(free_found_, " extents are free, their count says ", free_count));
     }
-    const uint64_t lost =
-        geometry_.extent_count -
-        std::min<uint64_t>(geometry_.extent_count, free_found_ + result_.extents_in_use);
-    if (lost != 0) Problem(absl::StrCat(lost, " extents are neither free nor in use"));
-    CheckCounters();
-  }
-
-  void EndWith(std::string problem) {
-    Problem(std::move(problem));
+    if (lost_ != 0) Problem(absl::StrCat(lost_, " extents are neither free nor in use"));
+    const uint32_t hand = line.hand.load(kRelaxed);
+    if (hand != 0 && hand >= geometry_.extent_count) {
+      Problem(absl::StrCat("the search for free extents would begin at ", hand, " of ",
+                           geometry_.extent_count));
+    }
     CheckCounters();
   }
 
@@ -439,8 +444,9 @@ class Checker::Impl {
   std::array<uint64_t, kOverflowClasses> past_end_ = {};  // of them: home at a later bucket
   std::array<uint64_t, kOverflowClasses> passing_ = {};
 
-  uint32_t free_extent_;  // next to be visited
+  uint64_t next_map_word_ = 0;
   uint64_t free_found_ = 0;
+  uint64_t lost_ = 0;  // extents that the map calls in use and no value has
 
   uint64_t expiring_ = 0;
   uint64_t earliest_expiry_ = ~uint64_t{0};

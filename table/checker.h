@@ -30,7 +30,7 @@ inline constexpr size_t kMaxProblems = 100;
 // Invariants: each live slot is whole, within limits and has the right tag, hint
 // and distance; each key is in one
 // place only and found from its home bucket (overflow counts are high enough on the way); every
-// bucket has a dead way; each extent is either in the free queue or in exactly one live value;
+// bucket has a dead way; each extent is either free in the extent map or in exactly one live value;
 // counters equal the table's contents; no repair is pending.
 //
 //   Checker checker(table);

@@ -24,10 +24,10 @@ void WriteIntent(const WritableTable& table, Operation operation, const Plan& pl
   intent.overflow_class.store(plan.path.overflow_class, kRelaxed);
   intent.entries_after.store(plan.books.entries_after, kRelaxed);
   intent.expiring_after.store(plan.books.expiring_after, kRelaxed);
-  intent.queue_before.store(plan.books.queue_before, kRelaxed);
-  intent.queue_after.store(plan.books.queue_after, kRelaxed);
-  intent.freed_first.store(plan.books.freed_first, kRelaxed);
-  intent.free_count_after.store(plan.books.free_count_after, kRelaxed);
+  intent.taken.store(plan.books.taken, kRelaxed);
+  intent.freed.store(plan.books.freed, kRelaxed);
+  intent.chain_lengths.store(plan.books.chain_lengths, kRelaxed);
+  intent.extents_after.store(plan.books.extents_after, kRelaxed);
   if (gone != nullptr) {
     intent.gone_bucket.store(gone->path.bucket, kRelaxed);
     intent.gone_word0_after.store(Word0After(*gone, revision), kRelaxed);
@@ -43,15 +43,13 @@ void SetBooks(const WritableTable& table, const Books& books) {
   Counters& counters = table.mutable_fixed().counters;
   counters.entries.store(books.entries_after, kRelease);
   counters.expiring.store(books.expiring_after, kRelease);
-  ExtentQueue& queue = table.mutable_fixed().extents;
-  if (books.freed_first != kNoExtent) {
-    table.mutable_extent(LinkLast(books.queue_before)).next.store(books.freed_first, kRelease);
-  }
-  if (books.queue_after != books.queue_before) {
-    queue.head.store(LinkFirst(books.queue_after), kRelease);
-    queue.tail.store(LinkLast(books.queue_after), kRelease);
-    queue.free_count.store(books.free_count_after, kRelease);
-  }
+  if (books.chain_lengths == 0) return;
+  // The chains have no extent in common: the new value's were free while the old one's were not.
+  MarkChain(table, TakenChain(books), /*in_use=*/true);
+  MarkChain(table, FreedChain(books), /*in_use=*/false);
+  ExtentLine& line = table.mutable_fixed().extents;
+  line.hand.store(static_cast<uint32_t>(books.extents_after), kRelease);
+  line.free_count.store(books.extents_after >> 32, kRelease);
 }
 
 }  // namespace cubby::table

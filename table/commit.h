@@ -2,7 +2,7 @@
 // is harmless.
 //
 // A commit is one store of a bucket's word0. Readers see the table as it was before that store or
-// as it is after it. The rest is bookkeeping that only writers read: counters and the queue of free
+// as it is after it. The rest is bookkeeping that only writers read: counters and the map of free
 // extents. The owner of the writer lock first writes it to the intent, as values to be set, so that
 // the owner's successor can set them:
 //
@@ -11,7 +11,7 @@
 //              3. overflow counts up, earliest expiry down    (a put)
 //              4. extents, slot and tag of a dead way          (a put)
 //              5. COMMIT: word0 := plan.word0_after
-//              6. counters and queue := the plan's values
+//              6. counters and extents := the plan's values
 //              7. overflow counts down                         (a delete, a move)
 //              8. intent.operation := none
 //   successor: operation = none             -> nothing to do: killed in step 1, or after 8
@@ -49,11 +49,21 @@ namespace cubby::table {
 struct Books {
   uint64_t entries_after = 0;
   uint64_t expiring_after = 0;
-  uint64_t queue_before = 0;  // PackLink(head, tail)
-  uint64_t queue_after = 0;
-  uint32_t freed_first = kNoExtent;
-  uint64_t free_count_after = 0;
+  // Of the extents, as in the intent. The last has a meaning only if a chain has a length.
+  uint64_t taken = 0;
+  uint64_t freed = 0;
+  uint64_t chain_lengths = 0;
+  uint64_t extents_after = 0;
 };
+
+inline Chain TakenChain(const Books& books) {
+  return {LinkFirst(books.taken), LinkLast(books.taken),
+          static_cast<uint32_t>(books.chain_lengths)};
+}
+inline Chain FreedChain(const Books& books) {
+  return {LinkFirst(books.freed), LinkLast(books.freed),
+          static_cast<uint32_t>(books.chain_lengths >> 32)};
+}
 
 struct Plan {
   // Empty for an overwrite, which changes no overflow count, and for a move.
@@ -70,25 +80,22 @@ struct Gone {
   uint32_t live_after = 0;  // in the old bucket
 };
 
-// Sets the queue's fields of `books`: `taken` leaves the head, `freed` goes behind the tail.
-// Returns DataLoss if the queue's ends are impossible.
-ABSL_ATTRIBUTE_ALWAYS_INLINE inline absl::Status PlanQueue(const Table& table, const Chain& taken,
-                                                           const Chain& freed, Books* books) {
-  constexpr auto kRelaxed = std::memory_order_relaxed;
-  const ExtentQueue& queue = table.fixed().extents;
-  uint32_t head = queue.head.load(kRelaxed);
-  uint32_t tail = queue.tail.load(kRelaxed);
-  books->queue_before = PackLink(head, tail);
-  books->queue_after = books->queue_before;
+// Sets the extents' fields of `books`. Returns DataLoss if the count of free extents is impossible.
+ABSL_ATTRIBUTE_ALWAYS_INLINE inline absl::Status PlanExtents(const Table& table, const Chain& taken,
+                                                             const Chain& freed, Books* books) {
   if (taken.length == 0 && freed.length == 0) return absl::OkStatus();
-  if (tail >= table.geometry().extent_count) {
-    return absl::DataLossError("the queue of free extents is damaged: run cubby check");
-  }
-  if (taken.length != 0) head = table.extent(taken.last).next.load(kRelaxed);
-  if (freed.length != 0) tail = freed.last;
-  books->queue_after = PackLink(head, tail);
-  books->freed_first = freed.first;
-  books->free_count_after = queue.free_count.load(kRelaxed) - taken.length + freed.length;
+  const uint64_t count = table.geometry().extent_count;
+  const ExtentLine& line = table.fixed().extents;
+  // A count that is too low for what is taken is too high after this.
+  const uint64_t free =
+      line.free_count.load(std::memory_order_relaxed) - taken.length + freed.length;
+  if (free > count) return DamagedExtents();
+  uint32_t hand = line.hand.load(std::memory_order_relaxed);
+  if (taken.length != 0) hand = taken.last + 1 == count ? 0 : taken.last + 1;
+  books->taken = PackLink(taken.first, taken.last);
+  books->freed = PackLink(freed.first, freed.last);
+  books->chain_lengths = uint64_t{freed.length} << 32 | taken.length;
+  books->extents_after = free << 32 | hand;
   return absl::OkStatus();
 }
 

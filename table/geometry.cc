@@ -61,6 +61,11 @@ constexpr RegionRule kRegionRules[] = {
        return uint64_t{geometry.extent_count} * geometry.extent_bytes;
      },
      &Geometry::extents_offset, 0},
+    {RegionKind::kExtentMap,
+     [](const Geometry& geometry) {
+       return (MapWords(geometry) + SummaryWords(geometry)) * sizeof(uint64_t);
+     },
+     &Geometry::extent_map_offset, 0},
 };
 static_assert(std::size(kRegionRules) <= kMaxRegions);
 
@@ -208,17 +213,17 @@ absl::StatusOr<Geometry> PlanGeometry(const GeometryOptions& options) {
   // The longest key leaves a value the rest of its slot.
   const bool needs_extents =
       geometry.max_value_bytes > geometry.max_inline_bytes - RoundUp8(geometry.max_key_bytes);
-  // One value of the largest size, the next one while both exist, and the queue's last extent.
+  // One value of the largest size, and the next one while both exist.
   const uint64_t least =
-      needs_extents ? 2 * uint64_t{ChainLength(geometry, geometry.max_value_bytes)} + 1 : 0;
+      needs_extents ? 2 * uint64_t{ChainLength(geometry, geometry.max_value_bytes)} : 0;
   uint64_t extents;
   if (options.extent_pool_bytes.has_value()) {
     extents = *options.extent_pool_bytes / geometry.extent_bytes;
-    if (extents < least || extents == 1) {  // a queue of one could give nothing out
+    if (extents < least) {
       return absl::InvalidArgumentError(absl::StrCat(
           "an extent pool of ", *options.extent_pool_bytes, " bytes is too small for values of ",
-          geometry.max_value_bytes, " bytes: allow at least ",
-          std::max<uint64_t>(least, 2) * geometry.extent_bytes, ", or lower the largest value"));
+          geometry.max_value_bytes, " bytes: allow at least ", least * geometry.extent_bytes,
+          ", or lower the largest value"));
     }
   } else {
     const uint64_t buckets_bytes = geometry.bucket_count * geometry.bucket_bytes;
@@ -243,15 +248,6 @@ absl::StatusOr<Geometry> PlanGeometry(const GeometryOptions& options) {
 
 void Format(char* memory, const Geometry& geometry) {
   auto* fixed = reinterpret_cast<FixedPart*>(memory);
-  for (uint32_t i = 0; i < geometry.extent_count; ++i) {
-    auto* extent = reinterpret_cast<ExtentHead*>(memory + geometry.extents_offset +
-                                                 uint64_t{i} * geometry.extent_bytes);
-    extent->next.store(i + 1 < geometry.extent_count ? i + 1 : kNoExtent,
-                       std::memory_order_relaxed);
-  }
-  const bool any = geometry.extent_count != 0;
-  fixed->extents.head.store(any ? 0 : kNoExtent, std::memory_order_relaxed);
-  fixed->extents.tail.store(any ? geometry.extent_count - 1 : kNoExtent, std::memory_order_relaxed);
   fixed->extents.free_count.store(geometry.extent_count, std::memory_order_relaxed);
   fixed->expiry.next_expiry.store(~uint64_t{0}, std::memory_order_relaxed);
   fixed->expiry.fresh_expiry.store(~uint64_t{0}, std::memory_order_relaxed);
@@ -353,7 +349,7 @@ absl::StatusOr<Geometry> ReadGeometry(const char* memory, size_t size) {
   // A right checksum does not make a right header: anyone can compute one.
   if (!CheckLimits(geometry).ok() || header.header_bytes != kHeaderBytes ||
       geometry.bucket_count < 1 || geometry.bucket_count > kMaxCapacity * 2 ||
-      geometry.extent_count == 1 || geometry.extent_count == kNoExtent ||
+      geometry.extent_count == kNoExtent ||
       header.full_policy != static_cast<uint32_t>(FullPolicy::kReject)) {
     return impossible;
   }

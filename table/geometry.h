@@ -45,6 +45,7 @@ struct Geometry {
   uint64_t distances_offset;
   uint64_t slots_offset;
   uint64_t extents_offset;
+  uint64_t extent_map_offset;
   uint64_t total_bytes;
   uint64_t hash_seed;
   uint64_t instance[2];       // lock::Instance; that of all generations of the store
@@ -68,6 +69,12 @@ inline uint32_t ChainLength(const Geometry& geometry, uint64_t value_bytes) {
   return static_cast<uint32_t>((value_bytes + geometry.extent_payload - 1) /
                                geometry.extent_payload);
 }
+
+// How many words the extent map has, and its summary behind it (table/extents.h).
+inline uint64_t MapWords(const Geometry& geometry) {
+  return (uint64_t{geometry.extent_count} + 63) / 64;
+}
+inline uint64_t SummaryWords(const Geometry& geometry) { return (MapWords(geometry) + 63) / 64; }
 
 // Plans a store. Returns InvalidArgument, naming option, value and limit, if the options contradict
 // each other or a limit. Draws the random fields.

@@ -7,7 +7,7 @@
 //          256    region table  384 B   immutable: features, clock, and where each region lies
 //          640    lock line      64 B   the writer lock's word
 //          704    counters       64 B   written by every put
-//          768    extent queue   64 B   the free extents
+//          768    extent line    64 B   where the search for free extents goes on, and how many there are
 //          832    intent        192 B   the commit in progress, for the lock owner's successor
 //          1024   expiry line    64 B   when the next entry expires
 //          1088   recency line   64 B   reserved for eviction
@@ -22,6 +22,7 @@
 //          distances       8 B   for each bucket: how far from its home each way's entry lives
 //          slots                 for each bucket `ways` of them, slot_bytes each; padded to a multiple of 64
 //          extents               extent_count of them, extent_bytes each
+//          extent map      1 bit for each extent, set while a value has it; then 1 bit for each word of these, set while all of its extents are in use
 //
 //   head:     0        8                   24                   32
 //             | word0  | tags[16], 8 bit   | overflow[16], 4 bit |
@@ -98,11 +99,12 @@ inline constexpr const char* kFeatureNames[] = {
     "change ring",    // writers append each commit to it
     "near-cache",     // slots may have kSlotFlagAbsent; the upstream line bounds an entry's age
     "moved entries",  // a delete may move an entry to its home, or nearer
+    "extent map",     // writers maintain it, and runs
 };
 // Those that every store of this version has. A store without one is of an older version: programs
 // of this version neither read nor write it.
 inline constexpr uint64_t kRequiredFeatures = uint64_t{1} << 4;
-inline constexpr uint64_t kRequiredToWriteFeatures = 0;
+inline constexpr uint64_t kRequiredToWriteFeatures = uint64_t{1} << 5;
 inline constexpr uint64_t kKnownFeatures = kRequiredFeatures | kRequiredToWriteFeatures;
 
 // A part of the mapping behind the fixed part's lines. Every region begins on a multiple of 64, and
@@ -121,6 +123,7 @@ enum class RegionKind : uint32_t {
   kChanges = 9,
   // In use.
   kDistances = 10,
+  kExtentMap = 11,
 };
 struct Region {
   RegionKind kind;
@@ -188,12 +191,11 @@ struct alignas(64) Counters {
 #undef CUBBY_COUNTER_WORD
 #undef CUBBY_NO_WORD
 
-// The free extents: a queue linked by ExtentHead::next. Writers take from its head and return to
-// its tail, so that a freed chain stays untouched for as long as possible under readers that are
-// still copying it. Never empty: the last extent is not given out.
-struct ExtentQueue {
-  std::atomic<uint32_t> head;
-  std::atomic<uint32_t> tail;
+// What writers know of the free extents beside the extent map. The hand goes round all extents, so
+// that a freed chain stays untouched for long under readers that are still copying it.
+struct ExtentLine {
+  std::atomic<uint32_t> hand;  // the extent at which the next search begins
+  uint32_t reserved0;
   std::atomic<uint64_t> free_count;
   uint64_t reserved[6];
 };
@@ -218,10 +220,10 @@ struct Intent {
   std::atomic<uint64_t> overflow_class;
   std::atomic<uint64_t> entries_after;
   std::atomic<uint64_t> expiring_after;
-  std::atomic<uint64_t> queue_before;  // [ tail : 32 | head : 32 ]
-  std::atomic<uint64_t> queue_after;   // [ tail : 32 | head : 32 ]
-  std::atomic<uint64_t> freed_first;   // goes behind the old tail; kNoExtent: none is freed
-  std::atomic<uint64_t> free_count_after;
+  std::atomic<uint64_t> taken;          // the chain of the new value: [ last : 32 | first : 32 ]
+  std::atomic<uint64_t> freed;          // the chain of the old value, likewise
+  std::atomic<uint64_t> chain_lengths;  // in extents: [ freed : 32 | taken : 32 ]
+  std::atomic<uint64_t> extents_after;  // [ free count : 32 | hand : 32 ]
   uint64_t reserved0[5];
   // The second commit, of an operation that has two, in the bucket of the entry that goes: the
   // counterparts of the fields above. kMove: the entry goes from `gone_bucket` to `bucket`, and the
@@ -318,8 +320,9 @@ inline constexpr uint32_t kExtentLinkBytes = 8;
 
 struct ExtentHead {
   std::atomic<uint64_t> sequence;  // that of the slot whose value it holds, without kMovedBit
-  std::atomic<uint32_t> next;  // in the free queue or in a chain, which ends by the value's length
-  uint32_t reserved;
+  std::atomic<uint32_t> next;      // in a chain, which ends by the value's length
+  // How many extents of the chain follow this one in the pool without a gap. For writers.
+  std::atomic<uint32_t> run;
 };
 inline constexpr uint32_t kExtentHeadBytes = 16;
 
@@ -330,7 +333,7 @@ struct FixedPart {
   RegionTable regions;
   LockLine lock;
   Counters counters;
-  ExtentQueue extents;
+  ExtentLine extents;
   Intent intent;
   ExpiryLine expiry;
   RecencyLine recency;
@@ -358,7 +361,8 @@ static_assert(offsetof(FixedPart, state) == 128 && offsetof(FixedPart, regions) 
 static_assert(sizeof(RegionTable) == 384 && offsetof(FixedPart, lock) == 640);
 static_assert(offsetof(FixedPart, counters) == 704 && offsetof(FixedPart, extents) == 768);
 static_assert(offsetof(FixedPart, intent) == 832 && sizeof(Intent) == 192);
-static_assert(offsetof(Intent, gone_bucket) == 128);
+static_assert(offsetof(Intent, taken) == 56 && offsetof(Intent, gone_bucket) == 128);
+static_assert(offsetof(ExtentLine, free_count) == 8 && sizeof(ExtentLine) == 64);
 static_assert(offsetof(FixedPart, expiry) == 1024 && sizeof(ExpiryLine) == 64);
 static_assert(offsetof(FixedPart, recency) == 1088 && sizeof(RecencyLine) == 64);
 static_assert(offsetof(FixedPart, changes) == 1152 && sizeof(ChangesLine) == 64);

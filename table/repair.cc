@@ -21,6 +21,13 @@ struct Intended {
   Books books;
 };
 
+// True if a value may have such a chain, as far as that can be told without following it.
+bool ChainIsPossible(const Geometry& geometry, const Chain& chain) {
+  return chain.length == 0 ||
+         (chain.length <= ChainLength(geometry, geometry.max_value_bytes) &&
+          chain.first < geometry.extent_count && chain.last < geometry.extent_count);
+}
+
 // The intent as the killed owner left it. Nothing if an index in it is out of range, as only damage
 // makes it.
 absl::optional<Intended> ReadIntent(const Table& table) {
@@ -43,22 +50,17 @@ absl::optional<Intended> ReadIntent(const Table& table) {
   Books& books = intended.books;
   books.entries_after = intent.entries_after.load(kRelaxed);
   books.expiring_after = intent.expiring_after.load(kRelaxed);
-  books.queue_before = intent.queue_before.load(kRelaxed);
-  books.queue_after = intent.queue_after.load(kRelaxed);
-  books.freed_first = static_cast<uint32_t>(intent.freed_first.load(kRelaxed));
-  books.free_count_after = intent.free_count_after.load(kRelaxed);
-  const auto extent_ok = [&geometry](uint32_t index) {
-    return index < geometry.extent_count || (geometry.extent_count == 0 && index == kNoExtent);
-  };
+  books.taken = intent.taken.load(kRelaxed);
+  books.freed = intent.freed.load(kRelaxed);
+  books.chain_lengths = intent.chain_lengths.load(kRelaxed);
+  books.extents_after = intent.extents_after.load(kRelaxed);
   const auto path_ok = [&geometry](const Path& checked) {
     return checked.bucket < geometry.bucket_count && checked.home < geometry.bucket_count &&
            checked.overflow_class < kOverflowClasses;
   };
-  const bool possible =
-      path_ok(path) && path_ok(gone) && extent_ok(LinkFirst(books.queue_before)) &&
-      extent_ok(LinkLast(books.queue_before)) && extent_ok(LinkFirst(books.queue_after)) &&
-      extent_ok(LinkLast(books.queue_after)) &&
-      (books.freed_first == kNoExtent || books.freed_first < geometry.extent_count);
+  const bool possible = path_ok(path) && path_ok(gone) &&
+                        ChainIsPossible(geometry, TakenChain(books)) &&
+                        ChainIsPossible(geometry, FreedChain(books));
   return possible ? absl::make_optional(intended) : absl::nullopt;
 }
 

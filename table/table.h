@@ -56,6 +56,11 @@ class Table {
     return *reinterpret_cast<const ExtentHead*>(memory_ + geometry_.extents_offset +
                                                 uint64_t{index} * geometry_.extent_bytes);
   }
+  // Word `index` of the extent map, or of its summary behind it.
+  const std::atomic<uint64_t>& extent_map(uint64_t index) const {
+    return *reinterpret_cast<const std::atomic<uint64_t>*>(memory_ + geometry_.extent_map_offset +
+                                                           index * sizeof(uint64_t));
+  }
 
   uint64_t NextBucket(uint64_t bucket) const {
     return bucket + 1 == geometry_.bucket_count ? 0 : bucket + 1;
@@ -89,6 +94,9 @@ class WritableTable : public Table {
   }
   ExtentHead& mutable_extent(uint32_t index) const {
     return const_cast<ExtentHead&>(extent(index));
+  }
+  std::atomic<uint64_t>& mutable_extent_map(uint64_t index) const {
+    return const_cast<std::atomic<uint64_t>&>(extent_map(index));
   }
 };
 
@@ -167,7 +175,7 @@ inline bool ValueLengthIsPossible(const Geometry& geometry, const SlotLengths& l
     return RoundUp8(lengths.key_bytes) + lengths.value_bytes <= geometry.max_inline_bytes;
   }
   return (lengths.flags & ~kKnownSlotFlags) == 0 && lengths.value_bytes != 0 &&
-         ChainLength(geometry, lengths.value_bytes) < geometry.extent_count;
+         ChainLength(geometry, lengths.value_bytes) <= geometry.extent_count;
 }
 
 // True if both lengths are possible: then the key lies inside the slot too.

@@ -57,8 +57,7 @@ void Writer::Prefetch(uint64_t hash, size_t bytes) const {
     return;
   }
   PrefetchForWriting(&bucket.slot(dead), kSlotHeadBytes + kLineBytes);
-  const uint32_t first = table_.fixed().extents.head.load(kRelaxed);
-  if (first < geometry.extent_count) PrefetchExtent(table_, first, bytes);
+  PrefetchFree(table_, bytes);
 }
 
 void Writer::PrefetchHome(uint64_t hash) const {
@@ -194,7 +193,7 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline absl::Status Writer::PlanPut(const PutReques
   plan.books.expiring_after = expiring;
   plan.expiry_ns = expiry_ns;
   plan.total = &Counters::puts;
-  return PlanQueue(table_, placement->taken, freed, &plan.books);
+  return PlanExtents(table_, placement->taken, freed, &plan.books);
 }
 
 ABSL_ATTRIBUTE_ALWAYS_INLINE inline void Writer::FillSlot(const Placement& placement,
@@ -291,7 +290,7 @@ absl::Status Writer::Erase(const Place& place, uint64_t hash,
   plan.books.expiring_after =
       counters.expiring.load(kRelaxed) - (slot.expiry_ns.load(kRelaxed) != 0 ? 1 : 0);
   plan.total = total;
-  RETURN_IF_ERROR(PlanQueue(table_, Chain(), freed, &plan.books));
+  RETURN_IF_ERROR(PlanExtents(table_, Chain(), freed, &plan.books));
 
   Execute<Operation::kDelete>(table_, plan, [](uint64_t /*revision*/) {});
   return absl::OkStatus();
@@ -360,7 +359,6 @@ bool Writer::Move(const Place& from, uint64_t hash, const Place& hole) {
   plan.expiry_ns = source.expiry_ns.load(kRelaxed);
   plan.books.entries_after = counters.entries.load(kRelaxed);
   plan.books.expiring_after = counters.expiring.load(kRelaxed);
-  if (!PlanQueue(table_, Chain(), Chain(), &plan.books).ok()) return false;
 
   const Gone gone = {{to, from.bucket, OverflowClass(hash)}, Live(from.bucket) & ~(1u << from.way)};
   const auto copy = [&](uint64_t /*revision*/) CUBBY_REQUIRES_WRITER_LOCK {

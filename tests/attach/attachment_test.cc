@@ -148,7 +148,7 @@ TEST_F(AttachmentTest, RefusesAStoreOnAnotherBootClock) {
 TEST_F(AttachmentTest, RefusesToWriteWithoutAFeatureThatWritersNeed) {
   const table::WritableTable& table = store_.Make(0);
   table::FixedPart& fixed = table.mutable_fixed();
-  fixed.regions.required_to_write = 1;
+  fixed.regions.required_to_write |= 1;
   table::Sign(&fixed);
   EXPECT_TRUE(OpenStatus(os::Access::kReadOnly).ok());
   const absl::Status status = OpenStatus();

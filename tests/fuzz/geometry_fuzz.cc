@@ -27,7 +27,9 @@ void Attach(const char* bytes, size_t size) {
               g.slots_offset >= g.heads_offset + g.bucket_count * sizeof(table::BucketHead) &&
               g.bucket_bytes >= uint64_t{g.ways} * g.slot_bytes &&
               g.extents_offset >= g.slots_offset + g.bucket_count * g.bucket_bytes &&
-              g.total_bytes >= g.extents_offset + uint64_t{g.extent_count} * g.extent_bytes,
+              g.total_bytes >= g.extents_offset + uint64_t{g.extent_count} * g.extent_bytes &&
+              g.total_bytes >= g.extent_map_offset +
+                                   (table::MapWords(g) + table::SummaryWords(g)) * sizeof(uint64_t),
           "the parts of a table follow each other");
   Require(g.capacity <= g.bucket_count * (g.ways - 1), "a table has room for its capacity");
 

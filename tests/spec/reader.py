@@ -130,7 +130,7 @@ class Generation:
                 1 <= self.bucket_count <= 2**33 and 2 <= self.ways <= 16 and
                 self.slot_bytes % 8 == 0 and 48 <= self.slot_bytes <= 65536 and
                 self.extent_bytes % 8 == 0 and 64 <= self.extent_bytes <= 2**24 and
-                (self.extent_count == 0 or 2 <= self.extent_count <= 2**32 - 2) and
+                self.extent_count <= 2**32 - 2 and
                 1 <= self.capacity <= min(2**32, self.bucket_count * (self.ways - 1)) and
                 self.max_value_bytes <= 2**30):
             raise Refused("a number in the header is out of its range")
@@ -250,7 +250,7 @@ class Generation:
             possible = possible and _round_up(slot.key_bytes, 8) + slot.value_bytes <= self.max_inline_bytes
         else:
             extents = -(-slot.value_bytes // self.extent_payload)
-            possible = possible and 0 < extents < self.extent_count
+            possible = possible and 0 < extents <= self.extent_count
         if not possible:
             raise self._disturbed_or_damaged(head, word0)
 

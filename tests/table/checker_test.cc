@@ -55,6 +55,7 @@ class CheckerTest : public ::testing::Test {
     table.mutable_hints(bucket).tags[way].store(tag);
     table.mutable_head(bucket).word0.fetch_or(1u << way);
   }
+  uint64_t free_extents() { return buffer_.table().fixed().extents.free_count.load(); }
   TableBuffer buffer_;
 };
 
@@ -203,17 +204,36 @@ TEST_F(CheckerTest, FindsWrongCounters) {
 }
 
 TEST_F(CheckerTest, FindsALostExtent) {
-  ExtentQueue& queue = buffer_.table().mutable_fixed().extents;
-  queue.head.store(buffer_.table().extent(queue.head.load()).next.load());
-  queue.free_count.fetch_sub(1);
+  buffer_.table().mutable_extent_map(0).fetch_or(uint64_t{1} << 20);
   ExpectProblem("1 extents are neither free nor in use");
+  ExpectProblem(absl::StrCat(free_extents() - 1, " extents are free, their count says ").c_str());
 }
 
 TEST_F(CheckerTest, FindsAnExtentInUseAndFree) {
-  ExtentQueue& queue = buffer_.table().mutable_fixed().extents;
-  const SlotHead* slot = buffer_.SlotOf("long");
-  queue.head.store(ChainOf(buffer_.table(), *slot)->first);
-  ExpectProblem("free and in use");
+  const uint32_t first = ChainOf(buffer_.table(), *buffer_.SlotOf("long"))->first;
+  buffer_.table().mutable_extent_map(0).fetch_and(~(uint64_t{1} << first));
+  ExpectProblem(absl::StrCat("extent ", first, " is free and in use").c_str());
+}
+
+TEST_F(CheckerTest, FindsAWrongRun) {
+  const Chain chain = *ChainOf(buffer_.table(), *buffer_.SlotOf("long"));
+  buffer_.table().mutable_extent(chain.first).run.fetch_add(1);
+  ExpectProblem("wrong about those that follow it");
+}
+
+TEST_F(CheckerTest, FindsAWrongSummaryOfTheExtentMap) {
+  buffer_.table().mutable_extent_map(MapWords(buffer_.geometry())).fetch_xor(1);
+  ExpectProblem("the summary of the extent map is wrong for the extents 0 to ");
+}
+
+TEST_F(CheckerTest, FindsAWrongCountOfFreeExtents) {
+  buffer_.table().mutable_fixed().extents.free_count.fetch_add(1);
+  ExpectProblem(absl::StrCat(free_extents() - 1, " extents are free, their count says ").c_str());
+}
+
+TEST_F(CheckerTest, FindsAHandBeyondTheExtents) {
+  buffer_.table().mutable_fixed().extents.hand.store(buffer_.geometry().extent_count);
+  ExpectProblem("the search for free extents would begin at ");
 }
 
 TEST_F(CheckerTest, FindsAChainThatLeadsNowhere) {

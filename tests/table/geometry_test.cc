@@ -60,6 +60,16 @@ TEST(GeometryTest, MakesNoExtentsWhenEveryValueFitsItsSlot) {
   EXPECT_EQ(PlanGeometry(options)->extent_count, 0u);
 }
 
+TEST(GeometryTest, APoolHoldsAValueAndTheOneThatTakesItsPlace) {
+  GeometryOptions options;
+  options.max_value_bytes = 1000;
+  options.extent_bytes = 1016;
+  options.extent_pool_bytes = 2 * 1016;
+  EXPECT_EQ(PlanGeometry(options)->extent_count, 2u);
+  *options.extent_pool_bytes -= 1;
+  EXPECT_THAT(std::string(PlanGeometry(options).status().message()), HasSubstr("at least 2032"));
+}
+
 TEST(GeometryTest, RoundsSlotsAndExtentsUpToWords) {
   GeometryOptions options;
   options.slot_bytes = 129;
@@ -133,7 +143,6 @@ TEST(GeometryTest, AForgedHeaderIsRefusedThoughItsChecksumIsRight) {
        [](Header* h) { h->capacity = h->bucket_count * (h->ways - 1) + 1; }},
       {"value too large", [](Header* h) { h->max_value_bytes = kMaxMaxValueBytes + 1; }},
       {"another policy", [](Header* h) { h->full_policy = 9; }},
-      {"a queue of one", [](Header* h) { h->extent_count = 1; }},
   };
   for (const Case& c : cases) {
     TableBuffer buffer(TinyOptions());
@@ -150,7 +159,7 @@ TEST(GeometryTest, AForgedRegionTableIsRefusedThoughItsChecksumIsRight) {
     const char* name;
     void (*forge)(RegionTable*);
   };
-  // 0 incarnations, 1 hints, 2 heads, 3 slots, 4 extents.
+  // 0 incarnations, 1 hints, 2 heads, 3 slots, 4 extents, 5 extent map.
   const Case cases[] = {
       {"too many", [](RegionTable* t) { t->region_count = kMaxRegions + 1; }},
       {"none", [](RegionTable* t) { t->region_count = 0; }},
@@ -158,10 +167,11 @@ TEST(GeometryTest, AForgedRegionTableIsRefusedThoughItsChecksumIsRight) {
       {"heads twice", [](RegionTable* t) { t->regions[3].kind = RegionKind::kHeads; }},
       {"not aligned", [](RegionTable* t) { t->regions[2].offset += 8; }},
       {"in the fixed part", [](RegionTable* t) { t->regions[2].offset = 0; }},
-      {"beyond the end", [](RegionTable* t) { t->regions[4].offset += 64; }},
+      {"beyond the end", [](RegionTable* t) { t->regions[5].offset += 64; }},
       {"an end that wraps", [](RegionTable* t) { t->regions[4].bytes = ~uint64_t{0}; }},
       {"over another", [](RegionTable* t) { t->regions[3].offset = t->regions[2].offset; }},
       {"too small", [](RegionTable* t) { t->regions[3].bytes -= 64; }},
+      {"an extent map too small", [](RegionTable* t) { t->regions[5].bytes -= 8; }},
       {"hints elsewhere",
        [](RegionTable* t) {
          // In a part of the slots' region, which the others do not need.
@@ -203,7 +213,7 @@ TEST(GeometryTest, NamesTheFeaturesThatItDoesNotKnow) {
 
 TEST(GeometryTest, FeaturesThatOnlyWritersNeedDoNotKeepReadersOut) {
   TableBuffer buffer(TinyOptions());
-  RegionsOf(&buffer).required_to_write = 4;
+  RegionsOf(&buffer).required_to_write |= 4;
   const absl::StatusOr<Geometry> read = ReadSigned(&buffer);
   ASSERT_TRUE(read.ok()) << read.status();
   EXPECT_EQ(read->unknown_to_write, 4u);

@@ -184,7 +184,7 @@ TEST(LayoutSpecTest, FieldsAreWhereThePageSays) {
   EXPECT_EQ(At<uint64_t>(m, header("checksum")), XXH3_64bits_withSeed(m + 8, 112, magic));
   EXPECT_EQ(At<uint64_t>(m, header("region checksum")), XXH3_64bits_withSeed(m + 256, 384, magic));
   EXPECT_EQ(At<uint64_t>(m, regions("required")), uint64_t{1} << 4);
-  EXPECT_EQ(At<uint64_t>(m, regions("required to write")), 0u);
+  EXPECT_EQ(At<uint64_t>(m, regions("required to write")), uint64_t{1} << 5);
   EXPECT_EQ(At<int64_t>(m, regions("clock offset")), geometry.clock_offset_ns);
   EXPECT_EQ(At<uint64_t>(m, page.Offset("State line", "state")), 1u);
   // Newest revision, entries.

@@ -9,6 +9,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "table/checker.h"
+#include "table/extents.h"
 #include "table/repair.h"
 #include "table/scan.h"
 #include "table/sweep.h"
@@ -204,9 +205,6 @@ TEST(WriterTest, AForgedIntentIsMendedWithinABudget) {
   intent.home.store(0);
   intent.bucket.store(last);
   intent.overflow_class.store(3);
-  intent.queue_before.store(0);
-  intent.queue_after.store(0);
-  intent.freed_first.store(kNoExtent);
   intent.operation.store(static_cast<uint64_t>(Operation::kPut));
   const lock::HeldWriterRole role;
   RepairIfNeeded(table);
@@ -228,11 +226,20 @@ TEST(WriterTest, AForgedIntentLeadsNowhere) {
        }},
       {"home", [](Intent* i, const Geometry& g) { i->home.store(g.bucket_count); }},
       {"class", [](Intent* i, const Geometry&) { i->overflow_class.store(kOverflowClasses); }},
-      {"old tail",
-       [](Intent* i, const Geometry& g) { i->queue_before.store(PackLink(0, g.extent_count)); }},
-      {"new head",
-       [](Intent* i, const Geometry& g) { i->queue_after.store(PackLink(g.extent_count, 0)); }},
-      {"freed chain", [](Intent* i, const Geometry& g) { i->freed_first.store(g.extent_count); }},
+      {"first taken", [](Intent* i, const Geometry& g) { i->taken.store(g.extent_count); }},
+      {"last taken",
+       [](Intent* i, const Geometry& g) { i->taken.store(PackLink(0, g.extent_count)); }},
+      {"first freed", [](Intent* i, const Geometry& g) { i->freed.store(g.extent_count); }},
+      {"last freed",
+       [](Intent* i, const Geometry& g) { i->freed.store(PackLink(0, g.extent_count)); }},
+      {"length taken",
+       [](Intent* i, const Geometry& g) {
+         i->chain_lengths.store(uint64_t{1} << 32 | (ChainLength(g, g.max_value_bytes) + 1));
+       }},
+      {"length freed",
+       [](Intent* i, const Geometry& g) {
+         i->chain_lengths.store(uint64_t{ChainLength(g, g.max_value_bytes) + 1} << 32 | 1);
+       }},
   };
   for (const Case& c : cases) {
     TableBuffer buffer(TinyOptions());
@@ -245,10 +252,10 @@ TEST(WriterTest, AForgedIntentLeadsNowhere) {
     intent.home.store(bucket);
     intent.word0_after.store(table.head(bucket).word0.load());
     intent.entries_after.store(77);
-    intent.queue_before.store(PackLink(0, 1));
-    intent.queue_after.store(PackLink(1, 2));
-    intent.freed_first.store(2);
-    intent.free_count_after.store(3);
+    intent.taken.store(PackLink(1, 1));
+    intent.freed.store(PackLink(2, 2));
+    intent.chain_lengths.store(uint64_t{1} << 32 | 1);
+    intent.extents_after.store(uint64_t{3} << 32 | 2);
     c.forge(&intent, buffer.geometry());
     intent.operation.store(static_cast<uint64_t>(Operation::kPut));
     const lock::HeldWriterRole role;
@@ -287,14 +294,180 @@ TEST(WriterTest, EveryOperationRepairsFirst) {
   }
 }
 
-TEST(WriterTest, TheLastFreeExtentIsNotGivenOut) {
+TEST(WriterTest, ThePoolCanBeUsedToItsLastExtent) {
   GeometryOptions options = TinyOptions();
   options.extent_pool_bytes = 64 * 19;
   TableBuffer buffer(options);
   ASSERT_TRUE(buffer.Put("a", std::string(400, 'a')).ok());  // 9 extents
   ASSERT_TRUE(buffer.Put("b", std::string(400, 'b')).ok());
-  EXPECT_TRUE(absl::IsResourceExhausted(buffer.Put("c", std::string(40, 'c')).status()));
+  ASSERT_TRUE(buffer.Put("c", std::string(40, 'c')).ok());
+  EXPECT_EQ(buffer.table().fixed().extents.free_count.load(), 0u);
+  EXPECT_TRUE(absl::IsResourceExhausted(buffer.Put("d", std::string(40, 'd')).status()));
+  EXPECT_EQ(buffer.Get("a"), std::string(400, 'a'));
+  EXPECT_EQ(buffer.Get("b"), std::string(400, 'b'));
+  EXPECT_EQ(buffer.Get("c"), std::string(40, 'c'));
   EXPECT_THAT(Check(buffer.table()).problems, IsEmpty());
+}
+
+// The free extents of a full pool, wherever they are, whether or not a word of the map has others.
+TEST(WriterTest, EveryFreeExtentIsFound) {
+  GeometryOptions options = TinyOptions();
+  options.capacity = 10'000;
+  options.extent_pool_bytes = 64 * 5000;
+  TableBuffer buffer(options);
+  const auto key = [](uint32_t i) { return absl::StrCat("key", i); };
+  for (uint32_t i = 0; i < 5000; ++i) {
+    ASSERT_TRUE(buffer.Put(key(i), std::string(40, 'a')).ok()) << i;
+  }
+  // One in the word of the hand, one behind it, one before it, and one in the last word.
+  for (const uint32_t freed : {100u, 4000u, 3u, 4999u, 0u, 63u, 64u}) {
+    ASSERT_TRUE(buffer.Delete(key(freed)).ok());
+    ASSERT_TRUE(buffer.Put(key(freed), std::string(40, 'b')).ok()) << freed;
+    EXPECT_EQ(ChainOf(buffer.table(), *buffer.SlotOf(key(freed)))->first, freed);
+  }
+  // Nine that lie apart, taken by one value: all after the hand, and on both sides of it.
+  for (const uint32_t hand : {0u, 2000u}) {
+    buffer.table().mutable_fixed().extents.hand.store(hand);
+    for (uint32_t i = 0; i < 9; ++i) ASSERT_TRUE(buffer.Delete(key((i * 501 + hand) % 5000)).ok());
+    ASSERT_TRUE(buffer.Put("long", std::string(400, 'l')).ok());
+    EXPECT_EQ(buffer.Get("long"), std::string(400, 'l'));
+    EXPECT_THAT(Check(buffer.table()).problems, IsEmpty());
+    ASSERT_TRUE(buffer.Delete("long").ok());
+    EXPECT_EQ(buffer.table().fixed().extents.free_count.load(), 9u);
+    EXPECT_THAT(Check(buffer.table()).problems, IsEmpty());
+    for (uint32_t i = 0; i < 9; ++i) {
+      ASSERT_TRUE(buffer.Put(key((i * 501 + hand) % 5000), std::string(40, 'c')).ok());
+    }
+  }
+}
+
+// How many pieces a key's value lies in.
+int RunsOf(TableBuffer* buffer, absl::string_view key) {
+  const Chain chain = ChainOf(buffer->table(), *buffer->SlotOf(key)).value();
+  int runs = 1;
+  uint32_t at = chain.first;
+  for (uint32_t i = 1; i < chain.length; ++i) {
+    const uint32_t next = buffer->table().extent(at).next.load();
+    if (next != at + 1) ++runs;
+    at = next;
+  }
+  return runs;
+}
+
+// Puts values of random sizes, in place of others of random sizes, until all of it is worn.
+void Wear(TableBuffer* buffer, int keys) {
+  std::mt19937_64 random(1);
+  for (int i = 0; i < 100 * keys; ++i) {
+    const std::string key = absl::StrCat(i < keys ? i : random() % keys);
+    ASSERT_TRUE(buffer->Put(key, std::string(random() % 400 + 1, 'v')).ok());
+  }
+}
+
+TEST(WriterTest, ChainsOfAWornPoolAreContiguousWhileItHasRoom) {
+  GeometryOptions options = TinyOptions();
+  options.capacity = 1000;
+  options.extent_pool_bytes = 64 * 9000;  // half of it is used: 4.7 extents each
+  TableBuffer buffer(options);
+  ASSERT_NO_FATAL_FAILURE(Wear(&buffer, 950));
+  int scattered = 0;
+  for (int i = 0; i < 300; ++i) {
+    const std::string key = absl::StrCat(i);
+    ASSERT_TRUE(buffer.Put(key, std::string(400, 'v')).ok());
+    scattered += RunsOf(&buffer, key) != 1 ? 1 : 0;
+  }
+  EXPECT_EQ(scattered, 0);
+  EXPECT_THAT(Check(buffer.table()).problems, IsEmpty());
+}
+
+// Where there is no run that is long enough, the longest are taken: 2 on average, not 3.
+TEST(WriterTest, ChainsOfAFullPoolHaveFewPieces) {
+  GeometryOptions options = TinyOptions();
+  options.capacity = 1000;
+  options.extent_pool_bytes = 64 * 4900;
+  TableBuffer buffer(options);
+  ASSERT_NO_FATAL_FAILURE(Wear(&buffer, 950));
+  int runs = 0;
+  for (int i = 0; i < 300; ++i) {
+    const std::string key = absl::StrCat(i);
+    ASSERT_TRUE(buffer.Put(key, std::string(390, 'v')).ok());
+    EXPECT_EQ(buffer.Get(key), std::string(390, 'v'));
+    runs += RunsOf(&buffer, key);
+    ASSERT_TRUE(buffer.Put(key, std::string(i % 400 + 1, 'w')).ok());
+  }
+  EXPECT_LT(runs, 600);
+  EXPECT_THAT(Check(buffer.table()).problems, IsEmpty());
+}
+
+// Readers of a value that was removed: its extents stay untouched until the hand has come round.
+TEST(WriterTest, FreedExtentsRestUntilTheHandComesRound) {
+  GeometryOptions options = TinyOptions();
+  options.extent_pool_bytes = 64 * 100;
+  TableBuffer buffer(options);
+  const auto first_of = [&buffer] { return ChainOf(buffer.table(), *buffer.SlotOf("k"))->first; };
+  ASSERT_TRUE(buffer.Put("k", std::string(400, 'a')).ok());
+  const uint32_t first = first_of();
+  for (int i = 1; i < 11; ++i) {
+    ASSERT_TRUE(buffer.Put("k", std::string(400, 'b')).ok());
+    EXPECT_EQ(first_of(), first + i * 9);
+  }
+  // 99 of the 100 are behind the hand: the next chain wraps or begins anew.
+  ASSERT_TRUE(buffer.Put("k", std::string(400, 'c')).ok());
+  EXPECT_EQ(first_of(), first);
+}
+
+// The number in an extent that says how many of its chain lie behind it, for writers.
+TEST(WriterTest, AForgedRunLeadsNowhere) {
+  TableBuffer buffer(TinyOptions());
+  // Extents 0, 1 and 2, of which the second stays.
+  for (const char* key : {"a", "b", "c"}) {
+    ASSERT_TRUE(buffer.Put(key, std::string(40, 'v')).ok());
+  }
+  ASSERT_TRUE(buffer.Delete("a").ok());
+  ASSERT_TRUE(buffer.Delete("c").ok());
+  buffer.table().mutable_fixed().extents.hand.store(0);
+  buffer.table().mutable_extent_map(0).fetch_or(~uint64_t{7});
+  ASSERT_TRUE(buffer.Put("k", std::string(90, 'k')).ok());
+  buffer.table().mutable_extent(0).run.store(~0u - 2);
+  ASSERT_TRUE(buffer.Delete("k").ok());
+  EXPECT_EQ(buffer.table().extent_map(0).load(), ~uint64_t{7} | 4);
+  EXPECT_EQ(buffer.Get("b"), std::string(40, 'v'));
+}
+
+TEST(WriterTest, DamageToTheExtentMapLosesNoOtherValue) {
+  struct Case {
+    const char* name;
+    void (*damage)(TableBuffer*);
+    absl::StatusCode put;
+  };
+  constexpr auto kOk = absl::StatusCode::kOk;
+  const Case cases[] = {
+      {"hand", [](TableBuffer* b) { b->table().mutable_fixed().extents.hand.store(~0u); }, kOk},
+      {"count too high",
+       [](TableBuffer* b) { b->table().mutable_fixed().extents.free_count.store(~0ull); },
+       absl::StatusCode::kDataLoss},
+      {"count too low",
+       [](TableBuffer* b) { b->table().mutable_fixed().extents.free_count.store(2); },
+       absl::StatusCode::kResourceExhausted},
+      {"all in use", [](TableBuffer* b) { b->table().mutable_extent_map(0).store(~0ull); },
+       absl::StatusCode::kDataLoss},
+      {"full by the summary",
+       [](TableBuffer* b) {
+         const uint64_t words = MapWords(b->geometry());
+         b->table().mutable_extent_map(words).store(~0ull);
+         b->table().mutable_fixed().extents.hand.store(b->geometry().extent_count - 1);
+       },
+       absl::StatusCode::kDataLoss},
+  };
+  for (const Case& c : cases) {
+    TableBuffer buffer(TinyOptions());
+    ASSERT_LE(buffer.geometry().extent_count, 64u);
+    ASSERT_TRUE(buffer.Put("k", std::string(300, 'v')).ok());
+    c.damage(&buffer);
+    EXPECT_THAT(Check(buffer.table()).problems, testing::Not(IsEmpty())) << c.name;
+    EXPECT_EQ(buffer.Put("long", std::string(300, 'w')).status().code(), c.put) << c.name;
+    EXPECT_EQ(buffer.Get("k"), std::string(300, 'v')) << c.name;
+    EXPECT_EQ(buffer.Get("long"), c.put == kOk ? std::string(300, 'w') : "<not found>") << c.name;
+  }
 }
 
 TEST(WriterTest, AnOverflowCountAtItsLargestStays) {

@@ -72,6 +72,9 @@ struct Operation {
   bool others_go = false;
   // How long the key lives before the operation.
   absl::Duration ttl = absl::InfiniteDuration();
+  // Whether the value before and the value after lie in extents apart from each other, which are
+  // the only free ones of the pool. REQUIRES: both values take two extents, or are kAbsent.
+  bool scattered = false;
   // Whether the lock belongs to one who died before it: how far that one's put had come.
   enum class DeadOwner { kNone, kNotCommitted, kCommitted } dead_owner = DeadOwner::kNone;
 
@@ -81,6 +84,10 @@ struct Operation {
   }
   Operation& OthersGo() {
     others_go = true;
+    return *this;
+  }
+  Operation& Scattered() {
+    scattered = true;
     return *this;
   }
   Operation& Expired() {
@@ -132,6 +139,9 @@ class EveryInstructionTest : public test::DaemonFixture,
  protected:
   void Prepare(Store& store, const Operation& operation, const std::vector<std::string>& fillers) {
     for (const std::string& filler : fillers) ASSERT_TRUE(store.Put(filler, "f").ok()) << filler;
+    if (operation.scattered) {
+      ASSERT_NO_FATAL_FAILURE(Scatter(store));
+    }
     PutOptions options;
     options.ttl = operation.ttl;
     absl::Status status = operation.before == kAbsent && options.ttl == absl::InfiniteDuration()
@@ -139,7 +149,24 @@ class EveryInstructionTest : public test::DaemonFixture,
                               : store.Put(kKey, operation.before, options).status();
     if (absl::IsNotFound(status)) status = absl::OkStatus();
     ASSERT_TRUE(status.ok()) << status;
+    if (operation.scattered) {
+      for (const int i : {4, 6}) ASSERT_TRUE(store.Delete(Piece(i)).ok());
+    }
     if (operation.dead_owner != DeadOwner::kNone) LeaveDeadOwner(operation.dead_owner, fillers[0]);
+  }
+
+  static std::string Piece(int i) { return absl::StrCat("piece", i); }
+
+  // Fills the pool with values of one extent each, one after the other, except two extents that are
+  // not neighbours.
+  static void Scatter(Store& store) {
+    constexpr int kPool = 15;
+    (void)store.Delete(kKey);
+    for (int i = 0; i < kPool; ++i) (void)store.Delete(Piece(i));
+    for (int i = 0; i < kPool; ++i) {
+      ASSERT_TRUE(store.Put(Piece(i), std::string(300, 'p')).ok()) << i;
+    }
+    for (const int i : {0, 2}) ASSERT_TRUE(store.Delete(Piece(i)).ok());
   }
 
   // Keys to keep the one under test company: three, or as many as fill its home bucket.
@@ -380,6 +407,8 @@ INSTANTIATE_TEST_SUITE_P(
         Operation{"ShrinkOutOfExtents", Long(1500, 'o'), "new"},
         Operation{"OverwriteInExtents", Long(1500, 'o'), Long(1200, 'n')},
         Operation{"DeleteFromExtents", Long(1500, 'o'), kAbsent},
+        Operation{"OverwriteScattered", Long(1500, 'o'), Long(1200, 'n')}.Scattered(),
+        Operation{"DeleteScattered", Long(1500, 'o'), kAbsent}.Scattered(),
         Operation{"Flush", Long(300, 'o'), kAbsent, Flush}.OthersGo(),
         Operation{"FlushOverflowed", "old", kAbsent, Flush}.FullHome().OthersGo(),
         Operation{"Sweep", kAbsent, kAbsent, Sweep}.Expired(),
