@@ -4,9 +4,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "attach/store_clock.h"
 #include "base/status_macros.h"
 #include "base/store_name.h"
-#include "os/clock.h"
 #include "os/user.h"
 #include "table/geometry.h"
 
@@ -91,7 +91,7 @@ absl::StatusOr<std::unique_ptr<const Attachment::Generation>> OpenGeneration(
   ASSIGN_OR_RETURN_AS(MappedTable mapped, MappedTable::Adopt(&mapping, options.guard),
                       About(store, status));
   const table::Geometry& geometry = mapped.table().geometry();
-  RETURN_IF_ERROR(About(store, CheckClock(geometry)));
+  RETURN_IF_ERROR(About(store, CheckClock(mapped.mapping(), geometry)));
   // On Windows a name outlives the store while a process has it open.
   if (StateOf(mapped.table()) == table::State::kRetired) return NoStore(store);
   std::unique_ptr<lock::WriterLock> lock;
@@ -107,22 +107,6 @@ absl::StatusOr<std::unique_ptr<const Attachment::Generation>> OpenGeneration(
 
 absl::Status About(absl::string_view store, const absl::Status& status) {
   return absl::Status(status.code(), absl::StrCat("store '", store, "': ", status.message()));
-}
-
-absl::Status CheckClock(const table::Geometry& geometry) {
-  const int64_t own = os::BootOffsetNanos();
-  if (own == geometry.clock_offset_ns && own != os::kUnknownBootOffset) return absl::OkStatus();
-  std::string distance;
-  if (own != os::kUnknownBootOffset) {
-    const absl::Duration ahead =
-        absl::Nanoseconds(geometry.clock_offset_ns) - absl::Nanoseconds(own);
-    distance =
-        absl::StrCat(", ", absl::FormatDuration(absl::AbsDuration(ahead)),
-                     ahead < absl::ZeroDuration() ? " behind" : " ahead of", " this process's");
-  }
-  return absl::UnimplementedError(
-      absl::StrCat("its expiries are on the boot clock of another time namespace", distance,
-                   ": run in the time namespace of its cubbyd"));
 }
 
 absl::StatusOr<std::unique_ptr<lock::WriterLock>> OpenLock(absl::string_view store,

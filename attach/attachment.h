@@ -49,10 +49,6 @@ struct Options {
 // Prefixes a message with the store's name.
 absl::Status About(absl::string_view store, const absl::Status& status);
 
-// Returns Unimplemented if the store's expiries are on another boot clock than this process's (a
-// Linux time namespace).
-absl::Status CheckClock(const table::Geometry& geometry);
-
 // Takes a free writer's seat in `seats` and opens the lock of the table.
 absl::StatusOr<std::unique_ptr<lock::WriterLock>> OpenLock(absl::string_view store,
                                                            std::unique_ptr<lock::Seats> seats,

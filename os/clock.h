@@ -19,15 +19,20 @@ uint64_t BootStepNanos();
 
 // Returns how far the calling process's BootNanos() is ahead of the machine's boot clock: Linux can
 // give a time namespace an offset. Processes with different offsets do not share a clock. Returns 0
-// on systems without time namespaces and where /proc is not mounted; kUnknownBootOffset for a
-// process that has made a time namespace for its children and is in another one itself. The first
-// call of a process takes one or a few system calls, later ones none; they do not notice that the
-// process has entered another time namespace (setns).
+// on systems without time namespaces; kUnknownBootOffset where /proc is not mounted or does not
+// tell, and for a process that has made a time namespace for its children and is in another one
+// itself. The first call of a process takes a few system calls, later ones none; they do not notice
+// that the process has entered another time namespace (setns).
 int64_t BootOffsetNanos();
 inline constexpr int64_t kUnknownBootOffset = INT64_MIN;
 
 // Returns nanoseconds since 1970-01-01 UTC, for messages and for times that are kept across boots.
 uint64_t UnixNanos();
+
+// Returns how far UnixNanos() is ahead of BootNanos(), to some microseconds (to a clock's step on
+// Windows). Processes with different boot offsets find different numbers. The number changes only
+// when the wall clock is set: suspend and a correction of the rate move both clocks alike.
+int64_t UnixAheadOfBootNanos();
 
 }  // namespace cubby::os
 

@@ -1,8 +1,10 @@
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
@@ -21,21 +23,34 @@ uint64_t Nanos(clockid_t clock) {
   return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
 }
 
-// The text that a symbolic link of /proc holds; empty if it cannot be read.
-absl::string_view ReadLink(const char* path, char (&text)[64]) {
-  const ssize_t bytes = readlink(path, text, sizeof(text));
+constexpr auto kProcMagic = 0x9fa0;  // PROC_SUPER_MAGIC of <linux/magic.h>
+constexpr int kMostReadings = 100;
+constexpr uint64_t kSharpReadingNanos = 10'000;
+
+// Returns the text that a symbolic link holds; empty, and errno set, if it cannot be read.
+absl::string_view ReadLink(int dir, const char* name, char (&text)[64]) {
+  const ssize_t bytes = readlinkat(dir, name, text, sizeof(text));
   return bytes < 0 ? absl::string_view() : absl::string_view(text, static_cast<size_t>(bytes));
 }
 
 int64_t ReadBootOffset() {
+  // Something else may be mounted on /proc, or a /proc in which this process does not appear.
+  const Descriptor namespaces(open("/proc/self/ns", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  struct statfs system;
+  if (!namespaces.valid() || fstatfs(namespaces.get(), &system) != 0 ||
+      system.f_type != kProcMagic) {
+    return kUnknownBootOffset;
+  }
   char own[64];
   char childrens[64];
-  const absl::string_view name = ReadLink("/proc/self/ns/time", own);
+  const absl::string_view name = ReadLink(namespaces.get(), "time", own);
+  // A kernel without time namespaces has no such link.
+  if (name.empty()) return errno == ENOENT ? 0 : kUnknownBootOffset;
   // The machine's own time namespace, by the number that Linux gives it always
   // (PROC_TIME_INIT_INO).
-  if (name.empty() || name == "time:[4026531834]") return 0;
+  if (name == "time:[4026531834]") return 0;
   // What the kernel tells is the offset of the namespace that children will be in.
-  if (name != ReadLink("/proc/self/ns/time_for_children", childrens)) return kUnknownBootOffset;
+  if (name != ReadLink(namespaces.get(), "time_for_children", childrens)) return kUnknownBootOffset;
   const Descriptor offsets(open("/proc/self/timens_offsets", O_RDONLY | O_CLOEXEC));
   char text[256] = {};
   if (!offsets.valid() || read(offsets.get(), text, sizeof(text) - 1) <= 0) {
@@ -82,5 +97,20 @@ int64_t BootOffsetNanos() {
 uint64_t BootNanos() { return Nanos(CLOCK_BOOTTIME); }
 uint64_t BootStepNanos() { return 0; }
 uint64_t UnixNanos() { return Nanos(CLOCK_REALTIME); }
+
+int64_t UnixAheadOfBootNanos() {
+  // The process may be interrupted between two readings: the sharpest of some counts.
+  int64_t ahead = 0;
+  uint64_t best = UINT64_MAX;
+  for (int reading = 0; reading < kMostReadings && best > kSharpReadingNanos; ++reading) {
+    const uint64_t before = BootNanos();
+    const uint64_t unix_ns = UnixNanos();
+    const uint64_t took = BootNanos() - before;
+    if (took >= best) continue;
+    best = took;
+    ahead = static_cast<int64_t>(unix_ns - before - took / 2);
+  }
+  return ahead;
+}
 
 }  // namespace cubby::os

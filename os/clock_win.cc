@@ -22,4 +22,6 @@ uint64_t UnixNanos() {
   return (ticks - kTicksFrom1601To1970) * 100;
 }
 
+int64_t UnixAheadOfBootNanos() { return static_cast<int64_t>(UnixNanos() - BootNanos()); }
+
 }  // namespace cubby::os

@@ -5,7 +5,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "attach/attachment.h"
-#include "os/clock.h"
+#include "attach/store_clock.h"
 #include "os/process.h"
 #include "server/log.h"
 
@@ -21,7 +21,7 @@ absl::StatusOr<absl::Duration> Heartbeat::BeatIfDue() {
   next_ = os::Deadline(kInterval);
   table::StateLine& line = store_.table().mutable_fixed().state;
   line.daemon_pid.store(os::ProcessId(), std::memory_order_relaxed);
-  line.heartbeat_ns.store(os::BootNanos(), std::memory_order_relaxed);
+  attach::NoteTime(store_.mapping(), &line);
   if (store_.Truncated() && !std::exchange(truncation_logged_, true)) {
     // For clients without a guard of their own, if the state line is still there to be read.
     store_.Poison();

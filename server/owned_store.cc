@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/types/optional.h"
+#include "attach/store_clock.h"
 #include "base/status_macros.h"
 #include "lock/seats.h"
 #include "os/clock.h"
@@ -181,7 +182,7 @@ absl::StatusOr<Judgement> Judge(const Options& options, const MappedTable& mappe
   }
   const table::Geometry& geometry = mapped.table().geometry();
   RETURN_IF_ERROR(CheckShape(options, mapped.mapping(), geometry));
-  RETURN_IF_ERROR(attach::CheckClock(geometry));
+  RETURN_IF_ERROR(attach::CheckClock(mapped.mapping(), geometry));
   // Writers of before may still rely on the seats that they had: two could own the lock at once.
   if (seats == nullptr || !seats->BelongTo(geometry.instance)) {
     return absl::DataLossError(
@@ -400,8 +401,7 @@ absl::StatusOr<OwnedStore::Memory> OwnedStore::Make(const Options& options, lock
     return given;
   }
   // Also before: writers would take it for a store without a daemon (attach/name_watch.h).
-  reinterpret_cast<table::FixedPart*>(mapping->data())
-      ->state.heartbeat_ns.store(os::BootNanos(), std::memory_order_relaxed);
+  attach::NoteTime(*mapping, &reinterpret_cast<table::FixedPart*>(mapping->data())->state);
   return Memory{MappedTable::Format(*std::move(mapping), kGuard, geometry), *huge, /*made=*/true};
 }
 

@@ -20,6 +20,9 @@ class TimeNamespaceTest : public DaemonFixture {
     }
   }
 
+  // For the beginning of a command: hides /proc from what follows.
+  static constexpr char kWithoutProc[] = "mount -t tmpfs none /proc && ";
+
   // Runs a shell's command in a new time namespace whose boot clock is `ahead` seconds ahead. The
   // command finds the programs in $CUBBY and $CUBBYD.
   ExitResult InNamespace(int ahead, const std::string& command) const {
@@ -28,8 +31,8 @@ class TimeNamespaceTest : public DaemonFixture {
                            {"CUBBY", ProgramPath("cubby")},
                            {"CUBBYD", ProgramPath("cubbyd")}};
     return test::Run({"/bin/sh", "-c",
-                      absl::StrCat("exec unshare --time --boottime ", ahead, " --fork /bin/sh -c '",
-                                   command, "'")},
+                      absl::StrCat("exec unshare --mount --time --boottime ", ahead,
+                                   " --fork /bin/sh -c '", command, "'")},
                      options);
   }
 };
@@ -62,6 +65,44 @@ TEST_F(TimeNamespaceTest, ADaemonDoesNotKeepEntriesOfAnotherClock) {
   EXPECT_THAT(daemon.err, HasSubstr("another time namespace"));
   ASSERT_TRUE(StartDaemon());
   EXPECT_EQ(Cubby({"get", "k"}).out, "v");
+}
+
+TEST_F(TimeNamespaceTest, AnotherClockIsRefusedWithoutProcToo) {
+  ASSERT_TRUE(StartDaemon());
+  ASSERT_EQ(Cubby({"put", "k", "v", "--ttl", "1h"}).exit_code, 0);
+  for (const bool alive : {true, false}) {
+    SCOPED_TRACE(alive ? "beside its daemon" : "without a daemon");
+    if (!alive) KillDaemon();
+    for (const char* command : {"$CUBBY put x y", "$CUBBY get k"}) {
+      const ExitResult ahead = InNamespace(86'400, absl::StrCat(kWithoutProc, command));
+      EXPECT_EQ(ahead.exit_code, 6) << command;
+      EXPECT_THAT(ahead.err, HasSubstr("another time namespace, 24h behind this process's"))
+          << command;
+    }
+    EXPECT_THAT(InNamespace(-1, absl::StrCat(kWithoutProc, "$CUBBY get k")).err,
+                HasSubstr("1s ahead of this process's"));
+    EXPECT_EQ(Cubby({"count"}).out, "1\n");
+  }
+}
+
+TEST_F(TimeNamespaceTest, TheSameClockIsTakenWithoutProcToo) {
+  ASSERT_TRUE(StartDaemon());
+  EXPECT_EQ(InNamespace(0, absl::StrCat(kWithoutProc, "$CUBBY put k v")).exit_code, 0);
+  KillDaemon();
+  EXPECT_EQ(InNamespace(0, absl::StrCat(kWithoutProc, "$CUBBY get k")).out, "v");
+}
+
+TEST_F(TimeNamespaceTest, ADaemonWithoutProcDoesNotPassForOneOfThisClock) {
+  const std::string in_it = absl::StrCat(kWithoutProc,
+                                         "{ $CUBBYD --store $CUBBY_STORE & } && "
+                                         "$CUBBY put k v --wait 60s --ttl 1h && echo made && ");
+  const ExitResult other = InNamespace(86'400, in_it + "kill -9 $!");
+  EXPECT_THAT(other.out, HasSubstr("made")) << other.err;
+  const ExitResult put = Cubby({"put", "x", "y", "--ttl", "1h"});
+  EXPECT_EQ(put.exit_code, 6) << put.err;
+  const ExitResult daemon = test::Run({ProgramPath("cubbyd"), "--store", store()});
+  EXPECT_EQ(daemon.exit_code, 6) << daemon.err;
+  ASSERT_TRUE(StartDaemon({"--fresh"}));
 }
 
 }  // namespace
