@@ -4,6 +4,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "attach/attachment.h"
+#include "attach/store_clock.h"
 #include "base/status_macros.h"
 #include "base/store_name.h"
 #include "client/answers.h"
@@ -34,6 +36,8 @@ absl::StatusOr<ServedStore> Served(absl::string_view store) {
     absl::SleepFor(kAttemptPause);
     served = LookAtStore(store);
   }
+  // The deadline of a request would be another one to the daemon.
+  if (served.ok()) RETURN_IF_ERROR(attach::About(store, served->clock));
   if (!absl::IsNotFound(served.status())) return served;
   return absl::UnavailableError(
       absl::StrCat("there is no store '", store, "' here, whatever its daemon serves elsewhere"));
@@ -75,6 +79,9 @@ absl::StatusOr<control::Response> Admin::Impl::Call(
   request.set_protocol(proto::kProtocol);
   request.set_request_id(os::RandomBits());
   request.set_deadline_ns(deadline.InBootNanos());
+  const attach::BootClock clock = attach::OwnBootClock();
+  request.mutable_clock()->set_offset_ns(clock.offset_ns);
+  request.mutable_clock()->set_unix_ahead_ns(clock.unix_ahead_ns);
   absl::Status lost;  // of an answer that did not come
   for (int attempt = 1;; ++attempt) {
     ASSIGN_OR_RETURN(const ServedStore served, Served(store));

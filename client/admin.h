@@ -9,8 +9,8 @@
 // Errors of every call: Unavailable if there is no daemon or it ended, or the store is half made;
 // DeadlineExceeded if it did not answer in time (it does not begin the request after that);
 // PermissionDenied if the store is another user's; FailedPrecondition if the daemon serves another
-// store of that name; Unimplemented if it speaks another version of the protocol or does not know
-// the request.
+// store of that name; Unimplemented if it speaks another version of the protocol, does not know the
+// request, or is in a time namespace with another boot clock.
 #ifndef CUBBY_CLIENT_ADMIN_H_
 #define CUBBY_CLIENT_ADMIN_H_
 

@@ -5,6 +5,7 @@
 #include <cstddef>
 
 #include "absl/strings/str_cat.h"
+#include "attach/store_clock.h"
 #include "base/status_macros.h"
 #include "os/clock.h"
 #include "os/fault_guard.h"
@@ -32,7 +33,8 @@ absl::StatusOr<ServedStore> LookAtStore(absl::string_view store) {
                    os::Mapping::Open(store, os::Access::kReadOnly, table::kHeaderBytes));
   // It may be shortened at any time.
   const os::FaultGuard guard(mapping.data(), mapping.size());
-  ServedStore served = {"", mapping.owner(), mapping.OwnedByCaller(), 0, absl::InfiniteDuration()};
+  ServedStore served = {"", mapping.owner(),         mapping.OwnedByCaller(), absl::OkStatus(),
+                        0,  absl::InfiniteDuration()};
   if (mapping.size() < table::kHeaderBytes) return served;
   const auto& fixed = *reinterpret_cast<const table::FixedPart*>(mapping.data());
   if (fixed.header.magic.load(std::memory_order_acquire) == 0 && !guard.tripped()) {
@@ -43,10 +45,14 @@ absl::StatusOr<ServedStore> LookAtStore(absl::string_view store) {
   }
   served.instance = table::InstanceIn(mapping.data(), mapping.size());
   if (served.instance.empty()) return served;
+  // Reads the header alone, which is not more than what is mapped.
+  const absl::StatusOr<table::Geometry> geometry =
+      table::ReadGeometry(mapping.data(), fixed.header.total_bytes);
+  if (geometry.ok()) served.clock = attach::CheckClock(mapping, *geometry);
   served.daemon_pid = fixed.state.daemon_pid.load(std::memory_order_relaxed);
   const uint64_t beat = fixed.state.heartbeat_ns.load(std::memory_order_relaxed);
   const uint64_t now = os::BootNanos();
-  if (beat != 0) {
+  if (beat != 0 && served.clock.ok()) {
     served.since_heartbeat = absl::Nanoseconds(static_cast<int64_t>(now - std::min(beat, now)));
   }
   return served;

@@ -17,6 +17,9 @@ struct ServedStore {
   std::string instance;  // 16 bytes (table/geometry.h); "" if the header has lost them
   std::string owner;     // the user, as the system writes it
   bool own;              // the calling user's
+  // Unimplemented if the store, and so its daemon, counts on another boot clock than the caller
+  // (see attach/store_clock.h). OK if the header is damaged: only the daemon can tell then.
+  absl::Status clock;
   // What the daemon writes once a second. It proves nothing: it may have been killed since.
   uint64_t daemon_pid;
   absl::Duration since_heartbeat;

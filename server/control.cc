@@ -10,6 +10,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
+#include "attach/attachment.h"
+#include "attach/store_clock.h"
 #include "base/property.h"
 #include "base/stats.h"
 #include "base/status_macros.h"
@@ -182,6 +184,11 @@ absl::Status Control::Accept(const control::Request& request) const {
         proto::kProtocol, ": use the same cubby version as its cubbyd"));
   }
   RETURN_IF_ERROR(CheckInstance(request.instance()));
+  if (request.has_clock()) {
+    RETURN_IF_ERROR(attach::About(
+        name_, attach::CompareClocks(attach::OwnBootClock(), {request.clock().offset_ns(),
+                                                              request.clock().unix_ahead_ns()})));
+  }
   const bool stopping = stopping_ || shutdown_requested_;
   if (stopping && request.request_case() != control::Request::kShutdown) return Stopping();
   return CheckDeadline(name_, request.deadline_ns());

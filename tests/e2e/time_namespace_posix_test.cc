@@ -5,6 +5,8 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "os/mapping.h"
+#include "table/layout.h"
 #include "tests/support/daemon.h"
 
 namespace cubby::test {
@@ -48,6 +50,39 @@ TEST_F(TimeNamespaceTest, AnotherClockIsRefusedByNameAndNothingExpires) {
     EXPECT_THAT(InNamespace(-1, command).err, HasSubstr("1s ahead of this process's")) << command;
   }
   EXPECT_EQ(Cubby({"count"}).out, "1\n");
+}
+
+TEST_F(TimeNamespaceTest, ADaemonOfAnotherClockIsNotAsked) {
+  ASSERT_TRUE(StartDaemon());
+  ASSERT_EQ(Cubby({"put", "k", "v"}).exit_code, 0);
+  for (const char* command : {"ping", "info", "stats", "check", "flush", "shutdown"}) {
+    for (const int ahead : {-1, 86'400}) {
+      const ExitResult asked =
+          InNamespace(ahead, absl::StrCat("$CUBBY ", command, " --timeout 60s"));
+      EXPECT_EQ(asked.exit_code, 6) << command << ", " << ahead << ": " << asked.err;
+      EXPECT_THAT(asked.err, HasSubstr("another time namespace"));
+    }
+  }
+  EXPECT_EQ(InNamespace(0, "$CUBBY ping").exit_code, 0);
+  EXPECT_EQ(Cubby({"count"}).out, "1\n");
+}
+
+// The client cannot tell from a damaged header, but the daemon can from the request.
+TEST_F(TimeNamespaceTest, ADaemonOfAnotherClockRefusesRequestsForADamagedStore) {
+  ASSERT_TRUE(StartDaemon());
+  {
+    auto mapping = os::Mapping::Open(store(), os::Access::kReadWrite);
+    ASSERT_TRUE(mapping.ok()) << mapping.status();
+    reinterpret_cast<table::FixedPart*>(mapping->data())->header.capacity ^= 1;
+  }
+  for (const char* without_proc : {"", kWithoutProc}) {
+    for (const int ahead : {-1, 86'400}) {
+      const ExitResult shutdown = InNamespace(ahead, absl::StrCat(without_proc, "$CUBBY shutdown"));
+      EXPECT_EQ(shutdown.exit_code, 6) << shutdown.err;
+      EXPECT_THAT(shutdown.err, HasSubstr("another time namespace"));
+    }
+  }
+  EXPECT_EQ(Cubby({"ping"}).exit_code, 0);
 }
 
 TEST_F(TimeNamespaceTest, TheSameClockInAnotherNamespaceIsTaken) {
