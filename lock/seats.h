@@ -83,6 +83,9 @@ class Seats {
   absl::Status GiveTo(const Instance& instance);
   // True if they are the seats of the store with this instance. Always true on Windows.
   bool BelongTo(const Instance& instance) const;
+  // True if they are no store's: the lock file is just made, or another process has emptied it.
+  // Always true on Windows.
+  bool BelongToNone() const;
 
   // For the daemon when it makes a new mapping for seats that exist: lets users who may write a
   // mapping of that mode and group claim seats. Does nothing on Windows, where a seat takes the

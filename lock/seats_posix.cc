@@ -259,6 +259,12 @@ bool Seats::BelongTo(const Instance& instance) const {
          std::equal(std::begin(theirs), std::end(theirs), std::begin(instance));
 }
 
+bool Seats::BelongToNone() const {
+  Instance theirs = {0, 0};
+  return pread(impl_->fd, theirs, sizeof(theirs), 0) != sizeof(theirs) ||
+         (theirs[0] == 0 && theirs[1] == 0);
+}
+
 absl::Status Seats::LetInWritersOf(uint32_t mode, absl::optional<uint32_t> group) {
   return os::LetIn(impl_->fd, impl_->path, LockFileMode(mode), group);
 }

@@ -188,6 +188,7 @@ bool Seats::Exist(absl::string_view) { return true; }
 absl::Status Seats::CheckName() const { return absl::OkStatus(); }
 absl::Status Seats::GiveTo(const Instance&) { return absl::OkStatus(); }
 bool Seats::BelongTo(const Instance&) const { return true; }
+bool Seats::BelongToNone() const { return true; }
 
 absl::StatusOr<bool> Seats::Claim(uint32_t seat) {
   ASSIGN_OR_RETURN(os::Security writers, os::Security::ForWritersOf(impl_->store, kRights));

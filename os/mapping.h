@@ -132,9 +132,10 @@ class Mapping {
   // an open mapping keeps its name.
   absl::Status CheckName() const;
 
-  // True once no name leads to the memory any more: no process can open it. Takes one system call,
-  // and works whatever the caller's root directory is. REQUIRES: open for reading and writing.
-  // Always false on Windows.
+  // True once the name does not lead to the memory any more: it was removed, moved or taken by
+  // another file, and no process can open the mapping. Looks in the directory in which the mapping
+  // was opened, whatever the caller's root directory is. Takes one system call while the name is
+  // there. REQUIRES: open for reading and writing. Always false on Windows.
   bool Orphaned() const;
 
   // Returns the user who owns the memory, as the system writes it (a uid on Linux, a SID on

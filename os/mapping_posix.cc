@@ -27,6 +27,10 @@ namespace {
 
 std::string MappingName(absl::string_view store) { return absl::StrCat("/cubby.", store); }
 
+bool Is(const FileId& file, const struct stat& info) {
+  return info.st_dev == file.device && info.st_ino == file.inode;
+}
+
 constexpr char kSharedMemory[] = "/dev/shm";
 // What counts towards a memory control group beside a mapping: page tables, the kernel's index of
 // the file's pages (each 1/512 or less), and the program itself.
@@ -134,9 +138,21 @@ struct Mapping::Impl {
   ~Impl() {
     if (view.data != nullptr) munmap(view.reserved, view.reserved_bytes);
   }
+  // Keeps what Orphaned() looks at.
+  void Watch(Descriptor file_open, const std::string& shm_name) {
+    fd = std::move(file_open);
+    name = shm_name.substr(1);
+    dir = Descriptor(open(kSharedMemory, O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (dir.valid()) dir_file = IdOf(dir.get());
+  }
 
   View view = {};
-  Descriptor fd;  // if open for writing, to see Orphaned()
+  // If open for writing, the file, and the directory of its name and the name in it: whatever the
+  // process's root directory becomes.
+  Descriptor fd;
+  Descriptor dir;
+  FileId dir_file;
+  std::string name;
   size_t size = 0;
   uint32_t mode = 0;
   uint32_t group = 0;
@@ -216,7 +232,7 @@ absl::StatusOr<Mapping> Mapping::Create(absl::string_view store, uint64_t bytes,
   impl->owner = absl::StrCat(impl->uid);
   impl->path = PathOf(name);
   impl->file = IdOf(fd);
-  impl->fd = std::move(file);
+  impl->Watch(std::move(file), name);
   Mapping mapping(std::move(impl));
   if (pages == Pages::kHuge) AllocateHugePages(fd, mapping);
   RETURN_IF_ERROR(Reserve(fd, bytes));
@@ -263,7 +279,7 @@ absl::StatusOr<Mapping> Mapping::Open(absl::string_view store, Access access, ui
   if (impl->size == 0) return Mapping(std::move(impl));
   impl->view = Map(fd, impl->size, writable ? PROT_READ | PROT_WRITE : PROT_READ);
   if (impl->view.data == nullptr) return LastError(absl::StrCat("cannot map /dev/shm", name));
-  if (writable) impl->fd = std::move(file);
+  if (writable) impl->Watch(std::move(file), name);
   return Mapping(std::move(impl));
 }
 
@@ -324,8 +340,8 @@ const std::string& Mapping::owner() const { return impl_->owner; }
 
 bool Mapping::Truncated() const {
   struct stat info;
-  return lstat(impl_->path.c_str(), &info) == 0 && info.st_dev == impl_->file.device &&
-         info.st_ino == impl_->file.inode && static_cast<uint64_t>(info.st_size) < impl_->size;
+  return lstat(impl_->path.c_str(), &info) == 0 && Is(impl_->file, info) &&
+         static_cast<uint64_t>(info.st_size) < impl_->size;
 }
 
 void Mapping::SetModified(uint64_t unix_ns) const {
@@ -338,10 +354,7 @@ void Mapping::SetModified(uint64_t unix_ns) const {
 
 absl::optional<uint64_t> Mapping::Modified() const {
   struct stat info;
-  if (lstat(impl_->path.c_str(), &info) != 0 || info.st_dev != impl_->file.device ||
-      info.st_ino != impl_->file.inode) {
-    return absl::nullopt;
-  }
+  if (lstat(impl_->path.c_str(), &info) != 0 || !Is(impl_->file, info)) return absl::nullopt;
   return static_cast<uint64_t>(info.st_mtim.tv_sec) * 1'000'000'000 +
          static_cast<uint64_t>(info.st_mtim.tv_nsec);
 }
@@ -352,10 +365,16 @@ absl::Status Mapping::CheckName() const {
 
 bool Mapping::Orphaned() const {
   struct stat info;
-  // A program that closes all descriptors, as some do after a fork, may have given the number to
-  // another file.
-  return fstat(impl_->fd.get(), &info) == 0 && info.st_dev == impl_->file.device &&
-         info.st_ino == impl_->file.inode && info.st_nlink == 0;
+  const int failed =
+      fstatat(impl_->dir.get(), impl_->name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 ? 0 : errno;
+  if (failed == 0 && Is(impl_->file, info)) return false;
+  // A program that closes all descriptors, as some do after a fork, may have given the numbers to
+  // other files.
+  if ((failed == 0 || failed == ENOENT) && fstat(impl_->dir.get(), &info) == 0 &&
+      Is(impl_->dir_file, info)) {
+    return true;
+  }
+  return fstat(impl_->fd.get(), &info) == 0 && Is(impl_->file, info) && info.st_nlink == 0;
 }
 
 uint32_t Mapping::ModeThatHolds(uint32_t mode) { return mode; }

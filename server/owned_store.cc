@@ -355,7 +355,14 @@ absl::StatusOr<bool> OwnedStore::TakeBack() {
 absl::StatusOr<OwnedStore::Memory> OwnedStore::FindOrMake(const Options& options,
                                                           lock::Seats* seats) {
   ASSIGN_OR_RETURN(Finding finding, Find(options, seats));
-  if (finding.judgement.fate == Fate::kMake) return Make(options, seats);
+  if (finding.judgement.fate == Fate::kMake) {
+    if (!seats->BelongToNone()) {
+      Log(LogLevel::kWarning, options.store,
+          "the lock file of an earlier store is here, but its mapping was removed or moved; making "
+          "a new store");
+    }
+    return Make(options, seats);
+  }
   if (finding.judgement.fate == Fate::kKeep) {
     ASSIGN_OR_RETURN(const uint64_t huge,
                      RequireHugePages(finding.mapped->mapping(), options.huge_pages));

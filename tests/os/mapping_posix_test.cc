@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -263,6 +264,52 @@ TEST_F(MappingPosixTest, NameThatIsGoneOrTakenIsTold) {
   ASSERT_TRUE(other.ok()) << other.status();
   EXPECT_TRUE(absl::IsAlreadyExists(mapping->CheckName()));
   EXPECT_TRUE(other->CheckName().ok());
+}
+
+TEST_F(MappingPosixTest, OrphanIsToldFromAMappingWithItsName) {
+  const absl::StatusOr<Mapping> created = Mapping::Create(store_, 4096, 0600);
+  ASSERT_TRUE(created.ok()) << created.status();
+  const absl::StatusOr<Mapping> opened = Mapping::Open(store_, Access::kReadWrite);
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  const auto expect_orphaned = [&](bool orphaned, const char* what) {
+    EXPECT_EQ(created->Orphaned(), orphaned) << what;
+    EXPECT_EQ(opened->Orphaned(), orphaned) << what;
+  };
+  const std::string elsewhere = path_ + "-elsewhere";
+  expect_orphaned(false, "as it was made");
+  ASSERT_EQ(rename(path_.c_str(), elsewhere.c_str()), 0);
+  expect_orphaned(true, "moved");
+  ASSERT_EQ(rename(elsewhere.c_str(), path_.c_str()), 0);
+  expect_orphaned(false, "moved back");
+  ASSERT_EQ(link(path_.c_str(), elsewhere.c_str()), 0);
+  ASSERT_EQ(unlink(path_.c_str()), 0);
+  expect_orphaned(true, "removed, but has another name");
+  ASSERT_EQ(unlink(elsewhere.c_str()), 0);
+  expect_orphaned(true, "removed");
+  const absl::StatusOr<Mapping> other = Mapping::Create(store_, 4096, 0600);
+  ASSERT_TRUE(other.ok()) << other.status();
+  expect_orphaned(true, "another mapping has the name");
+}
+
+// As a program that confines itself after it has opened its files, or closes those it does not
+// know.
+TEST_F(MappingPosixTest, WhatAProcessCannotSeeIsNotOrphaned) {
+  const absl::StatusOr<Mapping> mapping = Mapping::Create(store_, 4096, 0600);
+  ASSERT_TRUE(mapping.ok()) << mapping.status();
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    if (geteuid() == 0 && (chroot("/proc") != 0 || chdir("/") != 0)) _exit(2);
+    if (mapping->Orphaned()) _exit(3);
+    const int other = open("/", O_RDONLY | O_DIRECTORY);
+    for (int fd = 3; fd < 100; ++fd) {
+      if (fd != other) dup2(other, fd);
+    }
+    _exit(mapping->Orphaned() ? 4 : 0);
+  }
+  int status = -1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
 }
 
 TEST_F(MappingPosixTest, RemoveLeavesTheNameToWhoMadeItAnew) {

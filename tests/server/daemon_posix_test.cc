@@ -252,6 +252,47 @@ TEST_F(DaemonPosixTest, WithoutADaemonWritersNoticeThatTheNameIsGone) {
   }
 }
 
+TEST_F(DaemonPosixTest, WithoutADaemonWritersNoticeThatTheMappingWasMoved) {
+  const fs::path elsewhere = MappingFile().string() + "-elsewhere";
+  absl::Cleanup remove_elsewhere = [&elsewhere] { fs::remove(elsewhere); };
+  for (const bool stopped : {false, true}) {
+    for (const bool successor : {false, true}) {
+      SCOPED_TRACE(absl::StrCat(stopped ? "stopped" : "dead", successor ? ", successor" : ""));
+      ASSERT_TRUE(StartDaemon({"--capacity", "1000"}));
+      auto opened = Store::Open(store()).value();
+      ASSERT_TRUE(opened->Put("k", "v").ok());
+      if (stopped) {
+        ASSERT_NO_FATAL_FAILURE(Freeze());
+      } else {
+        KillDaemon();
+      }
+      fs::rename(MappingFile(), elsewhere);
+      if (stopped && successor) {
+        // As a mapping that another store's daemon has made.
+        std::ofstream(MappingFile()) << "precious";
+      } else if (successor) {
+        ASSERT_TRUE(StartDaemon({"--capacity", "1000"}));
+      }
+      int acknowledged = 0;
+      absl::Status last = absl::OkStatus();
+      while (last.ok() && acknowledged < 1000) {
+        last = opened->Put("k", "w").status();
+        acknowledged += last.ok() ? 1 : 0;
+      }
+      EXPECT_EQ(last.code(), absl::StatusCode::kFailedPrecondition) << last;
+      EXPECT_LE(acknowledged, 256);
+      if (stopped) {
+        ASSERT_NO_FATAL_FAILURE(Thaw());
+        EXPECT_EQ(daemon()->Wait(test::kLong).exit_code, 10);
+      } else if (successor) {
+        EXPECT_THAT(StopDaemon().err,
+                    HasSubstr("its mapping was removed or moved; making a new store"));
+      }
+      for (const fs::path& name : {MappingFile(), LockFile(), elsewhere}) fs::remove(name);
+    }
+  }
+}
+
 TEST_F(DaemonPosixTest, SignalsThatItsStarterIgnoresDoNotStopIt) {
   auto daemon = Launch({"/bin/sh", "-c", "trap '' HUP INT; exec \"$0\" --store \"$1\"",
                         test::ProgramPath("cubbyd"), store()});
