@@ -65,7 +65,7 @@ class Attachment {
   //   Unimplemented       another layout version, a feature that this program does not know, or
   //                       another boot clock (a Linux time namespace)
   //   DataLoss            truncated or damaged
-  //   Unavailable         half made
+  //   Unavailable         half made; or, for writing, the lock file was emptied just now
   //   FailedPrecondition  something else has the name; or, for writing, the store has lost its lock
   //                       file, or another store's has its name
   //   ResourceExhausted   no free writer's seat

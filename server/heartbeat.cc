@@ -36,6 +36,14 @@ absl::StatusOr<absl::Duration> Heartbeat::BeatIfDue() {
         absl::FailedPreconditionError(absl::StrCat(
             named.message(), " by another process, so the store is retired: start cubbyd again")));
   }
+  const absl::StatusOr<bool> mended = store_.MendLockFile();
+  if (!mended.ok() || *mended) {
+    Log(LogLevel::kWarning, store_.name(),
+        mended.ok() ? "its lock file was overwritten by another process: mended it"
+                    : absl::StrCat("its lock file was overwritten by another process, so that "
+                                   "no writer can open the store: ",
+                                   mended.status().message()));
+  }
   return kInterval;
 }
 

@@ -1,5 +1,5 @@
 // Once a second: stores the daemon's process id and the time in the store's state line, and checks
-// whether the store was truncated or its names are gone.
+// whether the store was truncated, its names are gone, or its lock file was overwritten.
 #ifndef CUBBY_SERVER_HEARTBEAT_H_
 #define CUBBY_SERVER_HEARTBEAT_H_
 

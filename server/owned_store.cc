@@ -186,7 +186,8 @@ absl::StatusOr<Judgement> Judge(const Options& options, const MappedTable& mappe
   // Writers of before may still rely on the seats that they had: two could own the lock at once.
   if (seats == nullptr || !seats->BelongTo(geometry.instance)) {
     return absl::DataLossError(
-        "its entries are there but its lock file was taken away: discard them with --fresh");
+        "its entries are there but its lock file was taken away or overwritten: discard them with "
+        "--fresh");
   }
   return Judgement{Fate::kKeep, ""};
 }
@@ -433,6 +434,14 @@ absl::StatusOr<OwnedStore::Memory> OwnedStore::MakeOfLeftover(const Options& opt
 absl::Status OwnedStore::CheckNames() const {
   RETURN_IF_ERROR(attachment_.current().mapped().mapping().CheckName());
   return seats_.CheckName();
+}
+
+absl::StatusOr<bool> OwnedStore::MendLockFile() {
+  const lock::Instance& instance = table().geometry().instance;
+  if (seats_.BelongTo(instance)) return false;
+  // It is the store's: only the holder of the daemon's seat gives a lock file to a store.
+  RETURN_IF_ERROR(seats_.GiveTo(instance));
+  return true;
 }
 
 void OwnedStore::MarkRetired() { SetState(table(), table::State::kRetired); }

@@ -93,6 +93,10 @@ class OwnedStore {
   // do not find it then.
   absl::Status CheckNames() const;
 
+  // Writes the store's instance into its lock file again if another process has overwritten it.
+  // Without it no writer opens the store. Returns whether it had to.
+  absl::StatusOr<bool> MendLockFile();
+
   // See attach::MappedTable.
   bool Truncated() const { return attachment_.current().mapped().Truncated(); }
   // Makes processes that check the state, as they do with every call, stop using the store.

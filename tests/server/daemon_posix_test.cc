@@ -489,6 +489,42 @@ TEST_F(DaemonPosixTest, StoreWithoutItsLockFileIsRefusedUntilFresh) {
   ExpectEmptyAndSound();
 }
 
+TEST_F(DaemonPosixTest, OverwrittenLockFileIsMendedAndLogged) {
+  ASSERT_TRUE(StartDaemon());
+  auto before = OpenStore();
+  ASSERT_TRUE(before);
+  const struct {
+    const char* what;
+    std::function<void()> damage;
+    absl::StatusCode meanwhile;
+  } cases[] = {
+      {"emptied", [&] { fs::resize_file(LockFile(), 0); }, absl::StatusCode::kUnavailable},
+      {"cut", [&] { fs::resize_file(LockFile(), 9); }, absl::StatusCode::kUnavailable},
+      {"zeroed", [&] { std::ofstream(LockFile()) << std::string(16, '\0'); },
+       absl::StatusCode::kUnavailable},
+      {"overwritten", [&] { std::ofstream(LockFile()) << "sixteen bytes or more"; },
+       absl::StatusCode::kFailedPrecondition},
+  };
+  for (const auto& test : cases) {
+    SCOPED_TRACE(test.what);
+    ASSERT_NO_FATAL_FAILURE(Freeze());
+    test.damage();
+    EXPECT_EQ(Store::Open(store()).status().code(), test.meanwhile);
+    EXPECT_TRUE(before->Put("k", "v").ok()) << "its seat holds";
+    ASSERT_NO_FATAL_FAILURE(Thaw());
+    const os::Deadline deadline(test::kLong);
+    absl::StatusOr<std::unique_ptr<Store>> opened = Store::Open(store());
+    while (!opened.ok() && !deadline.Passed()) {
+      absl::SleepFor(absl::Milliseconds(1));
+      opened = Store::Open(store());
+    }
+    ASSERT_TRUE(opened.ok()) << opened.status();
+    EXPECT_TRUE((*opened)->Put("l", "w").ok());
+  }
+  ExpectSound();
+  EXPECT_THAT(StopDaemon().err, HasSubstr("lock file was overwritten by another process: mended"));
+}
+
 TEST_F(DaemonPosixTest, RefusedStartMakesAndRemovesNothing) {
   LeaveStore();
   fs::remove(LockFile());
