@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <iterator>
+#include <map>
+#include <memory>
 #include <mutex>
 #include <set>
 #include <utility>
@@ -40,6 +42,13 @@ struct flock ByteLock(uint32_t seat, short type) {
   return lock;
 }
 
+// True if the descriptor still is that file's. Programs exist that close descriptors which they did
+// not open, as all above 2, and the number may be another file's since.
+bool IsDescriptorOf(int fd, const os::FileId& file) {
+  struct stat info;
+  return fstat(fd, &info) == 0 && info.st_dev == file.device && info.st_ino == file.inode;
+}
+
 // The lock files that the process has open, so that a fork's child can close them: a copy of a
 // descriptor would keep the parent's seats held after the parent's end.
 class OpenFiles {
@@ -52,7 +61,7 @@ class OpenFiles {
   // closed, under it: otherwise a child forked in between would not know of its copy.
   std::mutex& fork_gate() { return fork_gate_; }
   // REQUIRE: the caller holds the fork gate.
-  void Add(int fd) { fds_.insert(fd); }
+  void Add(int fd, const os::FileId& file) { fds_[fd] = file; }
   void Remove(int fd) { fds_.erase(fd); }
 
  private:
@@ -64,35 +73,79 @@ class OpenFiles {
                    });
   }
   void CloseAllInChild() {
-    for (const int fd : fds_) close(fd);
+    for (const auto& [fd, file] : fds_) {
+      if (IsDescriptorOf(fd, file)) close(fd);
+    }
     fds_.clear();
     fork_count.fetch_add(1, std::memory_order_relaxed);
   }
 
   std::mutex fork_gate_;
-  std::set<int> fds_;
+  std::map<int, os::FileId> fds_;
+};
+
+// Keeps the kernel from releasing the seats of a living process whose descriptor was closed: they
+// belong to the open file, which lives until it is neither open nor mapped. Never accessed.
+class HeldPage {
+ public:
+  // Maps it for `fd`. Not in a fork's child, which is not to hold its parent's seats.
+  static absl::StatusOr<std::unique_ptr<HeldPage>> Make(int fd) {
+    void* page = mmap(nullptr, kBytes, PROT_READ, MAP_SHARED, fd, 0);
+    if (page == MAP_FAILED) return os::LastError("cannot map the store's lock file");
+    std::unique_ptr<HeldPage> held(new HeldPage(page));
+    if (madvise(page, kBytes, MADV_DONTFORK) != 0) {
+      return os::LastError("cannot map the store's lock file");
+    }
+    return held;
+  }
+  ~HeldPage() {
+    if (forks_ == fork_count.load(std::memory_order_relaxed)) munmap(page_, kBytes);
+  }
+  HeldPage(const HeldPage&) = delete;
+  HeldPage& operator=(const HeldPage&) = delete;
+
+ private:
+  static constexpr size_t kBytes = 4096;
+  explicit HeldPage(void* page) : page_(page) {}
+  const uint64_t forks_ = fork_count.load(std::memory_order_relaxed);
+  void* const page_;
 };
 
 }  // namespace
 
 struct Seats::Impl {
   // REQUIRES: the caller holds the fork gate, since before it opened `fd`.
-  Impl(int fd, std::string path, std::string owner)
-      : fd(fd), path(std::move(path)), owner(std::move(owner)) {
-    OpenFiles::Get().Add(fd);
+  Impl(int fd, std::unique_ptr<HeldPage> page, std::string path, std::string owner)
+      : fd(fd),
+        page(std::move(page)),
+        file(os::IdOf(fd)),
+        path(std::move(path)),
+        owner(std::move(owner)) {
+    OpenFiles::Get().Add(fd, file);
   }
   ~Impl() {
     std::lock_guard<std::mutex> gate(OpenFiles::Get().fork_gate());
     if (Forked()) return;
     OpenFiles::Get().Remove(fd);
-    close(fd);
+    if (IsDescriptorOf(fd, file)) close(fd);
   }
 
   // True in a fork's child: the file is closed, and another may have the descriptor's number.
   bool Forked() const { return forks != fork_count.load(std::memory_order_relaxed); }
 
   // True if other processes that open the seats get these.
-  bool StillNamed() const { return os::LeadsTo(AT_FDCWD, path, os::IdOf(fd)); }
+  bool StillNamed() const { return os::LeadsTo(AT_FDCWD, path, file); }
+
+  // Returns FailedPrecondition if the descriptor cannot be used.
+  absl::Status CheckDescriptor() const {
+    if (Forked()) {
+      return absl::FailedPreconditionError(
+          "the store was opened before fork: open it again in the child");
+    }
+    if (IsDescriptorOf(fd, file)) return absl::OkStatus();
+    return absl::FailedPreconditionError(absl::StrCat("this program has closed the descriptor of ",
+                                                      path, ": open the store again after that"));
+  }
 
   // Takes over `fd`, on error too, and sets *info. REQUIRES: as the constructor.
   static absl::StatusOr<std::unique_ptr<Impl>> FromDescriptor(int fd, absl::string_view store,
@@ -107,6 +160,8 @@ struct Seats::Impl {
 
   const uint32_t forks = fork_count.load(std::memory_order_relaxed);
   const int fd;
+  const std::unique_ptr<HeldPage> page;
+  const os::FileId file;
   const std::string path;
   const std::string owner;
   std::mutex mutex;
@@ -123,8 +178,9 @@ absl::StatusOr<std::unique_ptr<Seats::Impl>> Seats::Impl::FromDescriptor(int fd,
     return absl::FailedPreconditionError(absl::StrCat(
         "/dev/shm", LockFileName(store), " is not a plain file of its own: remove it"));
   }
-  auto impl =
-      std::make_unique<Impl>(fd, os::PathOf(LockFileName(store)), absl::StrCat(info->st_uid));
+  ASSIGN_OR_RETURN(std::unique_ptr<HeldPage> page, HeldPage::Make(fd));
+  auto impl = std::make_unique<Impl>(fd, std::move(page), os::PathOf(LockFileName(store)),
+                                     absl::StrCat(info->st_uid));
   std::move(close_fd).Cancel();
   return impl;
 }
@@ -201,10 +257,7 @@ absl::StatusOr<std::unique_ptr<Seats>> Seats::OpenForDaemon(absl::string_view st
 }
 
 absl::StatusOr<bool> Seats::Claim(uint32_t seat) {
-  if (impl_->Forked()) {
-    return absl::FailedPreconditionError(
-        "the store was opened before fork: open it again in the child");
-  }
+  RETURN_IF_ERROR(impl_->CheckDescriptor());
   struct flock lock = ByteLock(seat, F_WRLCK);
   std::lock_guard<std::mutex> guard(impl_->mutex);
   // A second lock by the same description would succeed, and the kernel reports only the locks of
@@ -220,6 +273,7 @@ absl::StatusOr<bool> Seats::Claim(uint32_t seat) {
 
 absl::Status Seats::Release(uint32_t seat) {
   if (impl_->Forked()) return absl::OkStatus();  // only the parent holds it
+  RETURN_IF_ERROR(impl_->CheckDescriptor());
   struct flock lock = ByteLock(seat, F_UNLCK);
   std::lock_guard<std::mutex> guard(impl_->mutex);
   if (fcntl(impl_->fd, F_OFD_SETLK, &lock) != 0) {
@@ -230,23 +284,34 @@ absl::Status Seats::Release(uint32_t seat) {
 }
 
 bool Seats::IsHeld(uint32_t seat) const {
+  if (impl_->Forked()) return true;
   // Asks as for a read lock: only a holder's write lock stands in its way.
   struct flock lock = ByteLock(seat, F_RDLCK);
-  return impl_->Forked() || fcntl(impl_->fd, F_OFD_GETLK, &lock) != 0 || lock.l_type != F_UNLCK;
+  const auto ask = [&lock](int fd) {
+    return fcntl(fd, F_OFD_GETLK, &lock) != 0 || lock.l_type != F_UNLCK;
+  };
+  if (IsDescriptorOf(impl_->fd, impl_->file)) return ask(impl_->fd);
+  // Of another file that has the name, the seats say nothing.
+  const int fd = open(impl_->path.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0) return true;
+  const bool held = !IsDescriptorOf(fd, impl_->file) || ask(fd);
+  close(fd);
+  return held;
 }
 
 const std::string& Seats::owner() const { return impl_->owner; }
 
 absl::Status Seats::Remove() const {
   if (impl_->Forked()) return absl::OkStatus();  // only the parent removes them
-  return os::RemoveIfLeadsTo(AT_FDCWD, impl_->path, os::IdOf(impl_->fd));
+  return os::RemoveIfLeadsTo(AT_FDCWD, impl_->path, impl_->file);
 }
 
 absl::Status Seats::CheckName() const {
-  return os::CheckLeadsTo(AT_FDCWD, impl_->path, os::IdOf(impl_->fd), impl_->path);
+  return os::CheckLeadsTo(AT_FDCWD, impl_->path, impl_->file, impl_->path);
 }
 
 absl::Status Seats::GiveTo(const Instance& instance) {
+  RETURN_IF_ERROR(impl_->CheckDescriptor());
   const ssize_t written = pwrite(impl_->fd, instance, sizeof(instance), 0);
   if (written == sizeof(instance)) return absl::OkStatus();
   if (written >= 0) errno = ENOSPC;

@@ -374,7 +374,11 @@ bool Mapping::Orphaned() const {
       Is(impl_->dir_file, info)) {
     return true;
   }
-  return fstat(impl_->fd.get(), &info) == 0 && Is(impl_->file, info) && info.st_nlink == 0;
+  if (fstat(impl_->fd.get(), &info) == 0 && Is(impl_->file, info)) return info.st_nlink == 0;
+  // Neither descriptor is left: by the paths, if they are those of the directory.
+  if (stat(kSharedMemory, &info) != 0 || !Is(impl_->dir_file, info)) return false;
+  if (lstat(impl_->path.c_str(), &info) != 0) return errno == ENOENT;
+  return !Is(impl_->file, info);
 }
 
 uint32_t Mapping::ModeThatHolds(uint32_t mode) { return mode; }

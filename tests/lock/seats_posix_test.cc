@@ -1,6 +1,7 @@
 // What only the lock file promises: see seats_test.cc for the rest.
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -105,6 +106,37 @@ TEST_F(SeatsPosixTest, RemoveLeavesTheNameToWhoMadeItAnew) {
   EXPECT_EQ(access(path_.c_str(), F_OK), 0);
   EXPECT_TRUE((*second)->Remove().ok());
   EXPECT_NE(access(path_.c_str(), F_OK), 0);
+}
+
+// As programs do that make themselves daemons.
+void CloseAllDescriptors() {
+  for (int fd = 3; fd < 256; ++fd) close(fd);
+}
+
+TEST_F(SeatsPosixTest, ASeatIsHeldThoughItsProcessHasClosedTheDescriptor) {
+  ASSERT_TRUE(DaemonStatus().ok());
+  const auto seats = Seats::Open(store_).value();
+  ASSERT_TRUE(seats->Claim(1).value());
+  const pid_t pid = fork();
+  ASSERT_GE(pid, 0);
+  if (pid == 0) {
+    const auto mine = Seats::Open(store_);
+    if (!mine.ok() || !(*mine)->Claim(0).value_or(false)) _exit(1);
+    CloseAllDescriptors();
+    // A number that was the lock file's is another's now.
+    for (int i = 0; i < 16; ++i) (void)open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (!(*mine)->IsHeld(1) || (*mine)->IsHeld(2)) _exit(2);
+    if (!absl::IsFailedPrecondition((*mine)->Claim(2).status())) _exit(3);
+    raise(SIGSTOP);
+    _exit(0);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(pid, &status, WUNTRACED), pid);
+  EXPECT_TRUE(WIFSTOPPED(status)) << status;
+  EXPECT_TRUE(seats->IsHeld(0));
+  kill(pid, SIGKILL);
+  ASSERT_EQ(waitpid(pid, &status, 0), pid);
+  EXPECT_FALSE(seats->IsHeld(0));
 }
 
 // Forks while holding seat 7 and ends; the fork goes on until the input ends.
