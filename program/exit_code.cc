@@ -7,7 +7,16 @@ ExitCode ExitCodeFor(const absl::Status& status, Subject subject) {
     case absl::StatusCode::kOk:
       return ExitCode::kOk;
     case absl::StatusCode::kNotFound:
-      return subject == Subject::kEntry ? ExitCode::kNotFound : ExitCode::kNoStore;
+      switch (subject) {
+        case Subject::kEntry:
+          return ExitCode::kNotFound;
+        case Subject::kServing:  // something that a daemon needs, not its store
+          return ExitCode::kSystem;
+        case Subject::kStore:
+        case Subject::kDaemon:
+          return ExitCode::kNoStore;
+      }
+      return ExitCode::kSystem;
     case absl::StatusCode::kAlreadyExists:  // a key exists, or the store has a daemon
     case absl::StatusCode::kAborted:
       return ExitCode::kNotFound;

@@ -1,8 +1,13 @@
 // The life of a cubbyd: started, stopped, killed and started again, with what it finds then.
 #include <cstddef>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "base/version.h"
@@ -10,6 +15,7 @@
 #include "gtest/gtest.h"
 #include "os/deadline.h"
 #include "os/mapping.h"
+#include "program/exit_code.h"
 #include "table/layout.h"
 #include "tests/server/server_fixture.h"
 
@@ -34,6 +40,37 @@ TEST_F(DaemonTest, ExpiredEntriesAreSweptUnasked) {
   EXPECT_EQ(opened->Stats().expired, 1u);
   EXPECT_EQ(opened->Stats().entries, 1u);
   EXPECT_TRUE(opened->Contains("lasting").value());
+}
+
+// The numbers behind "Exit codes: " in a program's help.
+std::set<int> ListedCodes(const std::string& program) {
+  const test::ExitResult help = test::Run({test::ProgramPath(program), "--help"});
+  EXPECT_EQ(help.exit_code, 0) << help.err;
+  const std::string list = help.out.substr(help.out.find("Exit codes: "));
+  std::set<int> codes;
+  for (const absl::string_view word : absl::StrSplit(list, absl::ByAnyChar(" \r\n"))) {
+    int code;
+    if (absl::SimpleAtoi(word, &code)) codes.insert(code);
+  }
+  return codes;
+}
+
+TEST(ExitCodeTest, HelpListsEachThatAnErrorCanHave) {
+  const struct {
+    const char* program;
+    program::Subject subject;
+  } cases[] = {{"cubbyd", program::Subject::kServing},
+               {"cubby", program::Subject::kStore},
+               {"cubby", program::Subject::kEntry},
+               {"cubby", program::Subject::kDaemon}};
+  for (const auto& test : cases) {
+    const std::set<int> listed = ListedCodes(test.program);
+    for (int code = 0; code <= static_cast<int>(absl::StatusCode::kUnauthenticated); ++code) {
+      const absl::Status status(static_cast<absl::StatusCode>(code), "");
+      EXPECT_EQ(listed.count(static_cast<int>(program::ExitCodeFor(status, test.subject))), 1u)
+          << test.program << ", " << status;
+    }
+  }
 }
 
 TEST_F(DaemonTest, StoreCanBeMadeAgainAtOnceAfterShutdown) {
