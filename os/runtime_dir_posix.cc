@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "os/errors.h"
@@ -16,6 +17,14 @@
 
 namespace cubby::os {
 namespace {
+
+// `path` without what would make a last component that is a link be followed: "run/", "run/.".
+std::string WithoutTail(std::string path) {
+  while (path.size() > 1 && (absl::EndsWith(path, "/") || absl::EndsWith(path, "/."))) {
+    path.pop_back();
+  }
+  return path;
+}
 
 absl::Status CheckPath(const std::string& path) {
   RETURN_IF_ERROR(CheckCaller());
@@ -27,7 +36,7 @@ absl::Status CheckPath(const std::string& path) {
 
 // The owner of the directory in which one is made can put another in its place at any time.
 absl::Status CheckParent(const std::string& path) {
-  const std::string parent = path.substr(0, path.find_last_of('/', path.find_last_not_of('/')) + 1);
+  const std::string parent = path.substr(0, path.find_last_of('/') + 1);
   struct stat info;
   if (stat(parent.c_str(), &info) != 0) return absl::OkStatus();  // mkdir() says why
   if (info.st_uid == geteuid() || info.st_uid == 0) return absl::OkStatus();
@@ -36,11 +45,30 @@ absl::Status CheckParent(const std::string& path) {
                    ", not to you: set CUBBY_RUNTIME_DIR to a path in a directory of your own"));
 }
 
+// Never asks for the removal of what may be precious: the path may be a mistake.
+absl::Status NoDirectory(const std::string& path) {
+  struct stat info;
+  const bool link = lstat(path.c_str(), &info) == 0 && S_ISLNK(info.st_mode);
+  return absl::FailedPreconditionError(
+      absl::StrCat(path, link ? " is a link: remove it, or set" : " is not a directory: set",
+                   " CUBBY_RUNTIME_DIR to a directory of your own"));
+}
+
+// A sticky directory is meant for everybody (/tmp), so that a change of its mode would harm others.
+absl::Status CheckWriters(const std::string& path, mode_t mode) {
+  if ((mode & (S_IWGRP | S_IWOTH)) == 0) return absl::OkStatus();
+  return absl::PermissionDeniedError(absl::StrCat(
+      "others may write to the directory ", path, ": set CUBBY_RUNTIME_DIR to a directory of your ",
+      (mode & S_ISVTX) != 0
+          ? absl::StrCat("own, such as ", path == "/" ? "" : path, "/cubby-", geteuid())
+          : std::string("own, or chmod 0700 this one if only you use it")));
+}
+
 }  // namespace
 
 std::string RuntimeDirPath() {
   const char* chosen = std::getenv("CUBBY_RUNTIME_DIR");
-  if (chosen != nullptr && *chosen != '\0') return chosen;
+  if (chosen != nullptr && *chosen != '\0') return WithoutTail(chosen);
   // The XDG rules say that a relative path there is to be ignored. It is often another user's, whom
   // `su` or `sudo` was called by, and would then get a directory of this user into that one.
   const char* xdg = std::getenv("XDG_RUNTIME_DIR");
@@ -58,12 +86,7 @@ absl::StatusOr<RuntimeDir> OpenRuntimeDir() {
   dir.path = RuntimeDirPath();
   RETURN_IF_ERROR(CheckPath(dir.path));
   dir.fd = Descriptor(open(dir.path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (!dir.fd.valid() && (errno == ENOTDIR || errno == ELOOP)) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(dir.path,
-                     " is a link, or no directory: remove it, or set CUBBY_RUNTIME_DIR to a "
-                     "directory of your own"));
-  }
+  if (!dir.fd.valid() && (errno == ENOTDIR || errno == ELOOP)) return NoDirectory(dir.path);
   if (!dir.fd.valid()) return LastError(absl::StrCat("cannot open the directory ", dir.path));
   struct stat info;
   if (fstat(dir.fd.get(), &info) != 0) return LastError(absl::StrCat("cannot look at ", dir.path));
@@ -72,10 +95,7 @@ absl::StatusOr<RuntimeDir> OpenRuntimeDir() {
         absl::StrCat("the directory ", dir.path, " belongs to uid ", info.st_uid,
                      ", not to you: set CUBBY_RUNTIME_DIR to a directory of your own"));
   }
-  if ((info.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
-    return absl::PermissionDeniedError(
-        absl::StrCat("others may write to the directory ", dir.path, ": chmod 0700 it"));
-  }
+  RETURN_IF_ERROR(CheckWriters(dir.path, info.st_mode));
   return dir;
 }
 
@@ -85,6 +105,12 @@ absl::StatusOr<RuntimeDir> OpenOrCreateRuntimeDir() {
   const std::string path = RuntimeDirPath();
   RETURN_IF_ERROR(CheckParent(path));
   if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
+    if (errno == ENOENT) {
+      return absl::NotFoundError(
+          absl::StrCat("cannot make the directory ", path,
+                       ", whose parent does not exist: make that, or set "
+                       "CUBBY_RUNTIME_DIR to a path in a directory that exists"));
+    }
     return LastError(absl::StrCat("cannot make the directory ", path));
   }
   return OpenRuntimeDir();

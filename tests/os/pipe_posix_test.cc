@@ -32,9 +32,11 @@ namespace cubby::os {
 namespace {
 
 namespace fs = std::filesystem;
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 
 constexpr absl::Duration kLong = absl::Seconds(60);
 
@@ -135,6 +137,46 @@ TEST_F(PipePosixTest, RelativeRuntimeDirectoryIsRefused) {
     EXPECT_EQ(client.code(), absl::StatusCode::kInvalidArgument) << client;
     EXPECT_FALSE(fs::exists(relative));
   }
+}
+
+TEST_F(PipePosixTest, LinkIsRefusedHoweverItsPathEnds) {
+  const fs::path link = dir_.path() / "link";
+  fs::create_directory(dir_.path() / "target");
+  fs::permissions(dir_.path() / "target", fs::perms::owner_all);
+  fs::create_directory_symlink("target", link);
+  for (const char* tail : {"", "/", "//", "/.", "/./", "/.//./"}) {
+    const Environment chosen("CUBBY_RUNTIME_DIR", (link.string() + tail).c_str());
+    ExpectRefused(absl::StatusCode::kFailedPrecondition, link.string() + " is a link");
+    EXPECT_TRUE(absl::IsFailedPrecondition(PipeClient::Connect(store_, kLong).status())) << tail;
+  }
+  const Environment chosen("CUBBY_RUNTIME_DIR", (dir_.path() / "target/./").c_str());
+  EXPECT_TRUE(PipeServer::Create(store_).ok());
+}
+
+// What is said must be safe to follow.
+TEST_F(PipePosixTest, NoRemedyHarmsWhatOthersUse) {
+  const fs::path shared = dir_.path() / "shared";
+  fs::create_directory(shared);
+  const Environment chosen("CUBBY_RUNTIME_DIR", shared.c_str());
+  ASSERT_EQ(chmod(shared.c_str(), 01777), 0);
+  const std::string own = absl::StrCat(shared.string(), "/cubby-", geteuid());
+  std::string message(PipeServer::Create(store_).status().message());
+  EXPECT_THAT(message, AllOf(HasSubstr("of your own, such as " + own), Not(HasSubstr("chmod"))));
+  {
+    const Environment as_told("CUBBY_RUNTIME_DIR", own.c_str());
+    EXPECT_TRUE(PipeServer::Create(store_).ok());
+  }
+  ASSERT_EQ(chmod(shared.c_str(), 0770), 0);
+  ExpectRefused(absl::StatusCode::kPermissionDenied, "if only you use it");
+  fs::remove_all(shared);
+  std::ofstream(shared) << "precious";
+  message = std::string(PipeServer::Create(store_).status().message());
+  EXPECT_THAT(message, AllOf(HasSubstr("is not a directory"), Not(HasSubstr("remove"))));
+}
+
+TEST_F(PipePosixTest, RuntimeDirectoryWithoutAParentIsTold) {
+  const Environment chosen("CUBBY_RUNTIME_DIR", (dir_.path() / "none/cubby").c_str());
+  ExpectRefused(absl::StatusCode::kNotFound, "whose parent does not exist");
 }
 
 TEST_F(PipePosixTest, XdgRuntimeDirectoryMustBeTheCallersOwn) {
