@@ -59,7 +59,7 @@ class Seats {
   // whether nothing is left of an earlier daemon: no lock file on Linux; on Windows, where seats
   // end with their holders, no mapping that a client has open.
   // AlreadyExists if another daemon holds the seat, or hands it over; PermissionDenied if the lock
-  // file is another user's.
+  // file is another user's; FailedPrecondition if the system has no place for shared memory.
   static absl::StatusOr<std::unique_ptr<Seats>> OpenForDaemon(
       absl::string_view store, uint32_t mode, bool* created,
       absl::optional<uint32_t> group = absl::nullopt);

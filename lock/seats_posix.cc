@@ -33,6 +33,11 @@ mode_t LockFileMode(uint32_t mode) {
   return writers | writers << 1;
 }
 
+absl::Status NoSharedMemory() {
+  return absl::FailedPreconditionError(
+      "there is no directory /dev/shm, where shared memory lies: mount a tmpfs there");
+}
+
 struct flock ByteLock(uint32_t seat, short type) {
   struct flock lock = {};
   lock.l_type = type;
@@ -204,7 +209,12 @@ absl::StatusOr<std::unique_ptr<Seats::Impl>> Seats::Impl::OpenOrMake(absl::strin
   int fd = shm_open(name.c_str(), O_RDWR, 0);
   *created = fd < 0 && errno == ENOENT;
   if (*created) fd = shm_open(name.c_str(), O_RDWR | O_CREAT | O_EXCL, 0600);
-  if (fd < 0) return os::LastError(absl::StrCat("cannot open the lock file /dev/shm", name));
+  if (fd < 0) {
+    const absl::Status failed =
+        os::LastError(absl::StrCat("cannot open the lock file /dev/shm", name));
+    // Not the file, which was to be made.
+    return *created && absl::IsNotFound(failed) ? NoSharedMemory() : failed;
+  }
   if (*created) {
     absl::Status let_in = os::LetIn(fd, os::PathOf(name), LockFileMode(mode), group);
     if (!let_in.ok()) {

@@ -51,7 +51,8 @@ void EndWhenOutOfMemory(const char* program) {
     // Only calls that do not allocate.
     std::setvbuf(stderr, nullptr, _IONBF, 0);
     std::fputs(program_out_of_memory, stderr);
-    std::fputs(": out of memory: allow more (ulimit -v), or end other programs\n", stderr);
+    std::fputs(": out of memory: allow more (ulimit -v, ulimit -d), or end other programs\n",
+               stderr);
     std::_Exit(static_cast<int>(ExitCode::kSystem));
   });
 }

@@ -119,8 +119,10 @@ absl::StatusOr<std::unique_ptr<Logger>> Logger::Start(std::function<void(absl::s
   try {
     std::thread([queue] { queue->WriteUntilEnd(); }).detach();
   } catch (const std::system_error& error) {
-    return absl::UnavailableError(absl::StrCat("cannot start a thread for the log: ", error.what(),
-                                               ": allow more of them (ulimit -u)"));
+    // The system says the same of a thread too many and of one without memory for its stack.
+    return absl::UnavailableError(
+        absl::StrCat("cannot start a thread for the log: ", error.what(),
+                     ": allow more threads (ulimit -u) and memory (ulimit -v, ulimit -d)"));
   }
   return std::unique_ptr<Logger>(new Logger(std::move(queue), options));
 }

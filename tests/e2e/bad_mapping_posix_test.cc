@@ -188,5 +188,32 @@ TEST_F(BadMappingTest, TooLittleSharedMemoryIsSaidBeforeItIsUsed) {
   ExpectRefused(result, 4, "bytes of shared memory and /dev/shm has 1048576");
 }
 
+// args: what has the name /dev/shm (as in the test), then a command line.
+CUBBY_CHILD(WithoutSharedMemory) {
+  if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+      mount("tmpfs", "/dev", "tmpfs", 0, "") != 0 ||
+      (args[0] == "dangling link" && symlink("/nonexistent", "/dev/shm") != 0)) {
+    return 99;
+  }
+  std::vector<char*> argv;
+  for (size_t i = 1; i < args.size(); ++i) argv.push_back(const_cast<char*>(args[i].c_str()));
+  argv.push_back(nullptr);
+  execv(argv[0], argv.data());
+  return 98;
+}
+
+TEST_F(BadMappingTest, MissingPlaceForSharedMemoryIsNamed) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root, to hide /dev/shm";
+  for (const char* instead : {"nothing", "dangling link"}) {
+    SCOPED_TRACE(instead);
+    auto child = test::StartChild("WithoutSharedMemory",
+                                  {instead, test::ProgramPath("cubbyd"), "--store", store()});
+    ASSERT_TRUE(child.ok()) << child.status();
+    const test::ExitResult result = (*child)->Wait(absl::Seconds(60));
+    if (result.exit_code == 99) GTEST_SKIP() << "may not mount here";
+    ExpectRefused(result, 10, "there is no directory /dev/shm");
+  }
+}
+
 }  // namespace
 }  // namespace cubby

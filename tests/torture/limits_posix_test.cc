@@ -129,6 +129,17 @@ TEST_F(LimitsTest, DaemonWithEveryNumberOfDescriptors) {
   ExpectSound();
 }
 
+// The system calls a thread without memory for its stack one too many.
+TEST_F(LimitsTest, DaemonWithoutMemoryForAThreadNamesBothCauses) {
+  if (kSanitized) GTEST_SKIP() << "the sanitizer needs more than there can be";
+  const test::ExitResult ended =
+      test::Run(Limited("-d 5000", "cubbyd", absl::StrCat("--store ", store())));
+  EXPECT_EQ(ended.exit_code, 10);
+  EXPECT_THAT(ended.err,
+              MatchesRegex("cubbyd: cannot start a thread for the log: .*: allow more threads "
+                           "\\(ulimit -u\\) and memory \\(ulimit -v, ulimit -d\\)\n"));
+}
+
 TEST_F(LimitsTest, EveryAmountOfAddresses) {
   if (kSanitized) GTEST_SKIP() << "the sanitizer needs more than there can be";
   constexpr int kStepKiB = 256;
