@@ -165,7 +165,9 @@ absl::Status Attachment::Follow(const Generation& generation) {
   if (next <= generation.table().geometry().generation) {
     return About(name_, absl::DataLossError("its generation is damaged: restart its cubbyd"));
   }
-  ASSIGN_OR_RETURN(std::unique_ptr<const Generation> opened, OpenGeneration(name_, next, options_));
+  ASSIGN_OR_RETURN_AS(std::unique_ptr<const Generation> opened,
+                      OpenGeneration(name_, next, options_),
+                      absl::IsNotFound(status) ? NoSuccessor(generation, next) : status);
   if (opened->table().geometry().generation != next ||
       opened->mapped().mapping().owner() != generation.mapped().mapping().owner()) {
     return About(name_, absl::FailedPreconditionError(
@@ -176,6 +178,18 @@ absl::Status Attachment::Follow(const Generation& generation) {
   current_.store(opened.get(), std::memory_order_release);
   generations_.push_back(std::move(opened));
   return absl::OkStatus();
+}
+
+absl::Status Attachment::NoSuccessor(const Generation& generation, uint64_t next) const {
+  if (!generation.mapped().mapping().CheckName().ok()) return ShutDown();
+  return About(name_, absl::DataLossError(absl::StrCat(
+                          "it says that generation ", next,
+                          " supersedes it, and there is none: restart its cubbyd with --fresh")));
+}
+
+absl::Status Attachment::ShutDown() const {
+  return absl::FailedPreconditionError(
+      absl::StrCat("store '", name_, "' was shut down: open it again"));
 }
 
 absl::Status Attachment::ReadOnly() const {
@@ -209,8 +223,7 @@ absl::Status Attachment::WhyUnreadable(const Generation& generation) const {
     case table::State::kSuperseded:
       return absl::OkStatus();
     case table::State::kRetired:
-      return absl::FailedPreconditionError(
-          absl::StrCat("store '", name_, "' was shut down: open it again"));
+      return ShutDown();
     default:
       return absl::DataLossError(absl::StrCat("store '", name_, "' is damaged: run cubby check"));
   }

@@ -119,8 +119,8 @@ class Attachment {
   // caller can try again with current(); or returns why there is none to move to:
   //   FailedPrecondition  the store was shut down
   //   Unavailable         it was truncated
-  //   DataLoss            it is damaged
-  // and the errors of Open() for the successor.
+  //   DataLoss            it is damaged, or its successor does not exist
+  // and the other errors of Open() for the successor.
   absl::Status Follow(const Generation& generation);
 
   // Runs `operation(table)` with the writer lock held, and returns its result, an absl::Status or
@@ -137,6 +137,9 @@ class Attachment {
   Attachment(absl::string_view store, const Options& options,
              std::unique_ptr<const Generation> generation);
   absl::Status ReadOnly() const;
+  absl::Status ShutDown() const;
+  // Why there is no generation `next`, which is said to supersede `generation`.
+  absl::Status NoSuccessor(const Generation& generation, uint64_t next) const;
   // For a generation that cannot be written: waits until it is not sealed, or follows.
   absl::Status AwaitWritable(const Generation& generation, const os::Deadline& deadline);
   // Why a generation is not readable; OK if it is, or is superseded.

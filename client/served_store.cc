@@ -37,7 +37,9 @@ absl::StatusOr<ServedStore> LookAtStore(absl::string_view store) {
                         0,  absl::InfiniteDuration()};
   if (mapping.size() < table::kHeaderBytes) return served;
   const auto& fixed = *reinterpret_cast<const table::FixedPart*>(mapping.data());
-  if (fixed.header.magic.load(std::memory_order_acquire) == 0 && !guard.tripped()) {
+  // As in table::ReadGeometry().
+  if (fixed.header.magic.load(std::memory_order_acquire) == 0 &&
+      fixed.state.daemon_pid.load(std::memory_order_relaxed) == 0 && !guard.tripped()) {
     return absl::UnavailableError(
         absl::StrCat("store '", store,
                      "' is half made: its cubbyd is still creating it, or died "

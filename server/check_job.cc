@@ -26,6 +26,10 @@ absl::StatusOr<Job::Progress> CheckJob::Work(const os::Deadline& until,
   if (!checker_->done()) return Progress::Running();
   const table::CheckResult& result = checker_->result();
   control::CheckResponse* const check = response->mutable_check();
+  const absl::Status fixed_part = store().Truncated()
+                                      ? absl::OkStatus()
+                                      : store().CheckFixedPart();  // a truncation is answered
+  if (!fixed_part.ok()) check->add_problems(std::string(fixed_part.message()));
   for (const std::string& problem : result.problems) check->add_problems(problem);
   check->set_more_problems(result.more_problems);
   check->set_entries(result.entries);

@@ -22,12 +22,9 @@ absl::StatusOr<absl::Duration> Heartbeat::BeatIfDue() {
   table::StateLine& line = store_.table().mutable_fixed().state;
   line.daemon_pid.store(os::ProcessId(), std::memory_order_relaxed);
   attach::NoteTime(store_.mapping(), &line);
-  if (store_.Truncated() && !std::exchange(truncation_logged_, true)) {
-    // For clients without a guard of their own, if the state line is still there to be read.
-    store_.Poison();
-    Log(LogLevel::kError, store_.name(),
-        "was truncated by another process, its entries are lost: restart cubbyd with --fresh");
-  }
+  const bool truncated = store_.Truncated();
+  // Before the look at the names: a writer that finds none left retires the store.
+  const absl::Status sound = truncated ? absl::OkStatus() : store_.CheckFixedPart();
   const absl::Status named = store_.CheckNames();
   if (!named.ok()) {
     store_.MarkRetired();
@@ -36,13 +33,27 @@ absl::StatusOr<absl::Duration> Heartbeat::BeatIfDue() {
         absl::FailedPreconditionError(absl::StrCat(
             named.message(), " by another process, so the store is retired: start cubbyd again")));
   }
-  const absl::StatusOr<bool> mended = store_.MendLockFile();
-  if (!mended.ok() || *mended) {
+  if (truncated && !std::exchange(damage_logged_, true)) {
+    // For clients without a guard of their own, if the state line is still there to be read.
+    store_.Poison();
+    Log(LogLevel::kError, store_.name(),
+        "was truncated by another process, its entries are lost: restart cubbyd with --fresh");
+  }
+  if (!sound.ok() && !std::exchange(damage_logged_, true)) {
+    // No process can open the store any more: those that have it open must not put into it.
+    store_.Poison();
+    Log(LogLevel::kError, store_.name(),
+        absl::StrCat("was overwritten by another process, so that it cannot be opened: restart "
+                     "cubbyd with --fresh: ",
+                     sound.message()));
+  }
+  const absl::StatusOr<bool> repaired = store_.RepairLockFile();
+  if (!repaired.ok() || *repaired) {
     Log(LogLevel::kWarning, store_.name(),
-        mended.ok() ? "its lock file was overwritten by another process: mended it"
+        repaired.ok() ? "its lock file was overwritten by another process: repaired it"
                     : absl::StrCat("its lock file was overwritten by another process, so that "
                                    "no writer can open the store: ",
-                                   mended.status().message()));
+                                   repaired.status().message()));
   }
   return kInterval;
 }

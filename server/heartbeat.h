@@ -1,5 +1,6 @@
 // Once a second: stores the daemon's process id and the time in the store's state line, and checks
-// whether the store was truncated, its names are gone, or its lock file was overwritten.
+// whether the store was truncated or overwritten, its names are gone, or its lock file was
+// overwritten.
 #ifndef CUBBY_SERVER_HEARTBEAT_H_
 #define CUBBY_SERVER_HEARTBEAT_H_
 
@@ -22,7 +23,7 @@ class Heartbeat {
  private:
   OwnedStore& store_;
   os::Deadline next_{absl::ZeroDuration()};
-  bool truncation_logged_ = false;
+  bool damage_logged_ = false;
 };
 
 }  // namespace cubby::server

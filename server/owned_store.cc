@@ -436,12 +436,20 @@ absl::Status OwnedStore::CheckNames() const {
   return seats_.CheckName();
 }
 
-absl::StatusOr<bool> OwnedStore::MendLockFile() {
+absl::StatusOr<bool> OwnedStore::RepairLockFile() {
   const lock::Instance& instance = table().geometry().instance;
   if (seats_.BelongTo(instance)) return false;
   // It is the store's: only the holder of the daemon's seat gives a lock file to a store.
   RETURN_IF_ERROR(seats_.GiveTo(instance));
   return true;
+}
+
+absl::Status OwnedStore::CheckFixedPart() const {
+  RETURN_IF_ERROR(table::ReadGeometry(mapping().data(), mapping().size()).status());
+  const table::State state = StateOf(table());
+  if (state == table::State::kServing || state == table::State::kSealed) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat("it is in state ", static_cast<int>(state),
+                                          ", which is not that of a store that is served"));
 }
 
 void OwnedStore::MarkRetired() { SetState(table(), table::State::kRetired); }

@@ -287,6 +287,11 @@ absl::StatusOr<Geometry> ReadGeometry(const char* memory, size_t size) {
   if (size < kHeaderBytes) return TooSmall(memory, size);
   const auto* shared = reinterpret_cast<const Header*>(memory);
   const uint64_t magic = shared->magic.load(std::memory_order_acquire);
+  // The daemon stores its process id when it serves what it has made.
+  const auto& state = reinterpret_cast<const FixedPart*>(memory)->state;
+  if (magic == 0 && state.daemon_pid.load(std::memory_order_relaxed) != 0) {
+    return absl::DataLossError("its header is damaged (no magic): restart its cubbyd with --fresh");
+  }
   if (magic == 0) {
     return absl::UnavailableError(
         "half made: its cubbyd is still creating it, or died doing so: try again, or restart "

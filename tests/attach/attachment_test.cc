@@ -92,8 +92,13 @@ TEST_F(AttachmentTest, RefusesGenerationsThatDoNotRise) {
 }
 
 TEST_F(AttachmentTest, SaysSoIfTheNextGenerationIsMissing) {
-  test::MadeStore::Supersede(store_.Make(0), 3);
-  EXPECT_EQ(OpenStatus().code(), absl::StatusCode::kNotFound);
+  const table::WritableTable& first = store_.Make(0);
+  const auto attachment = Open().value();
+  test::MadeStore::Supersede(first, 3);
+  EXPECT_EQ(OpenStatus().code(), absl::StatusCode::kDataLoss);
+  const absl::Status status = Write(attachment.get());
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("generation 3"));
 }
 
 TEST_F(AttachmentTest, WritersWaitWhileTheStoreIsSealed) {

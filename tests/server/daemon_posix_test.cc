@@ -522,7 +522,7 @@ TEST_F(DaemonPosixTest, OverwrittenLockFileIsMendedAndLogged) {
     EXPECT_TRUE((*opened)->Put("l", "w").ok());
   }
   ExpectSound();
-  EXPECT_THAT(StopDaemon().err, HasSubstr("lock file was overwritten by another process: mended"));
+  EXPECT_THAT(StopDaemon().err, HasSubstr("lock file was overwritten by another process: repaired"));
 }
 
 TEST_F(DaemonPosixTest, RefusedStartMakesAndRemovesNothing) {

@@ -1,5 +1,7 @@
 // The life of a cubbyd: started, stopped, killed and started again, with what it finds then.
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <set>
 #include <string>
 #include <vector>
@@ -70,6 +72,45 @@ TEST(ExitCodeTest, HelpListsEachThatAnErrorCanHave) {
       EXPECT_EQ(listed.count(static_cast<int>(program::ExitCodeFor(status, test.subject))), 1u)
           << test.program << ", " << status;
     }
+  }
+}
+
+// What no process can open any more is not written any more, and its daemon still answers.
+TEST_F(DaemonTest, OverwrittenFixedPartIsNoticed) {
+  const struct {
+    const char* what;
+    size_t at;
+    uint64_t word;
+  } cases[] = {
+      {"no magic", 0, 0},
+      {"another magic", 0, 0x1234},
+      {"a wrong checksum", offsetof(table::Header, capacity), 7},
+      {"superseded by nothing", offsetof(table::FixedPart, state), 0x103},
+      {"retired", offsetof(table::FixedPart, state), 5},
+      {"a state that there is not", offsetof(table::FixedPart, state), 77},
+  };
+  for (const auto& test : cases) {
+    SCOPED_TRACE(test.what);
+    ASSERT_TRUE(StartDaemon({"--capacity", "1000", "--fresh"}));
+    auto opened = OpenStore();
+    ASSERT_TRUE(opened);
+    ASSERT_TRUE(opened->Put("k", "v").ok());
+    ASSERT_EQ(Cubby({"ping", "--wait", "60s"}).exit_code, 0);
+    auto mapping = os::Mapping::Open(store(), os::Access::kReadWrite);
+    ASSERT_TRUE(mapping.ok()) << mapping.status();
+    std::memcpy(mapping->data() + test.at, &test.word, sizeof(test.word));
+    const absl::Status noticed = daemon()->WaitForError("was overwritten by another", kLong);
+    EXPECT_TRUE(noticed.ok()) << noticed;
+    EXPECT_TRUE(absl::IsDataLoss(opened->Put("l", "v").status()));
+    EXPECT_NE(Cubby({"get", "k", "--timeout", "10ms"}).exit_code, 0);
+    EXPECT_EQ(Cubby({"ping"}).exit_code, 0);
+    EXPECT_EQ(Cubby({"check"}).exit_code, 8);
+    const test::ExitResult shutdown = Cubby({"shutdown"});
+    EXPECT_EQ(shutdown.exit_code, 0) << shutdown.err;
+    EXPECT_EQ(daemon()->Wait(kLong).exit_code, 0);
+    // On Windows the memory lasts as long as these.
+    opened.reset();
+    *mapping = os::Mapping();
   }
 }
 

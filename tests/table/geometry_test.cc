@@ -267,5 +267,15 @@ TEST(GeometryTest, TellsHalfMadeFromForeign) {
             absl::StatusCode::kFailedPrecondition);
 }
 
+TEST(GeometryTest, StoreThatWasServedIsNotHalfMade) {
+  TableBuffer buffer(TinyOptions());
+  auto* fixed = reinterpret_cast<FixedPart*>(buffer.memory());
+  fixed->header.magic.store(0);
+  const uint64_t size = buffer.geometry().total_bytes;
+  EXPECT_EQ(ReadGeometry(buffer.memory(), size).status().code(), absl::StatusCode::kUnavailable);
+  fixed->state.daemon_pid.store(1);
+  EXPECT_EQ(ReadGeometry(buffer.memory(), size).status().code(), absl::StatusCode::kDataLoss);
+}
+
 }  // namespace
 }  // namespace cubby::table
