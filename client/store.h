@@ -84,8 +84,8 @@ struct Entry {
 
 // The store's limits; they may change when it is resized.
 struct Limits {
-  uint64_t capacity = 0;  // entries
-  uint64_t max_key_bytes = 0;
+  uint64_t capacity = 0;       // entries
+  uint64_t max_key_bytes = 0;  // 65,535, or less if the store's extents are few
   uint64_t max_value_bytes = 0;
   // An entry needs no extents if its key, rounded up to 8 bytes, and its value together are no
   // longer than this.
@@ -136,7 +136,7 @@ class Store {
   // Sets the key's value and returns the entry's revision. Errors, each with nothing changed:
   //   InvalidArgument    the key is empty, or the ttl is below 1 ns
   //   OutOfRange         the key or the value is over the limit that the message names
-  //   ResourceExhausted  the store, or its memory for long values, is full
+  //   ResourceExhausted  the store, or its memory for long keys and values, is full
   //   DeadlineExceeded   see OpenOptions::lock_timeout
   absl::StatusOr<uint64_t> Put(absl::string_view key, absl::string_view value,
                                const PutOptions& options = {});

@@ -4,13 +4,12 @@ namespace cubby::table {
 
 PutBatch::PutBatch(const WritableTable& table, absl::Span<const absl::string_view> keys,
                    absl::Span<const absl::string_view> values, size_t begin)
-    : begin_(begin), end_(begin) {
-  size_t bytes = 0;
-  do {
-    bytes += values[end_].size();
-    ++end_;
-  } while (end_ < values.size() && end_ - begin < kPutsPerBatch &&
-           bytes + values[end_].size() <= kPutBytesPerBatch);
+    : begin_(begin), end_(begin + 1) {
+  size_t bytes = keys[begin].size() + values[begin].size();
+  for (; end_ < values.size() && end_ - begin < kPutsPerBatch; ++end_) {
+    bytes += keys[end_].size() + values[end_].size();
+    if (bytes > kPutBytesPerBatch) break;
+  }
 
   const Writer writer(table);
   for (size_t i = begin; i < end_; ++i) {

@@ -57,8 +57,8 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline void VisitPrefetched(const Table& table,
   }
 }
 
-// How many puts, and how many bytes of values, share one acquisition of the writer lock, for which
-// other writers wait. (32 puts take some 3 us.)
+// How many puts, and how many bytes of keys and values, share one acquisition of the writer lock,
+// for which other writers wait. (32 puts take some 3 us.)
 inline constexpr size_t kPutsPerBatch = 32;
 inline constexpr size_t kPutBytesPerBatch = 64 << 10;
 

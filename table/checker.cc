@@ -212,8 +212,14 @@ class Checker::Impl {
     }
 
     std::string key;
-    const uint64_t hash = HashOfKey(table_, slot, lengths, &key);
-    if (!HasKey(slot, lengths, key)) {
+    if (CopyKey(table_, slot, sequence, lengths, &key) != Look::kWhole) {
+      SlotProblem(place, "the extents of its key hold another entry");
+      return EnterChain(place, slot, sequence, lengths.chain_bytes());
+    }
+    const uint64_t hash = HashKey(key, geometry_.hash_seed);
+    if (lengths.long_key() && LongKeyHash(slot) != hash) {
+      SlotProblem(place, "its hash is not that of its key: it cannot be found");
+    } else if (CompareKey(table_, slot, lengths, key, hash) != Look::kWhole) {
       SlotProblem(place, "the bytes behind its key are not zero: it cannot be found");
     }
     if (table_.head(bucket).tags[way].load(kRelaxed) != TagOf(hash)) {
@@ -235,17 +241,17 @@ class Checker::Impl {
       ends_.push_back(bucket * kOverflowClasses + OverflowClass(hash));
       if (bucket < home) ++past_end_[OverflowClass(hash)];
     }
-    if (lengths.in_extents()) EnterChain(place, slot, sequence, lengths.value_bytes);
+    if (lengths.in_extents()) EnterChain(place, slot, sequence, lengths.chain_bytes());
   }
 
   void EnterChain(const Place& place, const SlotHead& slot, uint64_t sequence,
-                  uint32_t value_bytes) {
+                  uint64_t chain_bytes) {
     absl::StatusOr<Chain> chain = ChainOf(table_, slot);
     if (!chain.ok()) return SlotProblem(place, "impossible extent link");
     chain_place_ = place;
     chain_sequence_ = sequence & ~kMovedBit;
     chain_last_ = chain->last;
-    chain_left_ = ChainLength(geometry_, value_bytes);
+    chain_left_ = ChainLength(geometry_, chain_bytes);
     chain_extent_ = chain->first;
   }
 
@@ -344,8 +350,8 @@ class Checker::Impl {
     const SlotLengths lengths = UnpackLengths(slot.lengths.load(kRelaxed));
     if (!LengthsArePossible(geometry_, lengths)) return "";
     std::string key;
-    CopyKey(slot, lengths, &key);
-    return key;
+    const uint64_t sequence = slot.sequence.load(kRelaxed);
+    return CopyKey(table_, slot, sequence, lengths, &key) == Look::kWhole ? key : "";
   }
 
   uint64_t HomeOf(const Displaced& entry) const {

@@ -69,15 +69,22 @@ constexpr RegionRule kRegionRules[] = {
 };
 static_assert(std::size(kRegionRules) <= kMaxRegions);
 
-// Sets what follows from the numbers in the header. REQUIRES: those are within their limits.
+// Sets what follows from the numbers in the header, except the regions. REQUIRES: those are within
+// their limits.
 void Derive(Geometry* geometry) {
   geometry->ways_mask = (1u << geometry->ways) - 1;
   geometry->bucket_bytes = RoundUp64(uint64_t{geometry->ways} * geometry->slot_bytes);
   geometry->extent_payload = geometry->extent_bytes - kExtentHeadBytes;
   geometry->max_inline_bytes = geometry->slot_bytes - kSlotHeadBytes;
-  // A key always lies in its slot, with room behind it for at least the link to a chain of extents.
-  geometry->max_key_bytes = (geometry->max_inline_bytes - kExtentLinkBytes) & ~7u;
-  static_assert(kMaxSlotBytes - kSlotHeadBytes - kExtentLinkBytes <= 0xffff);  // fits SlotLengths
+  geometry->max_inline_key_bytes = geometry->max_inline_bytes - kExtentLinkBytes;
+  static_assert(kMaxSlotBytes - kSlotHeadBytes - kExtentLinkBytes <= kMaxKeyBytes);
+  static_assert(kMinSlotBytes >= kSlotHeadBytes + kLongKeyHashBytes + kExtentLinkBytes);
+  // The longest key can be put with a value of the largest size, and once more while that exists.
+  const uint64_t room = uint64_t{geometry->extent_count} / 2 * geometry->extent_payload;
+  const uint64_t beside_value = room - std::min(room, geometry->max_value_bytes);
+  const uint64_t in_extents = beside_value > kMaxKeyBytes ? kMaxKeyBytes : beside_value & ~7u;
+  geometry->max_key_bytes =
+      std::max(geometry->max_inline_key_bytes, static_cast<uint32_t>(in_extents));
 }
 
 // Places the regions one after the other.
@@ -210,9 +217,9 @@ absl::StatusOr<Geometry> PlanGeometry(const GeometryOptions& options) {
   geometry.bucket_count = DivideUp(geometry.capacity * 100, (geometry.ways - 1) * kLoadPercent);
   Derive(&geometry);
 
-  // The longest key leaves a value the rest of its slot.
+  // The longest key in a slot leaves a value the rest of it.
   const bool needs_extents =
-      geometry.max_value_bytes > geometry.max_inline_bytes - RoundUp8(geometry.max_key_bytes);
+      geometry.max_value_bytes > geometry.max_inline_bytes - geometry.max_inline_key_bytes;
   // One value of the largest size, and the next one while both exist.
   const uint64_t least =
       needs_extents ? 2 * uint64_t{ChainLength(geometry, geometry.max_value_bytes)} : 0;
@@ -235,6 +242,7 @@ absl::StatusOr<Geometry> PlanGeometry(const GeometryOptions& options) {
         uint64_t{kNoExtent - 1} * geometry.extent_bytes));
   }
   geometry.extent_count = static_cast<uint32_t>(extents);
+  Derive(&geometry);  // again: the longest key depends on the extents
   PlaceRegions(&geometry);
 
   geometry.hash_seed = os::RandomBits();

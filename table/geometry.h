@@ -29,8 +29,8 @@ struct GeometryOptions {
   uint64_t capacity = 100'000;
   uint64_t slot_bytes = 128;  // rounded up to a multiple of 8
   uint64_t max_value_bytes = 1 << 20;
-  // Memory for values too long for a slot. Unset: a quarter of the buckets' memory and at least
-  // four values of the largest size, or none if every allowed value fits its slot.
+  // Memory for keys and values too long for a slot. Unset: a quarter of the buckets' memory and at
+  // least four values of the largest size, or none if every allowed value fits its slot.
   absl::optional<uint64_t> extent_pool_bytes;
   uint64_t extent_bytes = kDefaultExtentBytes;  // rounded up to a multiple of 8
   uint32_t ways = kMaxWays;
@@ -58,16 +58,16 @@ struct Geometry {
   uint32_t slot_bytes;
   uint32_t extent_bytes;
   uint32_t extent_count;
-  uint32_t extent_payload;    // value bytes in one extent
-  uint32_t max_inline_bytes;  // of a key, rounded up to 8, and its value in a slot
+  uint32_t extent_payload;        // bytes of key and value in one extent
+  uint32_t max_inline_bytes;      // of a key, rounded up to 8, and its value in a slot
+  uint32_t max_inline_key_bytes;  // of a key in the slot of a value that needs extents
   uint32_t max_key_bytes;
   uint16_t layout_minor;
 };
 
-// How many extents a value takes.
-inline uint32_t ChainLength(const Geometry& geometry, uint64_t value_bytes) {
-  return static_cast<uint32_t>((value_bytes + geometry.extent_payload - 1) /
-                               geometry.extent_payload);
+// How many extents `bytes` take.
+inline uint32_t ChainLength(const Geometry& geometry, uint64_t bytes) {
+  return static_cast<uint32_t>((bytes + geometry.extent_payload - 1) / geometry.extent_payload);
 }
 
 // How many words the extent map has, and its summary behind it (table/extents.h).

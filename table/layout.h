@@ -30,11 +30,11 @@
 //
 //   slot:     0           8         16       20        22      24
 //             | sequence  | expiry  | value  | key     | flags | key, padded to 8 | value or extent link |
-//             |           | (ns)    | bytes  | bytes   |       |
+//             |           | (ns)    | bytes  | bytes   |       | long key: its hash, 8 B | extent link   |
 //             sequence = [ moved : 1 | revision : 62 | being written : 1 ]
 //
 //   extent:   0           8       12      16
-//             | sequence  | next  | spare | extent_bytes - 16 bytes of the value |
+//             | sequence  | next  | spare | extent_bytes - 16 bytes of the value, or of long key, padded to 8, and value |
 // clang-format on
 //
 // All integers are little-endian. Every word that changes is accessed as a lock-free atomic;
@@ -100,10 +100,11 @@ inline constexpr const char* kFeatureNames[] = {
     "near-cache",     // slots may have kSlotFlagAbsent; the upstream line bounds an entry's age
     "moved entries",  // a delete may move an entry to its home, or nearer
     "extent map",     // writers maintain it, and runs
+    "long keys",      // slots may have kSlotFlagLongKey
 };
 // Those that every store of this version has. A store without one is of an older version: programs
 // of this version neither read nor write it.
-inline constexpr uint64_t kRequiredFeatures = uint64_t{1} << 4;
+inline constexpr uint64_t kRequiredFeatures = uint64_t{1} << 4 | uint64_t{1} << 6;
 inline constexpr uint64_t kRequiredToWriteFeatures = uint64_t{1} << 5;
 inline constexpr uint64_t kKnownFeatures = kRequiredFeatures | kRequiredToWriteFeatures;
 
@@ -310,17 +311,21 @@ struct SlotHead {
 // move writes an old revision into a dead way, and that revision must not pass for a committed one.
 inline constexpr uint64_t kMovedBit = uint64_t{1} << 63;
 // The value lies in extents; its place holds [ last : 32 | first : 32 ].
-inline constexpr uint64_t kSlotFlagExtents = 1;
+inline constexpr uint32_t kSlotFlagExtents = 1;
+// The key lies in the extents too, before the value; its place holds its hash.
+inline constexpr uint32_t kSlotFlagLongKey = 8;
 // Reserved. A live slot with a flag that a program does not know is damage to it, never a value.
-inline constexpr uint64_t kSlotFlagLease = 2;   // a process computes the value
-inline constexpr uint64_t kSlotFlagAbsent = 4;  // upstream has no such key
-inline constexpr uint64_t kKnownSlotFlags = kSlotFlagExtents;
+inline constexpr uint32_t kSlotFlagLease = 2;   // a process computes the value
+inline constexpr uint32_t kSlotFlagAbsent = 4;  // upstream has no such key
+inline constexpr uint32_t kKnownSlotFlags = kSlotFlagExtents | kSlotFlagLongKey;
 inline constexpr uint32_t kSlotHeadBytes = 24;
+inline constexpr uint32_t kLongKeyHashBytes = 8;
 inline constexpr uint32_t kExtentLinkBytes = 8;
+inline constexpr uint32_t kMaxKeyBytes = 0xffff;  // fits the lengths
 
 struct ExtentHead {
-  std::atomic<uint64_t> sequence;  // that of the slot whose value it holds, without kMovedBit
-  std::atomic<uint32_t> next;      // in a chain, which ends by the value's length
+  std::atomic<uint64_t> sequence;  // that of the slot whose bytes it holds, without kMovedBit
+  std::atomic<uint32_t> next;      // in a chain, which ends by the lengths
   // How many extents of the chain follow this one in the pool without a gap. For writers.
   std::atomic<uint32_t> run;
 };

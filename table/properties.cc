@@ -36,7 +36,7 @@ constexpr Definition kDefinitions[] = {
     {"slot_bytes", "bytes", "Size of a slot: 24 bytes of head, key and value", [](const Geometry& g) -> Value { return g.slot_bytes; }},
     {"ways", "", "Slots in a bucket", [](const Geometry& g) -> Value { return g.ways; }},
     {"bucket_count", "", "Buckets", [](const Geometry& g) -> Value { return g.bucket_count; }},
-    {"extent_bytes", "bytes", "Size of an extent: 16 bytes of head and a part of a value", [](const Geometry& g) -> Value { return g.extent_bytes; }},
+    {"extent_bytes", "bytes", "Size of an extent: 16 bytes of head and a part of an entry", [](const Geometry& g) -> Value { return g.extent_bytes; }},
     {"extent_count", "", "Extents", [](const Geometry& g) -> Value { return g.extent_count; }},
     {"total_bytes", "bytes", "Size of the shared memory", [](const Geometry& g) -> Value { return g.total_bytes; }},
     {"bytes_per_entry", "bytes", "total_bytes divided by capacity, rounded up", [](const Geometry& g) -> Value { return (g.total_bytes + g.capacity - 1) / g.capacity; }},

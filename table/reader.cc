@@ -2,36 +2,69 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstddef>
 
 #include "table/bytes.h"
 
 namespace cubby::table {
+namespace {
+
+// Calls visit(piece, its bytes) for each piece of `bytes` of a chain, from `begin` on, until it
+// returns false. Returns kOtherKey then; else as CopyChain().
+template <typename Visit>
+Look VisitChain(const Table& table, uint32_t index, uint64_t sequence, uint64_t begin,
+                uint64_t bytes, const Visit& visit) {
+  const Geometry& geometry = table.geometry();
+  sequence &= ~kMovedBit;
+  for (uint64_t left = begin + bytes; left != 0;) {
+    if (index >= geometry.extent_count) return Look::kDamaged;
+    const ExtentHead& extent = table.extent(index);
+    // Acquire: the bytes read next are at least as new as this sequence.
+    if (extent.sequence.load(std::memory_order_acquire) != sequence) return Look::kDamaged;
+    index = extent.next.load(std::memory_order_relaxed);
+    const uint64_t here = std::min<uint64_t>(left, geometry.extent_payload);
+    const uint64_t skipped = std::min(begin, here);
+    if (skipped != here && !visit(ExtentBytes(extent) + skipped, here - skipped)) {
+      return Look::kOtherKey;
+    }
+    // Acquire fence: a byte of a later value was stored after that value's odd sequence, which
+    // would be seen below.
+    std::atomic_thread_fence(std::memory_order_acquire);
+    if (extent.sequence.load(std::memory_order_relaxed) != sequence) return Look::kDamaged;
+    begin -= skipped;
+    left -= here;
+  }
+  return Look::kWhole;
+}
+
+}  // namespace
 
 Look DamagedUnlessDisturbed(const BucketHead& head, uint64_t word0) {
   std::atomic_thread_fence(std::memory_order_acquire);
   return head.word0.load(std::memory_order_relaxed) == word0 ? Look::kDamaged : Look::kDisturbed;
 }
 
-Look CopyChain(const Table& table, uint32_t index, uint64_t sequence, uint32_t value_bytes,
-               char* to) {
-  const Geometry& geometry = table.geometry();
-  sequence &= ~kMovedBit;
-  for (uint32_t left = value_bytes; left != 0;) {
-    if (index >= geometry.extent_count) return Look::kDamaged;
-    const ExtentHead& extent = table.extent(index);
-    // Acquire: the bytes copied next are at least as new as this sequence.
-    if (extent.sequence.load(std::memory_order_acquire) != sequence) return Look::kDamaged;
-    index = extent.next.load(std::memory_order_relaxed);
-    const uint32_t bytes = std::min(left, geometry.extent_payload);
-    CopyFromShared(to, ExtentBytes(extent), bytes);
-    // Acquire fence: a byte of a later value was stored after that value's odd sequence, which
-    // would be seen below.
-    std::atomic_thread_fence(std::memory_order_acquire);
-    if (extent.sequence.load(std::memory_order_relaxed) != sequence) return Look::kDamaged;
-    to += bytes;
-    left -= bytes;
-  }
-  return Look::kWhole;
+Look CopyChain(const Table& table, uint32_t first, uint64_t sequence, uint64_t begin,
+               uint64_t bytes, char* to) {
+  return VisitChain(table, first, sequence, begin, bytes,
+                    [&to](const char* piece, size_t piece_bytes) {
+                      CopyFromShared(to, piece, piece_bytes);
+                      to += piece_bytes;
+                      return true;
+                    });
+}
+
+Look CompareLongKey(const Table& table, const SlotHead& slot, uint64_t sequence,
+                    const SlotLengths& lengths, absl::string_view key, uint64_t hash) {
+  if ((sequence & 1) != 0 || !LengthsArePossible(table.geometry(), lengths)) return Look::kDamaged;
+  // Only a key made for it has the hash of another one.
+  if (lengths.key_bytes != key.size() || LongKeyHash(slot) != hash) return Look::kOtherKey;
+  return VisitChain(table, FirstExtent(slot, lengths), sequence, 0, key.size(),
+                    [&key](const char* piece, size_t piece_bytes) {
+                      const bool equal = EqualsShared(piece, key.data(), piece_bytes);
+                      key.remove_prefix(piece_bytes);
+                      return equal;
+                    });
 }
 
 uint64_t Reader::SumOfWord0(uint64_t from, uint64_t to) const {

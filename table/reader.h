@@ -128,21 +128,20 @@ class Reader {
                                               Found* found) const;
 
  private:
-  // Fast path: first tag match, inline value. kFound and kNotFound are final; kContended means:
-  // call GetInRounds().
+  // Fast path: first tag match, inline key and value. kFound and kNotFound are final; kContended
+  // means: call GetInRounds().
   template <typename Sink>
   ABSL_ATTRIBUTE_ALWAYS_INLINE Outcome TryOnce(absl::string_view key, uint64_t hash,
                                                const Sink& sink, Found* found) const;
-  // True if a key of that length can exist; then every key that is compared lies inside its slot.
-  // (The subtraction makes 0 too long.)
+  // True if a key of that length can exist. (The subtraction makes 0 too long.)
   bool LengthIsPossible(absl::string_view key) const {
     return key.size() - 1 < table_.geometry().max_key_bytes;
   }
-  // Reads the slot of a way that was live in `word0`, if it holds `key`.
+  // Reads the slot of a way that was live in `word0`, if it holds `key`, whose hash is `hash`.
   template <typename Sink>
   ABSL_ATTRIBUTE_ALWAYS_INLINE Look LookAt(const BucketHead& head, uint64_t word0,
                                            const SlotHead& slot, absl::string_view key,
-                                           const Sink& sink, Found* found) const;
+                                           uint64_t hash, const Sink& sink, Found* found) const;
 
   // The sum of the word0 of [from, to). It changes if one of them does: the upper 48 bits of each
   // only rise.
@@ -152,17 +151,22 @@ class Reader {
   const os::Clock clock_;
 };
 
-// The first extent of a slot's value. REQUIRES: it lies in extents.
+// The first extent of a slot's chain. REQUIRES: it has one, and its lengths are possible.
 inline uint32_t FirstExtent(const SlotHead& slot, const SlotLengths& lengths) {
-  const char* link = SlotBytes(slot) + RoundUp8(lengths.key_bytes);
+  const char* link = SlotBytes(slot) + lengths.key_room();
   return static_cast<uint32_t>(WordAt(link).load(std::memory_order_relaxed));
 }
 
-// Copies a value from a chain of extents to `to`. Returns kWhole if each of them is of the slot
-// that has that sequence; does not check the slot's own. (An extent's sequence is without
-// kMovedBit.)
-Look CopyChain(const Table& table, uint32_t first, uint64_t sequence, uint32_t value_bytes,
-               char* to);
+// Copies `bytes` of a chain of extents, from `begin` on, to `to`. `begin` is a multiple of 8.
+// Returns kWhole if each extent up to there is of the slot that has that sequence, else kDamaged;
+// does not check the slot's own. (An extent's sequence is without kMovedBit.)
+Look CopyChain(const Table& table, uint32_t first, uint64_t sequence, uint64_t begin,
+               uint64_t bytes, char* to);
+
+// Compares `key`, whose hash is `hash`, with the long key of a slot whose sequence and lengths were
+// loaded before. Returns kDamaged if these, or the chain, cannot be those of a live entry.
+Look CompareLongKey(const Table& table, const SlotHead& slot, uint64_t sequence,
+                    const SlotLengths& lengths, absl::string_view key, uint64_t hash);
 
 // True if an entry of `revision` was surely committed no later than the commit of `word0`. That has
 // the low 48 bits of its own revision, which is therefore at least that number. The comparison is
@@ -192,13 +196,19 @@ Look DamagedUnlessDisturbed(const BucketHead& head, uint64_t word0);
 
 template <typename Sink>
 inline Look Reader::LookAt(const BucketHead& head, uint64_t word0, const SlotHead& slot,
-                           absl::string_view key, const Sink& sink, Found* found) const {
+                           absl::string_view key, uint64_t hash, const Sink& sink,
+                           Found* found) const {
   const Geometry& geometry = table_.geometry();
   // Acquire: the bytes read next are at least as new as this sequence.
   const uint64_t sequence = slot.sequence.load(std::memory_order_acquire);
   const SlotLengths lengths = UnpackLengths(slot.lengths.load(std::memory_order_relaxed));
-  if (ABSL_PREDICT_FALSE(lengths.key_bytes != key.size() ||
-                         !EqualsShared(SlotBytes(slot), key.data(), key.size()))) {
+  if (ABSL_PREDICT_FALSE(lengths.long_key())) {
+    const Look look = CompareLongKey(table_, slot, sequence, lengths, key, hash);
+    if (look == Look::kDamaged) return DamagedUnlessDisturbed(head, word0);
+    if (look != Look::kWhole) return look;
+  } else if (ABSL_PREDICT_FALSE(lengths.key_bytes != key.size() ||
+                                key.size() > geometry.max_inline_bytes ||
+                                !EqualsShared(SlotBytes(slot), key.data(), key.size()))) {
     // If these were torn bytes of this key, word0 has changed, and the miss will not be confirmed.
     return (sequence & 1) == 0 && LengthsArePossible(geometry, lengths)
                ? Look::kOtherKey
@@ -220,7 +230,8 @@ inline Look Reader::LookAt(const BucketHead& head, uint64_t word0, const SlotHea
       const Look look = Confirm(head, word0, slot, sequence);
       if (look != Look::kWhole) return look;
       if (!sink.Reserve(lengths.value_bytes)) return Look::kTooSmall;
-      return CopyChain(table_, first, sequence, lengths.value_bytes, sink.data()) == Look::kWhole
+      return CopyChain(table_, first, sequence, lengths.key_in_chain(), lengths.value_bytes,
+                       sink.data()) == Look::kWhole
                  ? Look::kWhole
                  : DamagedUnlessDisturbed(head, word0);
     }
@@ -257,7 +268,8 @@ inline Outcome Reader::TryOnce(absl::string_view key, uint64_t hash, const Sink&
   const auto value_bytes = static_cast<uint32_t>(lengths);
   const char* const bytes = SlotBytes(slot);
   const size_t key_room = RoundUp8(key.size());
-  // The key's length, and no flag, in one comparison.
+  // The key's length, and no flag, in one comparison. The last but one keeps the bytes that are
+  // compared inside the slot, however long the key is.
   if (ABSL_PREDICT_FALSE(lengths >> 32 != key.size() || (sequence & 1) != 0 ||
                          value_bytes > geometry.max_value_bytes ||
                          key_room + value_bytes > geometry.max_inline_bytes ||
@@ -298,7 +310,7 @@ Outcome Reader::GetInRounds(absl::string_view key, const Sink& sink, Found* foun
     Look look = Look::kOtherKey;
     for (; candidates != 0 && look == Look::kOtherKey; candidates &= candidates - 1) {
       const auto way = static_cast<uint32_t>(__builtin_ctz(candidates));
-      look = LookAt(head, word0, bucket.slot(way), key, sink, found);
+      look = LookAt(head, word0, bucket.slot(way), key, hash, sink, found);
       if (ABSL_PREDICT_TRUE(look == Look::kWhole && found->expiry_ns == 0)) return Outcome::kFound;
     }
     switch (look) {

@@ -65,7 +65,9 @@ Look ScanWay(const Table& table, uint64_t home, const PathBucket& part, uint32_t
   ScannedEntry& entry = (*entries)[count];
   entry.revision = RevisionOf(sequence);
   entry.expiry_ns = slot.expiry_ns.load(std::memory_order_relaxed);
-  CopyKey(slot, lengths, &entry.key);
+  if (CopyKey(table, slot, sequence, lengths, &entry.key) != Look::kWhole) {
+    return DamagedUnlessDisturbed(head, part.word0);
+  }
   if (part.bucket != home) {
     bool other = HomeBucket(HashKey(entry.key, table.geometry().hash_seed),
                             table.geometry().bucket_count) != home;
@@ -82,7 +84,8 @@ Look ScanWay(const Table& table, uint64_t home, const PathBucket& part, uint32_t
     const Look look = Confirm(head, part.word0, slot, sequence);
     if (look != Look::kWhole) return look;
     entry.value.resize(lengths.value_bytes);
-    return CopyChain(table, first, sequence, lengths.value_bytes, &entry.value[0]) == Look::kWhole
+    return CopyChain(table, first, sequence, lengths.key_in_chain(), lengths.value_bytes,
+                     &entry.value[0]) == Look::kWhole
                ? Look::kWhole
                : DamagedUnlessDisturbed(head, part.word0);
   }

@@ -4,6 +4,7 @@
 #define CUBBY_TABLE_TABLE_H_
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 
 #include "absl/base/optimization.h"
@@ -104,6 +105,10 @@ inline const char* SlotBytes(const SlotHead& slot) {
   return reinterpret_cast<const char*>(&slot) + kSlotHeadBytes;
 }
 inline char* SlotBytes(SlotHead& slot) { return reinterpret_cast<char*>(&slot) + kSlotHeadBytes; }
+// The hash of a long key.
+inline uint64_t LongKeyHash(const SlotHead& slot) {
+  return WordAt(SlotBytes(slot)).load(std::memory_order_relaxed);
+}
 inline const char* ExtentBytes(const ExtentHead& extent) {
   return reinterpret_cast<const char*>(&extent) + kExtentHeadBytes;
 }
@@ -158,6 +163,13 @@ struct SlotLengths {
   uint32_t key_bytes;
   uint32_t flags;
   bool in_extents() const { return (flags & kSlotFlagExtents) != 0; }
+  bool long_key() const { return (flags & kSlotFlagLongKey) != 0; }
+  // How many bytes of the slot come before the value, or before the link.
+  size_t key_room() const { return long_key() ? kLongKeyHashBytes : RoundUp8(key_bytes); }
+  // How many bytes of the chain come before the value.
+  size_t key_in_chain() const { return long_key() ? RoundUp8(key_bytes) : 0; }
+  // How many bytes lie in the chain of an entry that has one.
+  uint64_t chain_bytes() const { return key_in_chain() + uint64_t{value_bytes}; }
 };
 inline SlotLengths UnpackLengths(uint64_t lengths) {
   return {static_cast<uint32_t>(lengths), static_cast<uint32_t>(lengths >> 32 & 0xffff),
@@ -167,18 +179,21 @@ inline uint64_t PackLengths(const SlotLengths& lengths) {
   return lengths.value_bytes | uint64_t{lengths.key_bytes} << 32 | uint64_t{lengths.flags} << 48;
 }
 
-// For lengths read from a slot whose key's length is possible: true if no flag is unknown, the
-// value or the extent link lies inside the slot, and the value is within the store's limit.
+// For lengths read from a slot whose key's length is possible: true if the flags belong together,
+// what the slot has of key, value and link lies inside it, and the value is within the store's
+// limit.
 inline bool ValueLengthIsPossible(const Geometry& geometry, const SlotLengths& lengths) {
   if (ABSL_PREDICT_FALSE(lengths.value_bytes > geometry.max_value_bytes)) return false;
   if (ABSL_PREDICT_TRUE(lengths.flags == 0)) {
     return RoundUp8(lengths.key_bytes) + lengths.value_bytes <= geometry.max_inline_bytes;
   }
-  return (lengths.flags & ~kKnownSlotFlags) == 0 && lengths.value_bytes != 0 &&
-         ChainLength(geometry, lengths.value_bytes) <= geometry.extent_count;
+  return (lengths.flags & ~kKnownSlotFlags) == 0 && lengths.in_extents() &&
+         lengths.long_key() == (lengths.key_bytes > geometry.max_inline_key_bytes) &&
+         lengths.chain_bytes() != 0 &&
+         ChainLength(geometry, lengths.chain_bytes()) <= geometry.extent_count;
 }
 
-// True if both lengths are possible: then the key lies inside the slot too.
+// True if both lengths are possible.
 inline bool LengthsArePossible(const Geometry& geometry, const SlotLengths& lengths) {
   return lengths.key_bytes != 0 && lengths.key_bytes <= geometry.max_key_bytes &&
          ValueLengthIsPossible(geometry, lengths);

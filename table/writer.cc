@@ -29,7 +29,10 @@ absl::Status Writer::WrongSizes(absl::string_view key, absl::string_view value) 
   if (key.size() > geometry.max_key_bytes) {
     return absl::OutOfRangeError(
         absl::StrCat("the key has ", key.size(), " bytes, the limit is ", geometry.max_key_bytes,
-                     ": use a shorter key, or make the store with a larger --slot-bytes"));
+                     ": use a shorter key",
+                     geometry.max_key_bytes < kMaxKeyBytes
+                         ? ", or make the store with a larger --extent-pool or --slot-bytes"
+                         : ""));
   }
   return absl::OutOfRangeError(absl::StrCat(
       "the value has ", value.size(), " bytes, the limit is ", geometry.max_value_bytes,
@@ -89,7 +92,9 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline bool Writer::Locate(absl::string_view key, u
       const SlotHead& slot = bucket.slot(place.way);
       const SlotLengths lengths = UnpackLengths(slot.lengths.load(kRelaxed));
       if (!LengthsArePossible(geometry, lengths)) return false;
-      if (HasKey(slot, lengths, key)) {
+      const Look look = CompareKey(table_, slot, lengths, key, hash);
+      if (look == Look::kDamaged) return false;
+      if (look == Look::kWhole) {
         located->slot_found = true;
         located->visible = !HasExpired(slot);
         return true;
@@ -139,12 +144,15 @@ absl::Status Writer::Decide(const Update& update, const Located& located) const 
   if (existing.visible) {
     const SlotHead& slot = table_.slot(located.place.bucket, located.place.way);
     const SlotLengths lengths = UnpackLengths(slot.lengths.load(kRelaxed));
+    // Other bytes than Locate() saw, if a process has stored them without the lock.
+    if (!LengthsArePossible(table_.geometry(), lengths)) return Damaged(located.place.bucket);
     update.result->resize(lengths.value_bytes);
     if (!lengths.in_extents()) {
       CopyFromShared(&(*update.result)[0], SlotBytes(slot) + RoundUp8(lengths.key_bytes),
                      lengths.value_bytes);
     } else if (CopyChain(table_, FirstExtent(slot, lengths), slot.sequence.load(kRelaxed),
-                         lengths.value_bytes, &(*update.result)[0]) != Look::kWhole) {
+                         lengths.key_in_chain(), lengths.value_bytes,
+                         &(*update.result)[0]) != Look::kWhole) {
       return Damaged(located.place.bucket);
     }
   }
@@ -171,8 +179,10 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline absl::Status Writer::PlanPut(const PutReques
     }
     ASSIGN_OR_RETURN(bucket, FindRoom(home));
   }
-  if (RoundUp8(request.key.size()) + value.size() > geometry.max_inline_bytes) {
-    ASSIGN_OR_RETURN(placement->taken, FirstFree(table_, static_cast<uint32_t>(value.size())));
+  const size_t key_room = RoundUp8(request.key.size());
+  if (key_room + value.size() > geometry.max_inline_bytes) {
+    const bool long_key = request.key.size() > geometry.max_inline_key_bytes;
+    ASSIGN_OR_RETURN(placement->taken, FirstFree(table_, (long_key ? key_room : 0) + value.size()));
   }
   Chain freed;
   uint64_t expiring = counters.expiring.load(kRelaxed) + (expiry_ns != 0);
@@ -196,31 +206,44 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline absl::Status Writer::PlanPut(const PutReques
   return PlanExtents(table_, placement->taken, freed, &plan.books);
 }
 
+ABSL_ATTRIBUTE_NOINLINE void Writer::FillExtents(const Chain& chain, absl::string_view key,
+                                                 uint64_t hash, absl::string_view value,
+                                                 uint64_t sequence, SlotHead* slot) {
+  SlotLengths lengths = {static_cast<uint32_t>(value.size()), static_cast<uint32_t>(key.size()),
+                         kSlotFlagExtents};
+  if (key.size() > table_.geometry().max_inline_key_bytes) lengths.flags |= kSlotFlagLongKey;
+  slot->lengths.store(PackLengths(lengths), kRelaxed);
+  char* bytes = SlotBytes(*slot);
+  if (lengths.long_key()) {
+    WordAt(bytes).store(hash, kRelaxed);
+  } else {
+    CopyToShared(bytes, key.data(), key.size());
+  }
+  WordAt(bytes + lengths.key_room()).store(PackLink(chain.first, chain.last), kRelaxed);
+  FillChain(table_, chain, sequence, lengths.long_key() ? key : "", value);
+}
+
 ABSL_ATTRIBUTE_ALWAYS_INLINE inline void Writer::FillSlot(const Placement& placement,
                                                           absl::string_view key, uint64_t hash,
                                                           absl::string_view value,
                                                           uint64_t expiry_ns, uint64_t revision) {
   const uint64_t sequence = revision << 1;
   const Place& place = placement.place;
-  const bool in_extents = placement.taken.length != 0;
   SlotHead& slot = table_.mutable_slot(place.bucket, place.way);
   // A reader with an old word0 may still be copying the previous bytes. With the first new byte it
   // must see that the slot is being written: odd, then a release fence, then bytes.
   slot.sequence.store(sequence | 1, std::memory_order_release);
   std::atomic_thread_fence(std::memory_order_release);
   slot.expiry_ns.store(expiry_ns, kRelaxed);
-  slot.lengths.store(
-      PackLengths({static_cast<uint32_t>(value.size()), static_cast<uint32_t>(key.size()),
-                   in_extents ? static_cast<uint32_t>(kSlotFlagExtents) : 0}),
-      kRelaxed);
-  char* bytes = SlotBytes(slot);
-  CopyToShared(bytes, key.data(), key.size());
-  bytes += RoundUp8(key.size());
-  if (!in_extents) {
-    CopyToShared(bytes, value.data(), value.size());
+  if (ABSL_PREDICT_TRUE(placement.taken.length == 0)) {
+    slot.lengths.store(
+        PackLengths({static_cast<uint32_t>(value.size()), static_cast<uint32_t>(key.size()), 0}),
+        kRelaxed);
+    char* bytes = SlotBytes(slot);
+    CopyToShared(bytes, key.data(), key.size());
+    CopyToShared(bytes + RoundUp8(key.size()), value.data(), value.size());
   } else {
-    WordAt(bytes).store(PackLink(placement.taken.first, placement.taken.last), kRelaxed);
-    FillChain(table_, placement.taken, sequence, value);
+    FillExtents(placement.taken, key, hash, value, sequence, &slot);
   }
   // Release: publishes the bytes to readers that load this sequence.
   slot.sequence.store(sequence, std::memory_order_release);
@@ -350,8 +373,10 @@ bool Writer::Move(const Place& from, uint64_t hash, const Place& hole) {
   const Place place = {to, ChooseDeadWay(live, hole.way)};
   const SlotHead& source = table_.slot(from.bucket, from.way);
   const SlotLengths lengths = UnpackLengths(source.lengths.load(kRelaxed));
-  const size_t used = RoundUp8(lengths.key_bytes) +
-                      (lengths.in_extents() ? size_t{kExtentLinkBytes} : lengths.value_bytes);
+  // Other bytes than HashOf() saw, if a process has stored them without the lock.
+  if (!LengthsArePossible(table_.geometry(), lengths)) return false;
+  const size_t used =
+      lengths.key_room() + (lengths.in_extents() ? size_t{kExtentLinkBytes} : lengths.value_bytes);
 
   Plan plan;
   plan.path = {to, to, OverflowClass(hash)};
@@ -368,7 +393,7 @@ bool Writer::Move(const Place& from, uint64_t hash, const Place& hole) {
     slot.sequence.store(sequence | 1, std::memory_order_release);
     std::atomic_thread_fence(std::memory_order_release);
     slot.expiry_ns.store(plan.expiry_ns, kRelaxed);
-    slot.lengths.store(source.lengths.load(kRelaxed), kRelaxed);
+    slot.lengths.store(PackLengths(lengths), kRelaxed);
     CopyWithinShared(SlotBytes(slot), SlotBytes(source), used);
     slot.sequence.store(sequence, std::memory_order_release);
     SetTag(place, hash, table_.Distance(HomeBucket(hash, table_.geometry().bucket_count), to));

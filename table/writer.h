@@ -146,6 +146,10 @@ class Writer {
   bool Move(const Place& from, uint64_t hash, const Place& hole) CUBBY_REQUIRES_WRITER_LOCK;
   // Sets what a head, the hints and the distances say of a way that is not live yet.
   void SetTag(const Place& place, uint64_t hash, uint64_t distance) CUBBY_REQUIRES_WRITER_LOCK;
+  // The part of it for entries that take extents: lengths, key or its hash, link and chain.
+  void FillExtents(const Chain& chain, absl::string_view key, uint64_t hash,
+                   absl::string_view value, uint64_t sequence,
+                   SlotHead* slot) CUBBY_REQUIRES_WRITER_LOCK;
   // Deletes the live entry in `place` and counts it in `total`. REQUIRES: `hash` is its key's.
   absl::Status Erase(const Place& place, uint64_t hash,
                      std::atomic<uint64_t> Counters::*total) CUBBY_REQUIRES_WRITER_LOCK;

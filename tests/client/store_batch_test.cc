@@ -109,7 +109,7 @@ TEST_F(StoreTest, MultiPutDoesWhatPutsDo) {
   ASSERT_TRUE(StartDaemon({"--capacity", "1000", "--max-value", "64KiB", "--extent-pool", "4MiB"}));
   auto store = Open();
   // More than one lock is taken for: short, in extents, of no bytes, impossible, twice.
-  std::vector<std::string> keys = {"twice", "", std::string(5000, 'k'), "empty", "long", "twice"};
+  std::vector<std::string> keys = {"twice", "", std::string(70'000, 'k'), "empty", "long", "twice"};
   std::vector<std::string> values = {"1", "v", "v", "", std::string(65537, 'v'), "2"};
   for (int i = 0; i < 100; ++i) {
     keys.push_back(absl::StrCat("key", i));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <random>
 #include <string>
@@ -203,6 +204,46 @@ TEST_F(StoreTest, LimitsAreNamedByWhatTheyRefuse) {
   EXPECT_EQ(value.code(), absl::StatusCode::kOutOfRange);
   EXPECT_THAT(std::string(value.message()), HasSubstr("limit is 1000"));
   EXPECT_EQ(store->Put("", "v").status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(StoreTest, LongKeysWorkInEveryCall) {
+  ASSERT_TRUE(StartDaemon({"--capacity", "100", "--extent-pool", "16MiB"}));
+  auto store = Open();
+  EXPECT_EQ(store->limits().max_key_bytes, 65'535u);
+  std::vector<std::string> keys;
+  std::vector<std::string> values;
+  for (const size_t bytes : {96, 97, 104, 105, 150, 1024, 1025, 4096, 65'535}) {
+    keys.push_back(std::string(bytes, 'k'));
+    values.push_back(test::CheckedValue(keys.back(), 1, 300));
+  }
+  const std::vector<absl::string_view> key_views(keys.begin(), keys.end());
+  const std::vector<absl::string_view> value_views(values.begin(), values.end());
+  std::vector<absl::StatusOr<uint64_t>> puts(keys.size());
+  ASSERT_TRUE(store->MultiPut(key_views, value_views, absl::MakeSpan(puts)).ok());
+  std::vector<std::string> read(keys.size());
+  std::vector<absl::StatusOr<Entry>> gets(keys.size());
+  ASSERT_TRUE(store->MultiGet(key_views, absl::MakeSpan(read), absl::MakeSpan(gets)).ok());
+  for (size_t i = 0; i < keys.size(); ++i) {
+    ASSERT_TRUE(puts[i].ok()) << puts[i].status();
+    ASSERT_TRUE(gets[i].ok()) << gets[i].status();
+    EXPECT_EQ(gets[i]->revision, *puts[i]);
+    EXPECT_EQ(read[i], values[i]);
+    EXPECT_TRUE(*store->Contains(keys[i]));
+    EXPECT_TRUE(absl::IsAlreadyExists(store->Add(keys[i], "v").status()));
+    EXPECT_FALSE(*store->Contains(keys[i] + '\0')) << keys[i].size();
+  }
+  std::map<std::string, std::string> seen;
+  ASSERT_TRUE(store
+                  ->ForEach([&seen](absl::string_view key, absl::string_view value, const Entry&) {
+                    seen[std::string(key)] = std::string(value);
+                    return true;
+                  })
+                  .ok());
+  EXPECT_EQ(seen.size(), keys.size());
+  for (size_t i = 0; i < keys.size(); ++i) EXPECT_EQ(seen[keys[i]], values[i]);
+  for (const std::string& key : keys) EXPECT_TRUE(store->Delete(key).ok());
+  EXPECT_EQ(store->Stats().entries, 0u);
+  ExpectSound();
 }
 
 TEST_F(StoreTest, ManyThreadsShareOneHandle) {

@@ -41,6 +41,7 @@ SoundTable MakeSound(const table::GeometryOptions& options) {
     request.update.value = value;
     request.hash = table::HashKey(Keys()[i], geometry.hash_seed);
     request.update.expiry_ns = i % 4 == 3 ? 1000 + i : 0;
+    if (!writer.CheckSizes(request.key, value).ok()) continue;
     const lock::HeldWriterRole role;
     writer.Put(request).IgnoreError();
   }
@@ -136,7 +137,9 @@ const std::vector<std::string>& Keys() {
   static const auto* const keys = [] {
     auto* made = new std::vector<std::string>;
     for (int i = 0; i < 24; ++i) {
-      made->push_back(i % 4 == 0 ? absl::StrCat("a longer key ", i) : absl::StrCat("k", i));
+      made->push_back(i % 8 == 4 ? absl::StrCat("a key that has no room in a slot of 64 bytes ", i)
+                      : i % 4 == 0 ? absl::StrCat("a longer key ", i)
+                                   : absl::StrCat("k", i));
     }
     return made;
   }();

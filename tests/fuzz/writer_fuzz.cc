@@ -119,7 +119,7 @@ class Operations {
       case absl::StatusCode::kResourceExhausted:
         Require(model_->size() >= table_.geometry().capacity ||
                     table::RoundUp8(key.size()) + value.size() > table_.geometry().max_inline_bytes,
-                "a short value is refused only by a full table");
+                "a short key and value are refused only by a full table");
         break;
       default:
         Require(false, absl::StrCat("a put of a sound table succeeds: ", status.message()));

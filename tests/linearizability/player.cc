@@ -42,7 +42,7 @@ absl::StatusOr<Outcome> OutcomeOf(const absl::Status& answer) {
 
 // Does what is planned and records it. A kill at any moment leaves the record as Log says.
 absl::Status Do(Plan* plan, Store* store, Log::Record* record) {
-  const std::string key = KeyOf(plan->key);
+  const std::string key = NameOf(plan->key);
   record->kind = plan->kind;
   record->key = plan->key;
   record->put_value = plan->number;

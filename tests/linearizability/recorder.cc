@@ -12,7 +12,7 @@
 #include "gtest/gtest.h"
 #include "os/deadline.h"
 #include "tests/linearizability/player.h"
-#include "tests/support/checked_value.h"
+#include "tests/linearizability/workload.h"
 #include "tests/support/child.h"
 
 namespace cubby::test {
@@ -66,7 +66,7 @@ void Recorder::Record(uint32_t history, uint64_t kills, std::vector<Operation>* 
 
 void Recorder::Prepare(uint64_t kills) {
   for (uint32_t key = 0; key < board_->keys; ++key) {
-    const absl::Status deleted = store_->Delete(KeyOf(key));
+    const absl::Status deleted = store_->Delete(NameOf(key));
     ASSERT_TRUE(deleted.ok() || absl::IsNotFound(deleted)) << deleted;
   }
   players_.clear();

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <iterator>
 #include <random>
+#include <string>
 
 #include "absl/time/time.h"
 #include "tests/linearizability/recording.h"
@@ -24,13 +25,15 @@ Plan MakePlan(uint64_t choice, uint32_t key, uint64_t number, size_t max_bytes) 
   plan.key = key;
   plan.number = number;
   if (plan.kind != Kind::kGet && plan.kind != Kind::kDelete) {
-    plan.value = CheckedValue(KeyOf(plan.key), number, max_bytes);
+    plan.value = CheckedValue(NameOf(plan.key), number, max_bytes);
     if (HasTtl(number)) plan.options.ttl = absl::Hours(1);
   }
   return plan;
 }
 
 }  // namespace
+
+std::string NameOf(uint32_t key) { return KeyOf(key) + std::string(key % 2 == 0 ? 0 : 150, '-'); }
 
 std::vector<Plan> MakePlans(const Workload& workload, uint32_t first) {
   std::mt19937_64 random(workload.seed + ValueNumber(workload.history, workload.role, first));

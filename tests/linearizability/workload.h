@@ -15,6 +15,9 @@ namespace cubby::test {
 // After as many records the roles wait for each other.
 inline constexpr uint32_t kRecordsToMeeting = 10;
 
+// Returns a key's bytes: of every second key more than its slot has room for.
+std::string NameOf(uint32_t key);
+
 struct Plan {
   Kind kind;
   uint32_t key;

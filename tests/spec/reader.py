@@ -20,10 +20,11 @@ _LINE = 64
 _LIMIT = 64  # disturbances
 _LONGEST_PATH = 4096
 _KINDS = {"incarnations": 1, "hints": 2, "heads": 3, "slots": 4, "extents": 5, "distances": 10}
-_MOVES = 1 << 4  # the features that are required
+_FEATURES = 1 << 4 | 1 << 6  # that are required: entries that move, long keys
 _MOVED = 1 << 63
 _SERVING, _SEALED, _SUPERSEDED, _POISONED, _RETIRED = 1, 2, 3, 4, 5
 _IN_EXTENTS = 1
+_LONG_KEY = 8
 
 
 class Refused(Exception):
@@ -114,7 +115,7 @@ class Generation:
         if (xxhash.xxh3_64_intdigest(header[8:120], seed=seed) != number("Q", 120) or
                 xxhash.xxh3_64_intdigest(header[256:640], seed=seed) != number("Q", 112)):
             raise Refused("a checksum is wrong")
-        if number("Q", 256) != _MOVES:
+        if number("Q", 256) != _FEATURES:
             raise Refused(f"features {number('Q', 256):#x}")
         if number("q", 272) != _clock_offset():
             raise Refused("another boot clock")
@@ -140,7 +141,10 @@ class Generation:
         self.bucket_bytes = _round_up(self.ways * self.slot_bytes, _LINE)
         self.extent_payload = self.extent_bytes - 16
         self.max_inline_bytes = self.slot_bytes - 24
-        self.max_key_bytes = (self.max_inline_bytes - 8) // 8 * 8
+        self.max_inline_key_bytes = self.max_inline_bytes - 8
+        pairs = self.extent_count // 2
+        beside = max(pairs * self.extent_payload - self.max_value_bytes, 0)
+        self.max_key_bytes = max(self.max_inline_key_bytes, 65_535 if beside > 65_535 else beside // 8 * 8)
 
         least = {"incarnations": 4096, "hints": self.bucket_count * 16, "heads": self.bucket_count * 32,
                  "slots": self.bucket_count * self.bucket_bytes, "extents": self.extent_count * self.extent_bytes,
@@ -217,8 +221,12 @@ class Generation:
             if self._bytes[head + 8 + way] != hashed & 0xFF:
                 continue
             slot = self._slot(bucket, way)
-            if slot.key_bytes != len(key) or bytes(self._bytes[slot.at + 24:slot.at + 24 + len(key)]) != key:
-                self._must_be_possible(slot, head, word0)
+            self._must_be_possible(slot, head, word0)
+            if slot.key_bytes != len(key):
+                continue
+            if slot.flags & _LONG_KEY and self._word(slot.at + 24) != hashed:
+                continue
+            if self._key(slot, head, word0) != key:
                 continue
             entry = self._entry(slot, head, word0)
             if entry.expiry != 0 and time.clock_gettime_ns(time.CLOCK_BOOTTIME) >= entry.expiry:
@@ -247,11 +255,14 @@ class Generation:
 
     def _must_be_possible(self, slot: _Slot, head: int, word0: int) -> None:
         possible = slot.sequence & 1 == 0 and 0 < slot.key_bytes <= self.max_key_bytes
-        possible = possible and slot.value_bytes <= self.max_value_bytes and slot.flags in (0, _IN_EXTENTS)
+        possible = possible and slot.value_bytes <= self.max_value_bytes
+        key_room = _round_up(slot.key_bytes, 8)
         if slot.flags == 0:
-            possible = possible and _round_up(slot.key_bytes, 8) + slot.value_bytes <= self.max_inline_bytes
+            possible = possible and key_room + slot.value_bytes <= self.max_inline_bytes
         else:
-            extents = -(-slot.value_bytes // self.extent_payload)
+            long_key = slot.key_bytes > self.max_inline_key_bytes
+            possible = possible and slot.flags == (_IN_EXTENTS | _LONG_KEY if long_key else _IN_EXTENTS)
+            extents = -(-(slot.value_bytes + (key_room if long_key else 0)) // self.extent_payload)
             possible = possible and 0 < extents <= self.extent_count
         if not possible:
             raise self._disturbed_or_damaged(head, word0)
@@ -266,30 +277,43 @@ class Generation:
     def _entry(self, slot: _Slot, head: int, word0: int) -> Entry:
         self._must_be_possible(slot, head, word0)
         expiry = self._word(slot.at + 8)
-        key = bytes(self._bytes[slot.at + 24:slot.at + 24 + slot.key_bytes])
+        key = self._key(slot, head, word0)
         at = slot.at + 24 + _round_up(slot.key_bytes, 8)
         if slot.flags == 0:
             value = bytes(self._bytes[at:at + slot.value_bytes])
         else:
             self._confirm(slot, head, word0)
-            value = self._chain(self._word(at) & 0xFFFFFFFF, slot, head, word0)
+            long_key = self._key_in_chain(slot)
+            value = self._chain(slot, head, word0, long_key + slot.value_bytes)[long_key:]
         self._confirm(slot, head, word0)
         return Entry(key, value, (slot.sequence & ~_MOVED) >> 1, expiry)
 
-    def _chain(self, extent: int, slot: _Slot, head: int, word0: int) -> bytes:
-        value = bytearray()
-        while len(value) < slot.value_bytes:
+    def _key(self, slot: _Slot, head: int, word0: int) -> bytes:
+        if slot.flags & _LONG_KEY:
+            return self._chain(slot, head, word0, self._key_in_chain(slot))[:slot.key_bytes]
+        return bytes(self._bytes[slot.at + 24:slot.at + 24 + slot.key_bytes])
+
+    @staticmethod
+    def _key_in_chain(slot: _Slot) -> int:
+        return _round_up(slot.key_bytes, 8) if slot.flags & _LONG_KEY else 0
+
+    def _chain(self, slot: _Slot, head: int, word0: int, wanted: int) -> bytes:
+        """Returns the first `wanted` bytes of the chain."""
+        link = slot.at + 24 + (8 if slot.flags & _LONG_KEY else _round_up(slot.key_bytes, 8))
+        extent = self._word(link) & 0xFFFFFFFF
+        chain = bytearray()
+        while len(chain) < wanted:
             if extent >= self.extent_count:
                 raise self._disturbed_or_damaged(head, word0)
             at = self._extents + extent * self.extent_bytes
             if self._word(at) != slot.sequence & ~_MOVED:
                 raise self._disturbed_or_damaged(head, word0)
             extent = self._word(at + 8) & 0xFFFFFFFF
-            part = min(self.extent_payload, slot.value_bytes - len(value))
-            value += self._bytes[at + 16:at + 16 + part]
+            part = min(self.extent_payload, wanted - len(chain))
+            chain += self._bytes[at + 16:at + 16 + part]
             if self._word(at) != slot.sequence & ~_MOVED:
                 raise self._disturbed_or_damaged(head, word0)
-        return bytes(value)
+        return bytes(chain)
 
     def entries(self) -> Iterator[Entry]:
         """Yields each entry that lives during the whole iteration once."""

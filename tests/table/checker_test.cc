@@ -124,6 +124,41 @@ TEST_F(CheckerTest, TableStaysSoundWhileRevisionsWrap) {
   }
 }
 
+TEST_F(CheckerTest, FindsALongKeyThatIsNotThatOfItsHash) {
+  const std::string key(100, 'k');
+  ASSERT_TRUE(buffer_.Put(key, "v").ok());
+  EXPECT_THAT(Check(buffer_.table()).problems, IsEmpty());
+  SlotHead* slot = buffer_.SlotOf(key);
+  WordAt(SlotBytes(*slot)).fetch_add(uint64_t{1} << 40);
+  ExpectProblem("its hash is not that of its key");
+  EXPECT_EQ(buffer_.Get(key), "<not found>");
+  WordAt(SlotBytes(*slot)).fetch_sub(uint64_t{1} << 40);
+  const uint32_t first = ChainOf(buffer_.table(), *slot)->first;
+  ExtentBytes(buffer_.table().mutable_extent(first))[0] = 'x';
+  ExpectProblem("its hash is not that of its key");
+}
+
+TEST_F(CheckerTest, FindsALongKeyInExtentsOfAnotherEntry) {
+  const std::string key(100, 'k');
+  ASSERT_TRUE(buffer_.Put(key, "v").ok());
+  const uint32_t first = ChainOf(buffer_.table(), *buffer_.SlotOf(key))->first;
+  buffer_.table().mutable_extent(first).sequence.fetch_add(2);
+  ExpectProblem("the extents of its key hold another entry");
+  ExpectProblem("an extent of it holds another value");
+}
+
+TEST_F(CheckerTest, FindsALongKeyThatIsLiveTwice) {
+  const std::string key(100, 'k');
+  ASSERT_TRUE(buffer_.Put(key, "v").ok());
+  uint64_t bucket = 0;
+  uint32_t way = 0;
+  const SlotHead* slot = buffer_.SlotOf(key, &bucket, &way);
+  const uint32_t live = LiveWays(buffer_.table().head(bucket).word0.load());
+  const auto dead = static_cast<uint32_t>(__builtin_ctz(~live));
+  Copy(*slot, TagOf(buffer_.Hash(key)), bucket, dead, &buffer_);
+  ExpectProblem("the same key is live");
+}
+
 TEST_F(CheckerTest, FindsImpossibleLengths) {
   buffer_.SlotOf("a")->lengths.store(~0ull);
   ExpectProblem("impossible lengths");

@@ -70,6 +70,27 @@ TEST(GeometryTest, APoolHoldsAValueAndTheOneThatTakesItsPlace) {
   EXPECT_THAT(std::string(PlanGeometry(options).status().message()), HasSubstr("at least 2032"));
 }
 
+TEST(GeometryTest, TheLongestKeyCanBePutAndOverwrittenWithTheLongestValue) {
+  const auto longest = [](uint64_t max_value_bytes, absl::optional<uint64_t> pool) {
+    GeometryOptions options;
+    options.max_value_bytes = max_value_bytes;
+    options.extent_pool_bytes = pool;
+    return PlanGeometry(options)->max_key_bytes;
+  };
+  const uint64_t extent = kDefaultExtentBytes;
+  EXPECT_EQ(longest(1 << 20, absl::nullopt), 65535u);
+  EXPECT_EQ(longest(64, absl::nullopt), 65535u);
+  EXPECT_EQ(longest(8, absl::nullopt), 96u) << "no extents";
+  EXPECT_EQ(longest(8, extent), 96u) << "one extent, none for the next value";
+  EXPECT_EQ(longest(8, 2 * extent), 1016u);
+  EXPECT_EQ(longest(64, 2 * extent), 960u);
+  EXPECT_EQ(longest(65, 3 * extent), 952u);
+  EXPECT_EQ(longest(1024, 3 * extent), 96u);
+  EXPECT_EQ(longest(1024, 4 * extent), 1024u);
+  EXPECT_EQ(longest(0, 128 * extent), 65535u);
+  EXPECT_EQ(longest(0, 126 * extent), 64512u);
+}
+
 TEST(GeometryTest, RoundsSlotsAndExtentsUpToWords) {
   GeometryOptions options;
   options.slot_bytes = 129;

@@ -31,12 +31,14 @@ Geometry GoldenGeometry() {
   return geometry;
 }
 
-// An overwrite, a delete, keys away from home, a value in extents, and an expiry far ahead.
+// An overwrite, a delete, keys away from home, a value in extents, a long key, and an expiry far
+// ahead.
 void FillGolden(TableBuffer* buffer) {
   ASSERT_TRUE(buffer->Put("short", "old").ok());
   ASSERT_TRUE(buffer->Put("short", "value").ok());
   ASSERT_TRUE(buffer->Put("empty", "").ok());
   ASSERT_TRUE(buffer->Put("long", std::string(300, 'x')).ok());
+  ASSERT_TRUE(buffer->Put(std::string(100, 'k'), "of a long key").ok());
   ASSERT_TRUE(buffer->Put("gone", "g").ok());
   ASSERT_TRUE(buffer->Delete("gone").ok());
   ASSERT_TRUE(buffer->Put("expiring", "e", UpdateKind::kSet, uint64_t{1} << 62).ok());
@@ -47,6 +49,7 @@ void ExpectGolden(const TableBuffer& buffer) {
   EXPECT_EQ(buffer.Get("short"), "value");
   EXPECT_EQ(buffer.Get("empty"), "");
   EXPECT_EQ(buffer.Get("long"), std::string(300, 'x'));
+  EXPECT_EQ(buffer.Get(std::string(100, 'k')), "of a long key");
   EXPECT_EQ(buffer.Get("gone"), "<not found>");
   EXPECT_EQ(buffer.Get("expiring"), "e");
   for (int i = 0; i < 7; ++i) EXPECT_EQ(buffer.Get(absl::StrCat("k", i)), "v");

@@ -92,13 +92,18 @@ class BySpec {
         const uint64_t slot = slots_ + bucket * bucket_bytes + uint64_t{way} * slot_bytes_;
         const auto lengths = At<uint64_t>(m_, slot + page_.Offset("A slot", "lengths"));
         const uint64_t key_bytes = lengths >> 32 & 0xffff;
-        uint64_t left = lengths & 0xffffffff;
-        const uint64_t key_at = slot + page_.Offset("A slot", "key");
-        if (std::string(m_ + key_at, key_bytes) != key) continue;
+        const uint64_t value_bytes = lengths & 0xffffffff;
+        const uint64_t key_at = slot + page_.Offset("A slot", "key, or hash");
+        const uint64_t key_room = (key_bytes + 7) / 8 * 8;
+        const bool long_key = (lengths >> 48 & 8) != 0;
+        if (long_key ? At<uint64_t>(m_, key_at) != h : std::string(m_ + key_at, key_bytes) != key) {
+          continue;
+        }
         if (At<uint8_t>(m_, hints_ + bucket * 16 + way) != (h & 0xff)) return std::nullopt;
-        const uint64_t value = key_at + (key_bytes + 7) / 8 * 8;
-        if ((lengths >> 48 & 1) == 0) return std::string(m_ + value, left);
+        const uint64_t value = key_at + (long_key ? 8 : key_room);
+        if ((lengths >> 48 & 1) == 0) return std::string(m_ + value, value_bytes);
         std::string whole;
+        uint64_t left = value_bytes + (long_key ? key_room : 0);
         for (auto index = At<uint32_t>(m_, value); left != 0;) {
           const uint64_t extent = extents_ + uint64_t{index} * extent_bytes_;
           if (At<uint64_t>(m_, extent + page_.Offset("An extent", "sequence")) !=
@@ -110,7 +115,10 @@ class BySpec {
           left -= bytes;
           index = At<uint32_t>(m_, extent + page_.Offset("An extent", "next"));
         }
-        return whole;
+        if (!long_key) return whole;
+        return whole.substr(0, key_bytes) == key
+                   ? std::optional<std::string>(whole.substr(key_room))
+                   : std::nullopt;
       }
       if ((At<uint64_t>(m_, head + 24) >> 4 * (h >> 32 & 15) & 15) == 0) break;
       bucket = bucket + 1 == bucket_count_ ? 0 : bucket + 1;
@@ -146,14 +154,19 @@ TEST(LayoutSpecTest, EveryEntryIsFoundByTheNumbersOfTheSpecification) {
     options.ways = ways;
     options.extent_pool_bytes = 64 * 400;
     TableBuffer buffer(options);
+    // Half of the keys are longer than their slot has room.
+    const auto key = [](size_t i) {
+      return absl::StrCat("key", std::string(i % 2 == 0 ? 0 : 27 + i, '-'), i);
+    };
     for (size_t i = 0; i < 50; ++i) {
-      ASSERT_TRUE(buffer.Put(absl::StrCat("key", i), std::string(i * 3, 'v')).ok()) << i;
+      ASSERT_TRUE(buffer.Put(key(i), std::string(i * 3, 'v')).ok()) << i;
     }
     const BySpec reader(buffer.memory());
     for (size_t i = 0; i < 50; ++i) {
-      EXPECT_EQ(reader.Get(absl::StrCat("key", i)), std::string(i * 3, 'v'));
+      EXPECT_EQ(reader.Get(key(i)), std::string(i * 3, 'v')) << i;
     }
     EXPECT_EQ(reader.Get("absent"), std::nullopt);
+    EXPECT_EQ(reader.Get(std::string(60, '-')), std::nullopt);
   }
 }
 
@@ -183,7 +196,7 @@ TEST(LayoutSpecTest, FieldsAreWhereThePageSays) {
   EXPECT_EQ(At<uint32_t>(m, header("byte order")), 0x0a0b0c0du);
   EXPECT_EQ(At<uint64_t>(m, header("checksum")), XXH3_64bits_withSeed(m + 8, 112, magic));
   EXPECT_EQ(At<uint64_t>(m, header("region checksum")), XXH3_64bits_withSeed(m + 256, 384, magic));
-  EXPECT_EQ(At<uint64_t>(m, regions("required")), uint64_t{1} << 4);
+  EXPECT_EQ(At<uint64_t>(m, regions("required")), uint64_t{1} << 4 | uint64_t{1} << 6);
   EXPECT_EQ(At<uint64_t>(m, regions("required to write")), uint64_t{1} << 5);
   EXPECT_EQ(At<int64_t>(m, regions("clock offset")), geometry.clock_offset_ns);
   EXPECT_EQ(At<uint64_t>(m, page.Offset("State line", "state")), 1u);

@@ -173,6 +173,127 @@ TEST(ReaderTest, KeysOfOneTagAreToldApart) {
   }
 }
 
+// A table of one bucket, so that keys differ by their tags at most.
+GeometryOptions OneBucket() {
+  GeometryOptions options = TinyOptions();
+  options.capacity = 2;
+  options.ways = kMaxWays;
+  return options;
+}
+
+TEST(ReaderTest, LongKeysAreToldApart) {
+  TableBuffer buffer(OneBucket());
+  const std::string key(199, 'k');
+  ASSERT_TRUE(buffer.Put(key, "v").ok());
+  uint64_t bucket = 0;
+  uint32_t way = 0;
+  SlotHead* slot = buffer.SlotOf(key, &bucket, &way);
+  auto& tag = buffer.table().mutable_head(bucket).tags[way];
+  for (size_t at = 0; at < key.size(); ++at) {
+    std::string other = key;
+    other[at] = 'x';
+    EXPECT_EQ(buffer.Get(other), "<not found>");
+    tag.store(TagOf(buffer.Hash(other)));
+    EXPECT_EQ(buffer.Get(other), "<not found>") << "the hash differs, and byte " << at;
+    // A process that knows the seed can make keys of one hash.
+    WordAt(SlotBytes(*slot)).store(buffer.Hash(other));
+    EXPECT_EQ(buffer.Get(other), "<not found>") << "byte " << at;
+    WordAt(SlotBytes(*slot)).store(buffer.Hash(key));
+    tag.store(TagOf(buffer.Hash(key)));
+  }
+  const std::string longer = key + '\0';
+  tag.store(TagOf(buffer.Hash(longer)));
+  WordAt(SlotBytes(*slot)).store(buffer.Hash(longer));
+  EXPECT_EQ(buffer.Get(longer), "<not found>");
+}
+
+TEST(ReaderTest, ALongKeyIsFoundByEachSink) {
+  for (const size_t value_bytes : {0, 1, 48, 300}) {
+    TableBuffer buffer(OneBucket());
+    const std::string key(250, 'k');
+    const std::string value(value_bytes, 'v');
+    ASSERT_TRUE(buffer.Put(key, value).ok());
+    const Reader reader(buffer.table());
+    Found found;
+    EXPECT_EQ(reader.Get(key, NoSink(), &found), Outcome::kFound);
+    EXPECT_EQ(found.value_bytes, value_bytes);
+    char copy[300];
+    EXPECT_EQ(reader.Get(key, BufferSink(copy, value_bytes), &found), Outcome::kFound);
+    EXPECT_EQ(std::string(copy, value_bytes), value);
+    if (value_bytes == 0) continue;
+    EXPECT_EQ(reader.Get(key, BufferSink(copy, value_bytes - 1), &found), Outcome::kTooSmall);
+    EXPECT_EQ(found.value_bytes, value_bytes);
+  }
+}
+
+TEST(ReaderTest, ALongKeyInABrokenChainIsDamage) {
+  const std::string key(120, 'k');
+  TableBuffer buffer(OneBucket());
+  ASSERT_TRUE(buffer.Put(key, "v").ok());
+  uint64_t bucket = 0;
+  SlotHead* slot = buffer.SlotOf(key, &bucket);
+  const auto expect = [&](const std::string& got, Outcome presence) {
+    EXPECT_EQ(buffer.Get(key), got);
+    Found found;
+    EXPECT_EQ(Reader(buffer.table()).Get(key, NoSink(), &found), presence);
+    std::vector<ScannedEntry> entries;
+    EXPECT_EQ(ScanHome(buffer.table(), bucket, &entries),
+              presence == Outcome::kDamaged ? presence : Outcome::kFound);
+    EXPECT_EQ(buffer.Put(key, "w").status().code(),
+              presence == Outcome::kDamaged ? absl::StatusCode::kDataLoss : absl::StatusCode::kOk);
+  };
+  std::atomic<uint64_t>& link = WordAt(SlotBytes(*slot) + 8);
+  const uint64_t sound = link.load();
+  for (const uint32_t index : {buffer.geometry().extent_count, 0x7fff'fff0u, kNoExtent}) {
+    link.store(PackLink(index, LinkLast(sound)));
+    expect("<damaged>", Outcome::kDamaged);
+  }
+  link.store(sound);
+  ExtentHead& extent = buffer.table().mutable_extent(LinkFirst(sound));
+  extent.sequence.fetch_add(2);
+  expect("<damaged>", Outcome::kDamaged);
+  extent.sequence.fetch_sub(2);
+  const uint32_t next = extent.next.exchange(kNoExtent);
+  expect("<damaged>", Outcome::kDamaged);
+  extent.next.store(next);
+  expect("v", Outcome::kFound);
+}
+
+TEST(ReaderTest, LengthsAndFlagsThatNoWriterCombinesAreDamage) {
+  TableBuffer buffer(OneBucket());
+  const Geometry& geometry = buffer.geometry();
+  const uint32_t slot_key = geometry.max_inline_key_bytes;
+  const uint32_t both = kSlotFlagExtents | kSlotFlagLongKey;
+  const auto expect_damaged = [&](const std::string& key, const SlotLengths& lengths) {
+    TableBuffer damaged(geometry);
+    ASSERT_TRUE(damaged.Put(key, "v").ok());
+    uint64_t bucket = 0;
+    SlotHead* slot = damaged.SlotOf(key, &bucket);
+    slot->lengths.store(PackLengths(lengths));
+    const auto name = absl::StrCat(lengths.key_bytes, " ", lengths.value_bytes, " ", lengths.flags);
+    EXPECT_EQ(damaged.Get(key), "<damaged>") << name;
+    std::vector<ScannedEntry> entries;
+    EXPECT_EQ(ScanHome(damaged.table(), bucket, &entries), Outcome::kDamaged) << name;
+    EXPECT_EQ(damaged.Put(key, "w").status().code(), absl::StatusCode::kDataLoss) << name;
+    EXPECT_FALSE(Check(damaged.table()).sound()) << name;
+  };
+  const std::string in_slot(slot_key, 'k');
+  const std::string in_extents(slot_key + 1, 'k');
+  expect_damaged(in_slot, {1, slot_key, kSlotFlagLongKey});
+  expect_damaged(in_slot, {1, slot_key, both});
+  expect_damaged(in_extents, {1, slot_key + 1, 0});
+  expect_damaged(in_extents, {1, slot_key + 1, kSlotFlagLongKey});
+  expect_damaged(in_extents, {1, slot_key + 1, kSlotFlagExtents});
+  expect_damaged(in_extents, {1, geometry.max_key_bytes + 1, both});
+  expect_damaged(in_extents, {401, slot_key + 1, both});
+  // More bytes than all extents have.
+  Geometry few = geometry;
+  few.extent_count = ChainLength(geometry, RoundUp8(geometry.max_key_bytes)) - 1;
+  EXPECT_FALSE(LengthsArePossible(few, {0, geometry.max_key_bytes, both}));
+  few.extent_count += 1;
+  EXPECT_TRUE(LengthsArePossible(few, {0, geometry.max_key_bytes, both}));
+}
+
 // Its slot may say that it is as long: what would be compared lies outside.
 TEST(ReaderTest, AKeyOverTheLimitIsComparedWithNothing) {
   GeometryOptions options = TinyOptions();
@@ -240,7 +361,7 @@ TEST(ReaderTest, AScanReportsDamageAsAGetDoesAndReturnsTheOtherEntries) {
 // Later layouts may give it a meaning, which is not that of a value.
 TEST(ReaderTest, ASlotWithAnUnknownFlagIsNeverServed) {
   for (const std::string& value : {std::string("v"), std::string(300, 'x')}) {
-    for (uint32_t bit = 1; bit < 16; ++bit) {
+    for (uint32_t bit = 1; bit < 16; ++bit) {  // flag 8 is known, and wrong for a short key
       TableBuffer buffer(TinyOptions());
       ASSERT_TRUE(buffer.Put("k", value).ok());
       uint64_t bucket = 0;

@@ -12,6 +12,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "table/entry.h"
 #include "table/geometry.h"
 #include "table/hash.h"
 #include "table/reader.h"
@@ -97,8 +98,11 @@ class TableBuffer {
       for (uint32_t way = 0; way < geometry_.ways; ++way) {
         if ((LiveWays(table_.head(bucket).word0.load()) >> way & 1) == 0) continue;
         SlotHead& slot = table_.mutable_slot(bucket, way);
-        if (UnpackLengths(slot.lengths.load()).key_bytes != key.size()) continue;
-        if (std::memcmp(SlotBytes(slot), key.data(), key.size()) != 0) continue;
+        std::string live;
+        const SlotLengths lengths = UnpackLengths(slot.lengths.load());
+        if (lengths.key_bytes != key.size()) continue;
+        if (CopyKey(table_, slot, slot.sequence.load(), lengths, &live) != Look::kWhole) continue;
+        if (live != key) continue;
         if (bucket_out != nullptr) *bucket_out = bucket;
         if (way_out != nullptr) *way_out = way;
         return &slot;

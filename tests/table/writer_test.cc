@@ -125,6 +125,86 @@ TEST(WriterTest, LongValuesGrowAndShrinkThroughExtents) {
   EXPECT_EQ(Check(buffer.table()).extents_in_use, 0u);
 }
 
+TEST(WriterTest, KeysOfEverySizeGrowAndShrinkThroughExtents) {
+  TableBuffer buffer(TinyOptions());
+  const uint32_t limit = buffer.geometry().max_key_bytes;
+  ASSERT_GT(limit, 400u);
+  for (size_t key_bytes = 1; key_bytes <= limit; ++key_bytes) {
+    const std::string key(key_bytes, static_cast<char>('a' + key_bytes % 26));
+    for (const size_t value_bytes : {0, 1, 8, 9, 47, 48, 400, 30}) {
+      const std::string value(value_bytes, static_cast<char>('A' + value_bytes % 26));
+      ASSERT_TRUE(buffer.Put(key, value).ok()) << key_bytes << " " << value_bytes;
+      ASSERT_EQ(buffer.Get(key), value) << key_bytes << " " << value_bytes;
+      ASSERT_THAT(Check(buffer.table()).problems, IsEmpty()) << key_bytes << " " << value_bytes;
+    }
+    EXPECT_EQ(buffer.Get(key + 'x'), "<not found>");
+    ASSERT_TRUE(buffer.Delete(key).ok()) << key_bytes;
+    ASSERT_EQ(buffer.Get(key), "<not found>");
+  }
+  EXPECT_EQ(Check(buffer.table()).extents_in_use, 0u);
+}
+
+TEST(WriterTest, ALongKeyTakesEveryUpdate) {
+  TableBuffer buffer(TinyOptions());
+  const std::string key(200, 'k');
+  std::string result;
+  Update append;
+  append.kind = UpdateKind::kAppend;
+  append.value = "12";
+  append.result = &result;
+  append.expiry_ns = 500;
+  ASSERT_TRUE(buffer.Do(key, append).ok());
+  Update add;
+  add.kind = UpdateKind::kAddNumber;
+  add.addend = 30;
+  add.result = &result;
+  add.keep_expiry = true;
+  ASSERT_TRUE(buffer.Do(key, add).ok());
+  EXPECT_EQ(buffer.SlotOf(key)->expiry_ns.load(), 500u);
+  EXPECT_EQ(buffer.Get(key), "<not found>") << "it has expired";
+  EXPECT_EQ(result, "42");
+  EXPECT_TRUE(buffer.Put(key, "v").ok());
+  EXPECT_EQ(buffer.Put(key, "w", UpdateKind::kAdd).status().code(),
+            absl::StatusCode::kAlreadyExists);
+  EXPECT_TRUE(buffer.Put(key, "w", UpdateKind::kReplace).ok());
+  EXPECT_EQ(buffer.Get(key), "w");
+  EXPECT_THAT(Check(buffer.table()).problems, IsEmpty());
+}
+
+TEST(WriterTest, LongKeysOverflowAndAreSwept) {
+  GeometryOptions options = TinyOptions();
+  options.extent_pool_bytes = 64 * 200;
+  TableBuffer buffer(options);
+  const uint64_t home = buffer.geometry().bucket_count - 1;
+  std::vector<std::string> keys;
+  for (int i = 0; keys.size() < 6; ++i) {
+    std::string key = absl::StrCat(std::string(100, '-'), i);
+    if (buffer.HomeOf(key) == home) keys.push_back(std::move(key));
+  }
+  for (const std::string& key : keys) {
+    ASSERT_TRUE(buffer.Put(key, key, UpdateKind::kSet, /*expiry_ns=*/100).ok());
+  }
+  std::map<std::string, std::string> scanned;
+  std::vector<ScannedEntry> entries;
+  for (uint64_t bucket = 0; bucket < buffer.geometry().bucket_count; ++bucket) {
+    ASSERT_EQ(ScanHome(buffer.table(), bucket, &entries, [] { return uint64_t{1}; }),
+              Outcome::kFound);
+    for (const ScannedEntry& entry : entries) scanned[entry.key] = entry.value;
+  }
+  EXPECT_EQ(scanned.size(), keys.size());
+  for (const std::string& key : keys) EXPECT_EQ(scanned[key], key);
+  ASSERT_THAT(Check(buffer.table()).problems, IsEmpty());
+
+  Sweep sweep(buffer.table(), /*everything=*/false);
+  const lock::HeldWriterRole role;
+  while (!sweep.done()) ASSERT_TRUE(sweep.Step(100).ok());
+  EXPECT_EQ(sweep.removed(), keys.size());
+  const CheckResult empty = Check(buffer.table());
+  EXPECT_THAT(empty.problems, IsEmpty());
+  EXPECT_EQ(empty.extents_in_use, 0u);
+  EXPECT_EQ(empty.loose_overflow_counts, 0u);
+}
+
 TEST(WriterTest, RunningOutOfExtentsChangesNothing) {
   TableBuffer buffer(TinyOptions());
   int stored = 0;
@@ -213,6 +293,11 @@ TEST(WriterTest, AForgedIntentIsMendedWithinABudget) {
 }
 
 // An intent as a killed writer left it, but for one word.
+// How many extents an entry can have.
+uint64_t LongestChain(const Geometry& geometry) {
+  return ChainLength(geometry, RoundUp8(geometry.max_key_bytes) + geometry.max_value_bytes);
+}
+
 TEST(WriterTest, AForgedIntentLeadsNowhere) {
   struct Case {
     const char* name;
@@ -234,11 +319,11 @@ TEST(WriterTest, AForgedIntentLeadsNowhere) {
        [](Intent* i, const Geometry& g) { i->freed.store(PackLink(0, g.extent_count)); }},
       {"length taken",
        [](Intent* i, const Geometry& g) {
-         i->chain_lengths.store(uint64_t{1} << 32 | (ChainLength(g, g.max_value_bytes) + 1));
+         i->chain_lengths.store(uint64_t{1} << 32 | (LongestChain(g) + 1));
        }},
       {"length freed",
        [](Intent* i, const Geometry& g) {
-         i->chain_lengths.store(uint64_t{ChainLength(g, g.max_value_bytes) + 1} << 32 | 1);
+         i->chain_lengths.store((LongestChain(g) + 1) << 32 | 1);
        }},
   };
   for (const Case& c : cases) {

@@ -49,7 +49,12 @@ namespace {
 
 using ::testing::IsEmpty;
 
+// The key under the knife, and one that lies in two extents.
 constexpr char kKey[] = "the key under the knife";
+const std::string& LongKey() {
+  static const auto* const key = new std::string(1200, 'k');
+  return *key;
+}
 constexpr char kAbsent[] = "<absent>";
 
 // The process that is stepped through: a store of its own, and what lies under it.
@@ -66,6 +71,7 @@ struct Operation {
   std::string after;
   Act act = nullptr;  // null: the victim puts `after`, or deletes the key if that is kAbsent
 
+  std::string key = kKey;
   // Whether the key's home bucket is full of others, so that it lives in the next.
   bool full_home = false;
   // Whether other keys go too.
@@ -78,6 +84,10 @@ struct Operation {
   // Whether the lock belongs to one who died before it: how far that one's put had come.
   enum class DeadOwner { kNone, kNotCommitted, kCommitted } dead_owner = DeadOwner::kNone;
 
+  Operation& WithLongKey() {
+    key = LongKey();
+    return *this;
+  }
   Operation& FullHome() {
     full_home = true;
     return *this;
@@ -124,15 +134,17 @@ void PutMany(Victim& victim) {
 }
 
 // One of the keys that fill the key's home bucket, so that the key moves there.
-void DeleteFromHome(Victim& victim) {
+void DeleteFromHomeOf(const std::string& key, Victim& victim) {
   const table::Geometry& geometry = victim.table.geometry();
   const auto home = [&geometry](const std::string& key) {
     return table::HomeBucket(table::HashKey(key, geometry.hash_seed), geometry.bucket_count);
   };
   int i = 0;
-  while (home(absl::StrCat("filler", i)) != home(kKey)) ++i;
+  while (home(absl::StrCat("filler", i)) != home(key)) ++i;
   (void)victim.store.Delete(absl::StrCat("filler", i));
 }
+void DeleteFromHome(Victim& victim) { DeleteFromHomeOf(kKey, victim); }
+void DeleteFromHomeOfLongKey(Victim& victim) { DeleteFromHomeOf(LongKey(), victim); }
 
 class EveryInstructionTest : public test::DaemonFixture,
                              public ::testing::WithParamInterface<Operation> {
@@ -145,8 +157,8 @@ class EveryInstructionTest : public test::DaemonFixture,
     PutOptions options;
     options.ttl = operation.ttl;
     absl::Status status = operation.before == kAbsent && options.ttl == absl::InfiniteDuration()
-                              ? store.Delete(kKey)
-                              : store.Put(kKey, operation.before, options).status();
+                              ? store.Delete(operation.key)
+                              : store.Put(operation.key, operation.before, options).status();
     if (absl::IsNotFound(status)) status = absl::OkStatus();
     ASSERT_TRUE(status.ok()) << status;
     if (operation.scattered) {
@@ -170,14 +182,16 @@ class EveryInstructionTest : public test::DaemonFixture,
   }
 
   // Keys to keep the one under test company: three, or as many as fill its home bucket.
-  static std::vector<std::string> Fillers(const table::Geometry& geometry, bool full_home) {
+  static std::vector<std::string> Fillers(const table::Geometry& geometry,
+                                          const Operation& operation) {
     const auto home = [&geometry](const std::string& key) {
       return table::HomeBucket(table::HashKey(key, geometry.hash_seed), geometry.bucket_count);
     };
     std::vector<std::string> fillers;
-    for (int i = 0; fillers.size() < (full_home ? geometry.ways - 1 : 3); ++i) {
+    for (int i = 0; fillers.size() < (operation.full_home ? geometry.ways - 1 : 3); ++i) {
       std::string key = absl::StrCat("filler", i);
-      if (!full_home || home(key) == home(kKey)) fillers.push_back(std::move(key));
+      if (!operation.full_home || home(key) == home(operation.key))
+        fillers.push_back(std::move(key));
     }
     return fillers;
   }
@@ -204,9 +218,9 @@ class EveryInstructionTest : public test::DaemonFixture,
     if (operation.act != nullptr) return StartVictim(operation.act);
     return StartVictim([&operation](Victim& victim) {
       if (operation.after == kAbsent) {
-        (void)victim.store.Delete(kKey);
+        (void)victim.store.Delete(operation.key);
       } else {
-        (void)victim.store.Put(kKey, operation.after);
+        (void)victim.store.Put(operation.key, operation.after);
       }
     });
   }
@@ -251,7 +265,7 @@ class EveryInstructionTest : public test::DaemonFixture,
                        const std::vector<std::string>& fillers, std::string* value) {
     const table::Reader reader(table);
     table::Found found;
-    const table::Outcome outcome = reader.Get(kKey, table::StringSink(value), &found);
+    const table::Outcome outcome = reader.Get(operation.key, table::StringSink(value), &found);
     if (outcome == table::Outcome::kNotFound) {
       *value = kAbsent;
     } else {
@@ -333,7 +347,7 @@ TEST_P(EveryInstructionTest, LeavesOldOrNewAndTheNextWriterGoesOn) {
   const auto mapped = attach::MappedTable::Adopt(&*mapping, attach::Guard::kNone);
   ASSERT_TRUE(mapped.ok()) << mapped.status();
   const table::Table& table = mapped->table();
-  const std::vector<std::string> fillers = Fillers(table.geometry(), operation.full_home);
+  const std::vector<std::string> fillers = Fillers(table.geometry(), operation);
   // Only victim and successor may change anything: the daemon would sweep during a check.
   KillDaemon();
 
@@ -409,6 +423,15 @@ INSTANTIATE_TEST_SUITE_P(
         Operation{"DeleteFromExtents", Long(1500, 'o'), kAbsent},
         Operation{"OverwriteScattered", Long(1500, 'o'), Long(1200, 'n')}.Scattered(),
         Operation{"DeleteScattered", Long(1500, 'o'), kAbsent}.Scattered(),
+        Operation{"PutNewLongKey", kAbsent, "new"}.WithLongKey(),
+        Operation{"OverwriteLongKey", Long(100, 'o'), Long(900, 'n')}.WithLongKey(),
+        Operation{"DeleteLongKey", "", kAbsent}.WithLongKey(),
+        Operation{"PutNewLongKeyOverflowing", kAbsent, ""}.WithLongKey().FullHome(),
+        Operation{"SweepLongKey", kAbsent, kAbsent, Sweep}.WithLongKey().Expired(),
+        Operation{"MoveLongKeyHome", "old", "old", DeleteFromHomeOfLongKey}
+            .WithLongKey()
+            .FullHome()
+            .OthersGo(),
         Operation{"Flush", Long(300, 'o'), kAbsent, Flush}.OthersGo(),
         Operation{"FlushOverflowed", "old", kAbsent, Flush}.FullHome().OthersGo(),
         Operation{"Sweep", kAbsent, kAbsent, Sweep}.Expired(),

@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "table/hash.h"
@@ -38,6 +39,7 @@ namespace cubby::table {
 namespace {
 
 constexpr char kKey[] = "k";
+constexpr char kLongKey[] = "a key of more than one extent, which has 48 bytes of it";
 constexpr char kAbsent[] = "<not found>";
 
 // A piece of work that is stopped after so many instructions: once, or before every later one too.
@@ -98,6 +100,7 @@ struct Scene {
     kKeyIsDeleted,
     kKeyMovesHome
   } before_each = kNothing;
+  const char* key = kKey;
 };
 
 void PrintTo(const Scene& scene, std::ostream* out) { *out << scene.name; }
@@ -119,11 +122,12 @@ class TrapHandler {
   struct sigaction before_;
 };
 
-__attribute__((noinline)) void PutInSteps(const TableBuffer& buffer, const std::string& value) {
+__attribute__((noinline)) void PutInSteps(const TableBuffer& buffer, const std::string& key,
+                                          const std::string& value) {
   PutRequest request;
-  request.key = kKey;
+  request.key = key;
   request.update.value = value;
-  request.hash = buffer.Hash(kKey);
+  request.hash = buffer.Hash(key);
   Writer writer(buffer.table());
   const lock::HeldWriterRole role;
   StartTraps();
@@ -148,7 +152,7 @@ class SlowReaderTest : public ::testing::TestWithParam<Scene> {
     options.capacity = 2;
     options.ways = GetParam().ways;
     options.max_value_bytes = 150;
-    options.extent_pool_bytes = options.extent_bytes * 9;
+    options.extent_pool_bytes = options.extent_bytes * (GetParam().key == kKey ? 9 : 11);
     return options;
   }
 
@@ -160,7 +164,7 @@ class SlowReaderTest : public ::testing::TestWithParam<Scene> {
   static std::string Neighbour(const TableBuffer& buffer) {
     const auto home = [&buffer](const std::string& key) { return buffer.HomeOf(key); };
     int i = 0;
-    while (home(absl::StrCat(i)) != home(kKey)) ++i;
+    while (home(absl::StrCat(i)) != home(GetParam().key)) ++i;
     return absl::StrCat(i);
   }
 
@@ -172,7 +176,7 @@ class SlowReaderTest : public ::testing::TestWithParam<Scene> {
     }
     for (int i = 1; i <= GetParam().puts; ++i) {
       if (GetParam().before_each == Scene::kKeyIsDeleted) {
-        EXPECT_TRUE(buffer.Delete(kKey).ok());
+        EXPECT_TRUE(buffer.Delete(GetParam().key).ok());
         seen->insert(kAbsent);
       } else if (GetParam().before_each != Scene::kNothing) {
         const std::string other = Neighbour(buffer);
@@ -180,11 +184,11 @@ class SlowReaderTest : public ::testing::TestWithParam<Scene> {
         EXPECT_TRUE((goes ? buffer.Delete(other) : buffer.Put(other, Value(20)).status()).ok());
       }
       if (i == GetParam().puts && dies_after != 0) {
-        Die([&] { PutInSteps(buffer, Value(i)); }, dies_after);
+        Die([&] { PutInSteps(buffer, GetParam().key, Value(i)); }, dies_after);
       } else {
-        EXPECT_TRUE(buffer.Put(kKey, Value(i)).ok());
+        EXPECT_TRUE(buffer.Put(GetParam().key, Value(i)).ok());
       }
-      seen->insert(buffer.Get(kKey));
+      seen->insert(buffer.Get(GetParam().key));
     }
   }
 
@@ -201,9 +205,9 @@ class SlowReaderTest : public ::testing::TestWithParam<Scene> {
       EXPECT_TRUE(buffer.Delete(other).ok());
     }
     if (GetParam().puts > 1) {
-      EXPECT_TRUE(buffer.Put(kKey, Value(1)).ok());
+      EXPECT_TRUE(buffer.Put(GetParam().key, Value(1)).ok());
     }
-    seen->insert(buffer.Get(kKey));
+    seen->insert(buffer.Get(GetParam().key));
   }
 
   // Has `work`, which starts the traps, die after so many instructions. Returns how many there
@@ -222,7 +226,7 @@ class SlowReaderTest : public ::testing::TestWithParam<Scene> {
     if (GetParam().before_each == Scene::kKeyMovesHome) {
       EXPECT_TRUE(buffer.Put(Neighbour(buffer), "n").ok());
     }
-    EXPECT_TRUE(buffer.Put(kKey, Value(0)).ok());
+    EXPECT_TRUE(buffer.Put(GetParam().key, Value(0)).ok());
   }
 
   // How many instructions the part of the writers has that may die.
@@ -230,13 +234,13 @@ class SlowReaderTest : public ::testing::TestWithParam<Scene> {
     TableBuffer buffer(Options());
     Prepare(buffer);
     if (GetParam().before_each != Scene::kKeyMovesHome) {
-      return Die([&] { PutInSteps(buffer, Value(1)); }, ~uint64_t{0});
+      return Die([&] { PutInSteps(buffer, GetParam().key, Value(1)); }, ~uint64_t{0});
     }
     const std::string other = Neighbour(buffer);
     const uint64_t steps = Die([&] { DeleteInSteps(buffer, other); }, ~uint64_t{0});
     uint64_t bucket;
-    EXPECT_NE(buffer.SlotOf(kKey, &bucket), nullptr);
-    EXPECT_EQ(bucket, buffer.HomeOf(kKey));
+    EXPECT_NE(buffer.SlotOf(GetParam().key, &bucket), nullptr);
+    EXPECT_EQ(bucket, buffer.HomeOf(GetParam().key));
     return steps;
   }
 
@@ -252,10 +256,11 @@ class SlowReaderTest : public ::testing::TestWithParam<Scene> {
     Prepare(buffer);
     Result result = {false, "", {Value(0)}};
     const Reader reader(buffer.table());
+    const absl::string_view key = GetParam().key;
     static char copy[1024];
     Found found;
     std::vector<ScannedEntry> scanned;
-    const uint64_t home = buffer.HomeOf(kKey);
+    const uint64_t home = buffer.HomeOf(GetParam().key);
     Walk walk = {after, [&] { Interfere(buffer, dies_after, &result.allowed); }};
     walking = &walk;
     const BufferSink sink(copy, sizeof(copy));
@@ -263,10 +268,10 @@ class SlowReaderTest : public ::testing::TestWithParam<Scene> {
     StartTraps();
     switch (path) {
       case Path::kUsual:
-        outcome = reader.Get(kKey, sink, &found);
+        outcome = reader.Get(key, sink, &found);
         break;
       case Path::kRounds:
-        outcome = reader.GetInRounds(kKey, sink, &found);
+        outcome = reader.GetInRounds(key, sink, &found);
         break;
       case Path::kScan:
         outcome = ScanHome(buffer.table(), home, &scanned);
@@ -276,7 +281,7 @@ class SlowReaderTest : public ::testing::TestWithParam<Scene> {
     if (path == Path::kScan && outcome == Outcome::kFound) {
       outcome = Outcome::kNotFound;
       for (const ScannedEntry& entry : scanned) {
-        if (entry.key != kKey) continue;
+        if (entry.key != GetParam().key) continue;
         EXPECT_NE(outcome, Outcome::kFound) << "an entry was seen twice";
         outcome = Outcome::kFound;
         found.value_bytes = static_cast<uint32_t>(entry.value.copy(copy, sizeof(copy)));
@@ -332,7 +337,7 @@ TEST(FillTest, UnderAnUnchangedEvenSequenceTheBytesAreUnchanged) {
   options.capacity = 2;
   options.ways = 2;
   options.max_value_bytes = 150;
-  options.extent_pool_bytes = options.extent_bytes * 9;
+  options.extent_pool_bytes = options.extent_bytes * 11;
   TableBuffer buffer(options);
   const TrapHandler traps;
   const Geometry& geometry = buffer.geometry();
@@ -353,10 +358,15 @@ TEST(FillTest, UnderAnUnchangedEvenSequenceTheBytesAreUnchanged) {
     pieces.push_back({offset_of(buffer.table().extent(extent)), geometry.extent_bytes});
   }
 
-  for (const size_t bytes : {8, 150}) {  // in the slot, and in extents
+  struct Case {
+    const char* key;
+    size_t bytes;
+  };
+  // In the slot; the value in extents; the key too.
+  for (const auto& [key, bytes] : {Case{kKey, 8}, Case{kKey, 150}, Case{kLongKey, 90}}) {
     // Each way and each extent is filled once before, and then again with other bytes.
     for (int i = 0; i < 3; ++i) {
-      ASSERT_TRUE(buffer.Put(kKey, std::string(bytes, static_cast<char>('a' + i))).ok());
+      ASSERT_TRUE(buffer.Put(key, std::string(bytes, static_cast<char>('a' + i))).ok());
     }
     const std::string before(buffer.memory(), geometry.total_bytes);
     uint64_t wrong = 0;
@@ -367,16 +377,17 @@ TEST(FillTest, UnderAnUnchangedEvenSequenceTheBytesAreUnchanged) {
                      const bool odd = (*now & 1) != 0;  // the sequence's lowest byte
                      if (odd || std::memcmp(now, then, sizeof(uint64_t)) != 0) continue;
                      // The link to the next extent is behind the sequence: the queue's.
-                     const uint64_t skip = bytes == 150 ? kExtentHeadBytes : sizeof(uint64_t);
+                     const uint64_t skip = bytes != 8 ? kExtentHeadBytes : sizeof(uint64_t);
                      wrong += std::memcmp(now + skip, then + skip, piece.bytes - skip) != 0;
                    }
                  }};
     walk.at_every_later_one = true;
     walking = &walk;
-    PutInSteps(buffer, std::string(bytes, 'z'));
+    PutInSteps(buffer, key, std::string(bytes, 'z'));
     EXPECT_GT(walk.steps, 100u);
     EXPECT_EQ(wrong, 0u) << bytes;
-    EXPECT_EQ(buffer.Get(kKey), std::string(bytes, 'z'));
+    EXPECT_EQ(buffer.Get(key), std::string(bytes, 'z'));
+    ASSERT_TRUE(buffer.Delete(key).ok());
   }
 }
 
@@ -392,7 +403,10 @@ INSTANTIATE_TEST_SUITE_P(
                       Scene{"MovedHomeAndWayFilledAnew", 2, 2, 24, Scene::kKeyMovesHome},
                       Scene{"MovedHomeThreeTimes", 2, 4, 24, Scene::kKeyMovesHome},
                       Scene{"MovedHomeWithExtents", 2, 3, 150, Scene::kKeyMovesHome},
-                      Scene{"ExtentsFilledAnew", 16, 3, 150}, Scene{"ExtentsAndWay", 2, 2, 150}),
+                      Scene{"ExtentsFilledAnew", 16, 3, 150}, Scene{"ExtentsAndWay", 2, 2, 150},
+                      Scene{"LongKeyAndWay", 2, 2, 90, Scene::kNothing, kLongKey},
+                      Scene{"LongKeyDeletedAndPutAgain", 2, 2, 0, Scene::kKeyIsDeleted, kLongKey},
+                      Scene{"LongKeyMovedHome", 2, 3, 90, Scene::kKeyMovesHome, kLongKey}),
     [](const auto& info) { return info.param.name; });
 
 }  // namespace
