@@ -99,7 +99,7 @@ absl::StatusOr<std::unique_ptr<const Attachment::Generation>> OpenGeneration(
   ASSIGN_OR_RETURN_AS(MappedTable mapped, MappedTable::Adopt(&mapping, options.guard),
                       About(store, status));
   const table::Geometry& geometry = mapped.table().geometry();
-  RETURN_IF_ERROR(About(store, CheckClock(mapped.mapping(), geometry)));
+  RETURN_IF_ERROR(About(store, CheckClock(store, mapped.mapping(), geometry)));
   // On Windows a name outlives the store while a process has it open.
   if (StateOf(mapped.table()) == table::State::kRetired) return NoStore(store);
   std::unique_ptr<lock::WriterLock> lock;

@@ -61,7 +61,8 @@ absl::Status CompareClocks(const BootClock& daemons, const BootClock& clients) {
       "here and for cubbyd"));
 }
 
-absl::Status CheckClock(const os::Mapping& mapping, const table::Geometry& geometry) {
+absl::Status CheckClock(absl::string_view store, const os::Mapping& mapping,
+                        const table::Geometry& geometry) {
   BootClock daemons = {geometry.clock_offset_ns, 0};
   const BootClock own_offset = {os::BootOffsetNanos(), 0};
   if (OffsetsAreKnown(daemons, own_offset)) return CompareClocks(daemons, own_offset);
@@ -69,19 +70,19 @@ absl::Status CheckClock(const os::Mapping& mapping, const table::Geometry& geome
   const os::Deadline deadline(kHeartbeatPatience);
   for (;;) {
     const uint64_t beat = line.heartbeat_ns.load(std::memory_order_relaxed);
-    const absl::optional<uint64_t> modified = mapping.Modified();
-    if (beat == 0 || !modified.has_value()) return Untold();
-    daemons.unix_ahead_ns = static_cast<int64_t>(*modified - beat);
+    const absl::optional<uint64_t> noted = lock::Seats::NotedTime(store);
+    if (beat == 0 || !noted.has_value()) return Untold();
+    daemons.unix_ahead_ns = static_cast<int64_t>(*noted - beat);
     absl::Status same = CompareClocks(daemons, OwnBootClock());
     if (same.ok() || deadline.Passed()) return same;
     absl::SleepFor(kHeartbeatPause);
   }
 }
 
-void NoteTime(const os::Mapping& mapping, table::StateLine* line) {
+void NoteTime(const lock::Seats& seats, table::StateLine* line) {
   const int64_t unix_ahead_ns = os::UnixAheadOfBootNanos();
   const uint64_t now = os::BootNanos();
-  mapping.SetModified(now + static_cast<uint64_t>(unix_ahead_ns));
+  seats.NoteTime(now + static_cast<uint64_t>(unix_ahead_ns));
   line->heartbeat_ns.store(now, std::memory_order_relaxed);
 }
 

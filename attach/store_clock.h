@@ -4,7 +4,8 @@
 // The store's header has the offset of its daemon, and /proc tells a process its own. Where it does
 // not, at one of both ends, the wall clock serves for the comparison, which all processes share:
 // once a second the daemon notes a moment on its boot clock, as the heartbeat, and the same moment
-// on the wall clock, as the time at which the mapping's file was modified. The distance between the
+// on the wall clock, as the time at which the lock file was modified (the
+// mapping's own changes with page faults). The distance between the
 // two clocks is the same in every process with the same boot clock. It changes when the wall clock
 // is set, until the daemon's next heartbeat.
 #ifndef CUBBY_ATTACH_STORE_CLOCK_H_
@@ -13,6 +14,8 @@
 #include <cstdint>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "lock/seats.h"
 #include "os/mapping.h"
 #include "table/geometry.h"
 #include "table/layout.h"
@@ -32,10 +35,11 @@ absl::Status CompareClocks(const BootClock& daemons, const BootClock& clients);
 // Returns Unimplemented if the expiries of the store are on another boot clock than this process's,
 // or if that cannot be told. REQUIRES: at least table::kHeaderBytes of the store are mapped. May
 // wait for some heartbeats before it refuses, but only where /proc does not tell.
-absl::Status CheckClock(const os::Mapping& mapping, const table::Geometry& geometry);
+absl::Status CheckClock(absl::string_view store, const os::Mapping& mapping,
+                        const table::Geometry& geometry);
 
-// For the daemon, once a second: notes the time in the state line, and in the mapping's file.
-void NoteTime(const os::Mapping& mapping, table::StateLine* line);
+// For the daemon, once a second: notes the time in the state line and with the seats.
+void NoteTime(const lock::Seats& seats, table::StateLine* line);
 
 }  // namespace cubby::attach
 

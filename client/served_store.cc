@@ -50,7 +50,7 @@ absl::StatusOr<ServedStore> LookAtStore(absl::string_view store) {
   // Reads the header alone, which is not more than what is mapped.
   const absl::StatusOr<table::Geometry> geometry =
       table::ReadGeometry(mapping.data(), fixed.header.total_bytes);
-  if (geometry.ok()) served.clock = attach::CheckClock(mapping, *geometry);
+  if (geometry.ok()) served.clock = attach::CheckClock(store, mapping, *geometry);
   served.daemon_pid = fixed.state.daemon_pid.load(std::memory_order_relaxed);
   const uint64_t beat = fixed.state.heartbeat_ns.load(std::memory_order_relaxed);
   const uint64_t now = os::BootNanos();

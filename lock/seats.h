@@ -87,6 +87,14 @@ class Seats {
   // Always true on Windows.
   bool BelongToNone() const;
 
+  // For the daemon: notes a time, nanoseconds since 1970, where every process can read it that may
+  // see the store's names. On Linux it is the time at which the lock file was modified; Windows has
+  // no place for it.
+  void NoteTime(uint64_t unix_ns) const;
+  // Returns the time that the daemon noted for the store last. Nothing if there is no lock file,
+  // and on Windows.
+  static absl::optional<uint64_t> NotedTime(absl::string_view store);
+
   // For the daemon when it makes a new mapping for seats that exist: lets users who may write a
   // mapping of that mode and group claim seats. Does nothing on Windows, where a seat takes the
   // mapping's rights when it is claimed.

@@ -340,6 +340,21 @@ bool Seats::BelongToNone() const {
          (theirs[0] == 0 && theirs[1] == 0);
 }
 
+void Seats::NoteTime(uint64_t unix_ns) const {
+  struct timespec times[2] = {};
+  times[0].tv_nsec = UTIME_OMIT;
+  times[1].tv_sec = static_cast<time_t>(unix_ns / 1'000'000'000);
+  times[1].tv_nsec = static_cast<long>(unix_ns % 1'000'000'000);
+  futimens(impl_->fd, times);
+}
+
+absl::optional<uint64_t> Seats::NotedTime(absl::string_view store) {
+  struct stat info;
+  if (lstat(os::PathOf(LockFileName(store)).c_str(), &info) != 0) return absl::nullopt;
+  return static_cast<uint64_t>(info.st_mtim.tv_sec) * 1'000'000'000 +
+         static_cast<uint64_t>(info.st_mtim.tv_nsec);
+}
+
 absl::Status Seats::LetInWritersOf(uint32_t mode, absl::optional<uint32_t> group) {
   return os::LetIn(impl_->fd, impl_->path, LockFileMode(mode), group);
 }

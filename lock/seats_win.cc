@@ -189,6 +189,8 @@ absl::Status Seats::CheckName() const { return absl::OkStatus(); }
 absl::Status Seats::GiveTo(const Instance&) { return absl::OkStatus(); }
 bool Seats::BelongTo(const Instance&) const { return true; }
 bool Seats::BelongToNone() const { return true; }
+void Seats::NoteTime(uint64_t) const {}
+absl::optional<uint64_t> Seats::NotedTime(absl::string_view) { return absl::nullopt; }
 
 absl::StatusOr<bool> Seats::Claim(uint32_t seat) {
   ASSIGN_OR_RETURN(os::Security writers, os::Security::ForWritersOf(impl_->store, kRights));

@@ -120,13 +120,6 @@ class Mapping {
   // its size.
   bool Truncated() const;
 
-  // Sets the time at which the file was modified, which stores to the memory do not change. Does
-  // nothing on Windows. REQUIRES: open for reading and writing.
-  void SetModified(uint64_t unix_ns) const;
-  // Returns that time. Takes one system call. Nothing if the name does not lead to this mapping any
-  // more, and on Windows.
-  absl::optional<uint64_t> Modified() const;
-
   // OK while the name leads to this mapping; NotFound if another process has removed the name,
   // AlreadyExists if it leads to something else. Takes one system call. Always OK on Windows, where
   // an open mapping keeps its name.

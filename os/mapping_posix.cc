@@ -344,21 +344,6 @@ bool Mapping::Truncated() const {
          static_cast<uint64_t>(info.st_size) < impl_->size;
 }
 
-void Mapping::SetModified(uint64_t unix_ns) const {
-  struct timespec times[2] = {};
-  times[0].tv_nsec = UTIME_OMIT;
-  times[1].tv_sec = static_cast<time_t>(unix_ns / 1'000'000'000);
-  times[1].tv_nsec = static_cast<long>(unix_ns % 1'000'000'000);
-  futimens(impl_->fd.get(), times);
-}
-
-absl::optional<uint64_t> Mapping::Modified() const {
-  struct stat info;
-  if (lstat(impl_->path.c_str(), &info) != 0 || !Is(impl_->file, info)) return absl::nullopt;
-  return static_cast<uint64_t>(info.st_mtim.tv_sec) * 1'000'000'000 +
-         static_cast<uint64_t>(info.st_mtim.tv_nsec);
-}
-
 absl::Status Mapping::CheckName() const {
   return CheckLeadsTo(AT_FDCWD, impl_->path, impl_->file, impl_->path);
 }

@@ -135,9 +135,6 @@ bool Mapping::Truncated() const { return false; }
 
 bool Mapping::Orphaned() const { return false; }
 
-void Mapping::SetModified(uint64_t) const {}
-absl::optional<uint64_t> Mapping::Modified() const { return absl::nullopt; }
-
 absl::Status Mapping::CheckName() const { return absl::OkStatus(); }
 
 uint32_t Mapping::ModeThatHolds(uint32_t mode) { return mode & 0606; }

@@ -5,7 +5,6 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "attach/attachment.h"
-#include "attach/store_clock.h"
 #include "os/process.h"
 #include "server/log.h"
 
@@ -21,7 +20,7 @@ absl::StatusOr<absl::Duration> Heartbeat::BeatIfDue() {
   next_ = os::Deadline(kInterval);
   table::StateLine& line = store_.table().mutable_fixed().state;
   line.daemon_pid.store(os::ProcessId(), std::memory_order_relaxed);
-  attach::NoteTime(store_.mapping(), &line);
+  store_.NoteTime();
   const bool truncated = store_.Truncated();
   // Before the look at the names: a writer that finds none left retires the store.
   const absl::Status sound = truncated ? absl::OkStatus() : store_.CheckFixedPart();

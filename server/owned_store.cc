@@ -182,7 +182,7 @@ absl::StatusOr<Judgement> Judge(const Options& options, const MappedTable& mappe
   }
   const table::Geometry& geometry = mapped.table().geometry();
   RETURN_IF_ERROR(CheckShape(options, mapped.mapping(), geometry));
-  RETURN_IF_ERROR(attach::CheckClock(mapped.mapping(), geometry));
+  RETURN_IF_ERROR(attach::CheckClock(options.store, mapped.mapping(), geometry));
   // Writers of before may still rely on the seats that they had: two could own the lock at once.
   if (seats == nullptr || !seats->BelongTo(geometry.instance)) {
     return absl::DataLossError(
@@ -409,7 +409,7 @@ absl::StatusOr<OwnedStore::Memory> OwnedStore::Make(const Options& options, lock
     return given;
   }
   // Also before: writers would take it for a store without a daemon (attach/name_watch.h).
-  attach::NoteTime(*mapping, &reinterpret_cast<table::FixedPart*>(mapping->data())->state);
+  attach::NoteTime(*seats, &reinterpret_cast<table::FixedPart*>(mapping->data())->state);
   return Memory{MappedTable::Format(*std::move(mapping), kGuard, geometry), *huge, /*made=*/true};
 }
 
@@ -435,6 +435,8 @@ absl::Status OwnedStore::CheckNames() const {
   RETURN_IF_ERROR(attachment_.current().mapped().mapping().CheckName());
   return seats_.CheckName();
 }
+
+void OwnedStore::NoteTime() { attach::NoteTime(seats_, &table().mutable_fixed().state); }
 
 absl::StatusOr<bool> OwnedStore::RepairLockFile() {
   const lock::Instance& instance = table().geometry().instance;

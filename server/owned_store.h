@@ -93,6 +93,9 @@ class OwnedStore {
   // do not find it then.
   absl::Status CheckNames() const;
 
+  // See attach::NoteTime().
+  void NoteTime();
+
   // Writes the store's instance into its lock file again if another process has overwritten it.
   // Without it no writer opens the store. Returns whether it had to.
   absl::StatusOr<bool> RepairLockFile();
