@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <sstream>
 #include <system_error>
@@ -11,12 +12,15 @@
 
 #include "CLI/CLI.hpp"
 #include "absl/status/status.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "base/status_macros.h"
-#include "program/output.h"
 #include "program/standard_streams.h"
 #include "program/text_encoding.h"
+#include "server/log.h"
 
 namespace cubby::server {
 namespace {
@@ -43,10 +47,26 @@ absl::StatusOr<std::string> ReadWhole(const std::string& path) {
   return text;
 }
 
+// CLI11 ignores a line of one character, and reads `true` from one without a value.
+absl::Status CheckLines(absl::string_view path, absl::string_view text) {
+  size_t number = 0;
+  for (const absl::string_view whole : absl::StrSplit(text, '\n')) {
+    ++number;
+    const absl::string_view line = absl::StripAsciiWhitespace(whole);
+    if (line.empty() || absl::StrContains("#;[", line[0])) continue;
+    const size_t equals = line.find('=');
+    if (equals != absl::string_view::npos && equals != 0) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, " has a line that gives no value, ", number, ": write NAME = VALUE"));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<std::map<std::string, std::string>> ParseConfig(absl::string_view path,
                                                                absl::string_view text) {
+  RETURN_IF_ERROR(CheckLines(path, text));
   std::istringstream stream{std::string(text)};
   std::map<std::string, std::string> values;
   for (CLI::ConfigItem& item : CLI::ConfigBase().from_config(stream)) {
@@ -70,9 +90,20 @@ absl::StatusOr<std::map<std::string, std::string>> ReadConfigFile(const std::str
     return Unreadable(path, "it is UTF-16 text: convert it to UTF-8 (iconv -f UTF-16 -t UTF-8)");
   }
   if (absl::ConsumePrefix(&text, program::kUtf8Mark)) {
-    program::PrintMessage("cubbyd", absl::StrCat(path, " begins with a byte order mark: left out"));
+    LogMessage(LogLevel::kWarning, absl::StrCat(path, " begins with a byte order mark: left out"));
   }
   return ParseConfig(path, text);
+}
+
+absl::StatusOr<std::map<std::string, std::string>> ReadConfigFileAgain(const std::string& path) {
+  std::error_code error;
+  const auto status = std::filesystem::status(std::filesystem::u8path(path), error);
+  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) {
+    return Unreadable(path, "it is no regular file, which can be read only once");
+  }
+  ASSIGN_OR_RETURN(auto values, ReadConfigFile(path));
+  if (values.empty()) return Unreadable(path, "it states nothing: is it being written?");
+  return values;
 }
 
 }  // namespace cubby::server

@@ -18,9 +18,13 @@
 namespace cubby::server {
 
 // Returns the values by key. InvalidArgument, naming the file `path`: it cannot be read, is longer
-// than 1 MiB, is UTF-16 text, has a section, or gives a key not exactly one value. Leaves out a
-// byte order mark, and prints that.
+// than 1 MiB, is UTF-16 text, has a section or a line without a value, or gives a key not exactly
+// one value. Leaves out a byte order mark, and logs that.
 absl::StatusOr<std::map<std::string, std::string>> ReadConfigFile(const std::string& path);
+
+// The same for a daemon that serves, which must not wait and has options to lose. InvalidArgument
+// also if the file is no regular one, such as a FIFO, or states nothing, as while it is written.
+absl::StatusOr<std::map<std::string, std::string>> ReadConfigFileAgain(const std::string& path);
 
 // As ReadConfigFile() for the text of the file.
 absl::StatusOr<std::map<std::string, std::string>> ParseConfig(absl::string_view path,

@@ -89,10 +89,14 @@ void Reload(Options* options) {
     return Log(LogLevel::kError, options->store,
                absl::StrCat("keeps its options: ", read.status().message()));
   }
+  const auto word = [](bool value) { return value ? "true" : "false"; };
+  const std::string keep_on_exit =
+      absl::StrCat(word(read->keep_on_exit), " now, ", word(options->keep_on_exit), " before");
   options->log_level = read->log_level;
   options->keep_on_exit = read->keep_on_exit;
   SetLogLevel(options->log_level);
-  Log(options->store, "read its options again: --log-level and --keep-on-exit hold from now on");
+  Log(options->store, absl::StrCat("read its options again: --log-level and --keep-on-exit (",
+                                   keep_on_exit, ") hold from now on"));
 }
 
 enum class End { kAskedFor, kHandedOver };

@@ -248,7 +248,9 @@ absl::Status CheckKeys(absl::string_view file, const std::map<std::string, std::
   return absl::OkStatus();
 }
 
-absl::StatusOr<Options> Read(const Words& words) {
+using ConfigReader = decltype(&ReadConfigFile);
+
+absl::StatusOr<Options> Read(const Words& words, ConfigReader read_config) {
   Options options;
   options.fresh = words.fresh;
   options.replace = words.replace;
@@ -258,7 +260,7 @@ absl::StatusOr<Options> Read(const Words& words) {
   }
   std::map<std::string, std::string> file;
   if (words.config.has_value()) {
-    ASSIGN_OR_RETURN(file, ReadConfigFile(*words.config));
+    ASSIGN_OR_RETURN(file, read_config(*words.config));
     RETURN_IF_ERROR(CheckKeys(*words.config, file));
   }
   for (size_t i = 0; i < kCount; ++i) {
@@ -307,7 +309,7 @@ std::variant<Options, program::ExitCode> ParseOptions(std::vector<std::string> a
   } catch (const CLI::ParseError& error) {
     return UsageError(error.what());
   }
-  absl::StatusOr<Options> options = Read(words);
+  absl::StatusOr<Options> options = Read(words, ReadConfigFile);
   if (!options.ok()) return UsageError(options.status().message());
   if (options->ready_fd.has_value()) {
     // Once: it is closed later.
@@ -317,7 +319,7 @@ std::variant<Options, program::ExitCode> ParseOptions(std::vector<std::string> a
           absl::StrCat("bad --ready-fd '", *options->ready_fd, "': ", usable.message()));
     }
   }
-  options->read_again = [words] { return Read(words); };
+  options->read_again = [words] { return Read(words, ReadConfigFileAgain); };
   return *std::move(options);
 }
 

@@ -334,7 +334,14 @@ TEST_F(DaemonPosixTest, HangUpMakesItReadItsOptionsAgain) {
     EXPECT_TRUE(daemon()->WaitForError(logged, test::kLong).ok());
   };
   hang_up("capacity = none\n", "keeps its options: bad size 'none'");
-  hang_up("capacity = 1000\nlog-level = debug\nkeep-on-exit = true\n", "read its options again");
+  hang_up("capacity = 1000\nlog-level = debug\nkeep-on-exit = true\n",
+          "read its options again: --log-level and --keep-on-exit (true now, false before)");
+  hang_up("", "it states nothing");  // as an editor leaves it for a moment
+  // One that would block, and one that was read before.
+  fs::remove(config);
+  ASSERT_EQ(mkfifo(config.c_str(), 0600), 0);
+  ASSERT_EQ(kill(static_cast<pid_t>(daemon()->pid()), SIGHUP), 0);
+  EXPECT_TRUE(daemon()->WaitForError("it is no regular file", test::kLong).ok());
   EXPECT_EQ(Cubby({"put", "k", "v"}).exit_code, 0);
   EXPECT_EQ(Cubby({"ping"}).exit_code, 0);
   EXPECT_THAT(StopDaemon().err, HasSubstr("answered request"));

@@ -201,6 +201,15 @@ TEST(ConfigFileTest, LinesAreKeysAndValues) {
                                             Pair("mode", "0640"), Pair("huge-pages", "off")));
 }
 
+TEST(ConfigFileTest, LineWithoutAValueIsRefusedByItsNumber) {
+  for (const char* line : {"x", "=", "k ", "capacity", "= 3", "log-level\r"}) {
+    const absl::Status status =
+        ParseConfig("f", absl::StrCat("mode = 0600\n", line, "\n")).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << line;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("a line that gives no value, 2:")) << line;
+  }
+}
+
 TEST(ConfigFileTest, SectionsListsAndRepeatedKeysAreRefused) {
   for (const char* text :
        {"[cubbyd]\ncapacity = 1\n", "capacity = 1 2\n", "capacity = [1, 2]\n",
