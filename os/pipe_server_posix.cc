@@ -122,8 +122,9 @@ absl::Status PipeServer::Impl::MakeRequestFifo(const RuntimeDir& in) {
   if (read.ok() && read->valid()) {
     return absl::AlreadyExistsError(
         absl::StrCat("a process reads ", path,
-                     ", the daemon of another store of this name: give the daemon of each /dev/shm "
-                     "a CUBBY_RUNTIME_DIR of its own"));
+                     ", another cubbyd for this name: start again when it has ended (within a "
+                     "second, if its store was removed), or, if it serves another /dev/shm, give "
+                     "each a CUBBY_RUNTIME_DIR of its own"));
   }
   // A FIFO of an ended daemon is not used again: clients may have left requests in it.
   RETURN_IF_ERROR(RemoveOwnFifo(in, name));
