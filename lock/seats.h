@@ -94,6 +94,9 @@ class Seats {
   // Returns the time that the daemon noted for the store last. Nothing if there is no lock file,
   // and on Windows.
   static absl::optional<uint64_t> NotedTime(absl::string_view store);
+  // FailedPrecondition if the lock file has other bytes than GiveTo() writes: it may be another
+  // program's. Always OK on Windows.
+  absl::Status CheckBytes() const;
 
   // For the daemon when it makes a new mapping for seats that exist: lets users who may write a
   // mapping of that mode and group claim seats. Does nothing on Windows, where a seat takes the

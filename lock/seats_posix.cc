@@ -38,6 +38,11 @@ absl::Status NoSharedMemory() {
       "there is no directory /dev/shm, where shared memory lies: mount a tmpfs there");
 }
 
+absl::Status NotALockFile(absl::string_view store) {
+  return absl::FailedPreconditionError(
+      absl::StrCat("/dev/shm", LockFileName(store), " is not a plain file of its own: remove it"));
+}
+
 struct flock ByteLock(uint32_t seat, short type) {
   struct flock lock = {};
   lock.l_type = type;
@@ -179,10 +184,7 @@ absl::StatusOr<std::unique_ptr<Seats::Impl>> Seats::Impl::FromDescriptor(int fd,
   absl::Cleanup close_fd = [fd] { close(fd); };
   if (fstat(fd, info) != 0) return os::LastError("cannot look at the store's lock file");
   if (info->st_nlink == 0) return absl::NotFoundError("the store's lock file was removed just now");
-  if (!S_ISREG(info->st_mode) || info->st_nlink > 1) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "/dev/shm", LockFileName(store), " is not a plain file of its own: remove it"));
-  }
+  if (!S_ISREG(info->st_mode) || info->st_nlink > 1) return NotALockFile(store);
   ASSIGN_OR_RETURN(std::unique_ptr<HeldPage> page, HeldPage::Make(fd));
   auto impl = std::make_unique<Impl>(fd, std::move(page), os::PathOf(LockFileName(store)),
                                      absl::StrCat(info->st_uid));
@@ -194,6 +196,7 @@ absl::StatusOr<std::unique_ptr<Seats::Impl>> Seats::Impl::Open(absl::string_view
   const std::string name = LockFileName(store);
   std::lock_guard<std::mutex> gate(OpenFiles::Get().fork_gate());
   const int fd = shm_open(name.c_str(), O_RDWR, 0);
+  if (fd < 0 && errno == ENXIO) return NotALockFile(store);  // a socket
   if (fd < 0) return os::LastError(absl::StrCat("cannot open the lock file /dev/shm", name));
   struct stat info;
   return FromDescriptor(fd, store, &info);
@@ -209,6 +212,7 @@ absl::StatusOr<std::unique_ptr<Seats::Impl>> Seats::Impl::OpenOrMake(absl::strin
   int fd = shm_open(name.c_str(), O_RDWR, 0);
   *created = fd < 0 && errno == ENOENT;
   if (*created) fd = shm_open(name.c_str(), O_RDWR | O_CREAT | O_EXCL, 0600);
+  if (fd < 0 && errno == ENXIO) return NotALockFile(store);  // a socket
   if (fd < 0) {
     const absl::Status failed =
         os::LastError(absl::StrCat("cannot open the lock file /dev/shm", name));
@@ -323,8 +327,11 @@ absl::Status Seats::CheckName() const {
 absl::Status Seats::GiveTo(const Instance& instance) {
   RETURN_IF_ERROR(impl_->CheckDescriptor());
   const ssize_t written = pwrite(impl_->fd, instance, sizeof(instance), 0);
-  if (written == sizeof(instance)) return absl::OkStatus();
-  if (written >= 0) errno = ENOSPC;
+  // It is no longer than that unless another program wrote to it: see CheckBytes().
+  if (written == sizeof(instance) && ftruncate(impl_->fd, sizeof(instance)) == 0) {
+    return absl::OkStatus();
+  }
+  if (written >= 0 && written < ssize_t{sizeof(instance)}) errno = ENOSPC;
   return os::LastError(absl::StrCat("cannot write to ", impl_->path));
 }
 
@@ -353,6 +360,15 @@ absl::optional<uint64_t> Seats::NotedTime(absl::string_view store) {
   if (lstat(os::PathOf(LockFileName(store)).c_str(), &info) != 0) return absl::nullopt;
   return static_cast<uint64_t>(info.st_mtim.tv_sec) * 1'000'000'000 +
          static_cast<uint64_t>(info.st_mtim.tv_nsec);
+}
+
+absl::Status Seats::CheckBytes() const {
+  struct stat info;
+  if (fstat(impl_->fd, &info) != 0) return os::LastError("cannot look at the store's lock file");
+  if (info.st_size == 0 || info.st_size == sizeof(Instance)) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat(impl_->path, " has ", info.st_size,
+                   " bytes and is no lock file: remove it, or choose another store name"));
 }
 
 absl::Status Seats::LetInWritersOf(uint32_t mode, absl::optional<uint32_t> group) {

@@ -191,6 +191,7 @@ bool Seats::BelongTo(const Instance&) const { return true; }
 bool Seats::BelongToNone() const { return true; }
 void Seats::NoteTime(uint64_t) const {}
 absl::optional<uint64_t> Seats::NotedTime(absl::string_view) { return absl::nullopt; }
+absl::Status Seats::CheckBytes() const { return absl::OkStatus(); }
 
 absl::StatusOr<bool> Seats::Claim(uint32_t seat) {
   ASSIGN_OR_RETURN(os::Security writers, os::Security::ForWritersOf(impl_->store, kRights));

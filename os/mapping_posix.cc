@@ -31,6 +31,11 @@ bool Is(const FileId& file, const struct stat& info) {
   return info.st_dev == file.device && info.st_ino == file.inode;
 }
 
+absl::Status NotAMapping(const std::string& name) {
+  return absl::FailedPreconditionError(
+      absl::StrCat("/dev/shm", name, " is not a mapping: remove it"));
+}
+
 constexpr char kSharedMemory[] = "/dev/shm";
 // What counts towards a memory control group beside a mapping: page tables, the kernel's index of
 // the file's pages (each 1/512 or less), and the program itself.
@@ -245,6 +250,7 @@ absl::StatusOr<Mapping> Mapping::Open(absl::string_view store, Access access, ui
   const bool writable = access == Access::kReadWrite;
   // O_NONBLOCK: opening a FIFO that has the name must not wait for its writer.
   Descriptor file(shm_open(name.c_str(), (writable ? O_RDWR : O_RDONLY) | O_NONBLOCK, 0));
+  if (!file.valid() && errno == ENXIO) return NotAMapping(name);  // a socket
   if (!file.valid()) return NotOpened(name);
   const int fd = file.get();
   struct stat info;
@@ -255,10 +261,7 @@ absl::StatusOr<Mapping> Mapping::Open(absl::string_view store, Access access, ui
     if (!S_ISREG(info.st_mode) || info.st_size != 0 || patience.Passed()) break;
     absl::SleepFor(absl::Milliseconds(1));
   }
-  if (!S_ISREG(info.st_mode)) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("/dev/shm", name, " is not a mapping: remove it"));
-  }
+  if (!S_ISREG(info.st_mode)) return NotAMapping(name);
   if (info.st_nlink == 0) {
     return absl::NotFoundError(absl::StrCat("/dev/shm", name, " was removed just now"));
   }

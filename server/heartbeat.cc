@@ -50,9 +50,9 @@ absl::StatusOr<absl::Duration> Heartbeat::BeatIfDue() {
   if (!repaired.ok() || *repaired) {
     Log(LogLevel::kWarning, store_.name(),
         repaired.ok() ? "its lock file was overwritten by another process: repaired it"
-                    : absl::StrCat("its lock file was overwritten by another process, so that "
-                                   "no writer can open the store: ",
-                                   repaired.status().message()));
+                      : absl::StrCat("its lock file was overwritten by another process, so that "
+                                     "no writer can open the store: ",
+                                     repaired.status().message()));
   }
   return kInterval;
 }

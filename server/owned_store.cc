@@ -1,6 +1,7 @@
 #include "server/owned_store.h"
 
 #include <atomic>
+#include <cstring>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -10,6 +11,7 @@
 #include "base/status_macros.h"
 #include "lock/seats.h"
 #include "os/clock.h"
+#include "os/fault_guard.h"
 #include "os/process.h"
 #include "os/user.h"
 #include "server/log.h"
@@ -192,10 +194,36 @@ absl::StatusOr<Judgement> Judge(const Options& options, const MappedTable& mappe
   return Judgement{Fate::kKeep, ""};
 }
 
+// Why an object without a header is not what a daemon leaves that is killed while it makes a store;
+// OK if it may be that. Such a daemon has made the lock file, and from when it has made the seats
+// the store's there is a heartbeat.
+absl::Status CheckHalfMade(const os::Mapping& mapping, const lock::Seats* seats) {
+  const os::FaultGuard guard(mapping.data(), mapping.size());
+  if (seats == nullptr) {
+    const char* const bytes = mapping.data();
+    const size_t size = mapping.size();
+    if (size == 0 || (bytes[0] == 0 && std::memcmp(bytes, bytes + 1, size - 1) == 0)) {
+      return absl::OkStatus();
+    }
+    return absl::FailedPreconditionError(
+        "not a cubby store, nor a half made one: something else has its name: remove that, or "
+        "choose another name");
+  }
+  const bool beaten = mapping.size() >= table::kHeaderBytes &&
+                      reinterpret_cast<const table::FixedPart*>(mapping.data())
+                              ->state.heartbeat_ns.load(std::memory_order_relaxed) != 0;
+  if (beaten || seats->BelongToNone()) return absl::OkStatus();
+  return absl::DataLossError(
+      "its bytes were cut off, or overwritten by zeros: discard it with --fresh");
+}
+
 // For one whose header is `unreadable`.
 absl::StatusOr<Judgement> Judge(const Options& options, const os::Mapping& mapping,
-                                const absl::Status& unreadable) {
+                                const lock::Seats* seats, absl::Status unreadable) {
   if (mapping.size() == 0 || absl::IsUnavailable(unreadable)) {
+    unreadable = CheckHalfMade(mapping, seats);
+  }
+  if (unreadable.ok()) {
     return Judgement{Fate::kDiscard,
                      "discarding what a daemon left that was killed while it made the store"};
   }
@@ -224,7 +252,7 @@ absl::StatusOr<Finding> Find(const Options& options, const lock::Seats* seats) {
       ASSIGN_OR_RETURN(finding.judgement, Judge(options, *mapped, seats));
       finding.mapped.emplace(*std::move(mapped));
     } else {
-      ASSIGN_OR_RETURN(finding.judgement, Judge(options, *found, mapped.status()));
+      ASSIGN_OR_RETURN(finding.judgement, Judge(options, *found, seats, mapped.status()));
       finding.unreadable = *std::move(found);
     }
   }
@@ -357,6 +385,7 @@ absl::StatusOr<OwnedStore::Memory> OwnedStore::FindOrMake(const Options& options
                                                           lock::Seats* seats) {
   ASSIGN_OR_RETURN(Finding finding, Find(options, seats));
   if (finding.judgement.fate == Fate::kMake) {
+    RETURN_IF_ERROR(seats->CheckBytes());
     if (!seats->BelongToNone()) {
       Log(LogLevel::kWarning, options.store,
           "the lock file of an earlier store is here, but its mapping was removed or moved; making "
@@ -389,6 +418,8 @@ absl::StatusOr<OwnedStore::Memory> OwnedStore::Make(const Options& options, lock
   RETURN_IF_ERROR(os::Mapping::CheckRoom(geometry.total_bytes, /*freed=*/0));
   const std::string warning = os::Mapping::RoomWarning(geometry.total_bytes);
   if (!warning.empty()) Log(LogLevel::kWarning, options.store, warning);
+  // The seats of a store that was discarded are no store's until the new one is whole.
+  if (!seats->BelongToNone()) RETURN_IF_ERROR(seats->GiveTo({}));
   // The kernel may take its time, or end the process.
   Log(options.store, absl::StrCat("making it, capacity ", geometry.capacity, ", ",
                                   geometry.total_bytes, " bytes"));
@@ -402,14 +433,17 @@ absl::StatusOr<OwnedStore::Memory> OwnedStore::Make(const Options& options, lock
     mapping->Remove().IgnoreError();
     return huge.status();
   }
-  // Before the store can be opened, so that no writer finds its seats without its instance.
+  // Before the store can be opened: writers would take it for a store without a daemon
+  // (attach/name_watch.h). And before its seats are given: see CheckHalfMade().
+  auto& line = reinterpret_cast<table::FixedPart*>(mapping->data())->state;
+  attach::NoteTime(*seats, &line);
+  // Also before, so that no writer finds its seats without its instance.
   const absl::Status given = seats->GiveTo(geometry.instance);
   if (!given.ok()) {
     mapping->Remove().IgnoreError();
     return given;
   }
-  // Also before: writers would take it for a store without a daemon (attach/name_watch.h).
-  attach::NoteTime(*seats, &reinterpret_cast<table::FixedPart*>(mapping->data())->state);
+  attach::NoteTime(*seats, &line);  // again: giving them has changed the lock file's time
   return Memory{MappedTable::Format(*std::move(mapping), kGuard, geometry), *huge, /*made=*/true};
 }
 

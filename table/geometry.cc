@@ -1,6 +1,7 @@
 #include "table/geometry.h"
 
 #include <algorithm>
+#include <cstring>
 #include <iterator>
 #include <string>
 #include <vector>
@@ -183,6 +184,11 @@ absl::Status OtherLayout(const Header& header) {
                                    ", this program reads ", kLayoutMajor, ".x"));
 }
 
+absl::Status Foreign() {
+  return absl::FailedPreconditionError(
+      "not a cubby store: something else has its name: remove that, or choose another name");
+}
+
 // Returns the error of a mapping that has no room for this layout's fixed part: it was truncated,
 // or it is of another layout, whose fixed part is smaller.
 absl::Status TooSmall(const char* memory, size_t size) {
@@ -192,6 +198,12 @@ absl::Status TooSmall(const char* memory, size_t size) {
     CopyFromShared(copy, memory, sizeof(copy));
     const auto& header = reinterpret_cast<const Header&>(copy);
     if (header.layout_major != kLayoutMajor) return OtherLayout(header);
+  }
+  constexpr char kZeros[sizeof(kMagic)] = {};
+  const size_t begin = std::min(size, sizeof(kMagic));
+  if (begin != 0 && std::memcmp(memory, &kMagic, begin) != 0 &&
+      std::memcmp(memory, kZeros, begin) != 0) {
+    return Foreign();
   }
   return absl::DataLossError(absl::StrCat("truncated: the mapping has ", size,
                                           " bytes, its header alone takes ", kHeaderBytes,
@@ -305,10 +317,7 @@ absl::StatusOr<Geometry> ReadGeometry(const char* memory, size_t size) {
         "half made: its cubbyd is still creating it, or died doing so: try again, or restart "
         "cubbyd");
   }
-  if (magic != kMagic) {
-    return absl::FailedPreconditionError(
-        "not a cubby store: something else has its name: remove that, or choose another name");
-  }
+  if (magic != kMagic) return Foreign();
   // Everything else is validated on a private copy, which cannot change between check and use.
   struct PrivateCopy {
     Header header;

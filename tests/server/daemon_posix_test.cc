@@ -712,6 +712,85 @@ TEST_F(DaemonPosixTest, FailureOfTheControlChannelLeavesTheStoreAndItsEntries) {
   EXPECT_THAT(StopDaemon().err, HasSubstr("kept 2 entries"));
 }
 
+// Only what a daemon left that was killed while it made the store goes without --fresh.
+TEST_F(DaemonPosixTest, EmptiedStoreIsNotTakenForAHalfMadeOne) {
+  const std::function<void(const fs::path&)> ways[] = {
+      [](const fs::path& file) { fs::resize_file(file, 0); },
+      [](const fs::path& file) {
+        const auto size = fs::file_size(file);
+        fs::resize_file(file, 0);
+        fs::resize_file(file, size);
+      },
+      [](const fs::path& file) {  // "dd conv=notrunc"
+        const std::string zeros(fs::file_size(file), '\0');
+        std::fstream(file, std::ios::in | std::ios::out | std::ios::binary) << zeros;
+      },
+  };
+  for (const auto& empty : ways) {
+    LeaveStore();
+    empty(MappingFile());
+    const test::ExitResult refused = RunDaemon({});
+    EXPECT_EQ(refused.exit_code, 8) << refused.err;
+    EXPECT_THAT(refused.err, HasSubstr("--fresh"));
+    EXPECT_TRUE(fs::exists(MappingFile()));
+    ASSERT_TRUE(StartDaemon({"--fresh"}));
+    StopDaemon();
+  }
+}
+
+TEST_F(DaemonPosixTest, StoreThatFreshLeftHalfMadeIsMadeAgain) {
+  LeaveStore();
+  // As --fresh does, until it is killed.
+  {
+    bool created = false;
+    auto seats = lock::Seats::OpenForDaemon(store(), 0600, &created);
+    ASSERT_TRUE(seats.ok()) << seats.status();
+    ASSERT_FALSE((*seats)->BelongToNone());
+    ASSERT_TRUE((*seats)->GiveTo({}).ok());
+    EXPECT_TRUE((*seats)->BelongToNone());
+  }
+  fs::resize_file(MappingFile(), 0);
+  ASSERT_TRUE(StartDaemon());
+  ExpectEmptyAndSound();
+}
+
+TEST_F(DaemonPosixTest, FilesOfOthersAreNotDiscarded) {
+  const std::string begins_with_zeros = std::string(32768, '\0') + "precious";
+  const struct {
+    fs::path file;
+    std::string bytes;
+    std::vector<std::string> flags;
+  } cases[] = {
+      {MappingFile(), begins_with_zeros, {}},
+      {MappingFile(), begins_with_zeros, {"--fresh"}},
+      {MappingFile(), "hello world hello world", {}},
+      {MappingFile(), "hello world hello world", {"--fresh"}},
+      {MappingFile(), "hi", {"--fresh"}},
+      {LockFile(), "hello world hello world", {}},
+      {LockFile(), "hi", {"--fresh"}},
+  };
+  for (const auto& test : cases) {
+    SCOPED_TRACE(absl::StrCat(test.file.string(), ", ", test.bytes.size(), " bytes"));
+    std::ofstream(test.file, std::ios::binary) << test.bytes;
+    const test::ExitResult refused = RunDaemon(test.flags);
+    EXPECT_EQ(refused.exit_code, 10) << refused.err;
+    std::ifstream file(test.file, std::ios::binary);
+    EXPECT_TRUE(std::string(std::istreambuf_iterator<char>(file), {}) == test.bytes);
+    fs::remove(test.file);
+  }
+}
+
+TEST_F(DaemonPosixTest, SocketWithANameIsNamed) {
+  for (const fs::path& name : {MappingFile(), LockFile()}) {
+    ASSERT_EQ(mknod(name.c_str(), S_IFSOCK | 0600, 0), 0);
+    const test::ExitResult refused = RunDaemon({});
+    EXPECT_EQ(refused.exit_code, 10) << refused.err;
+    EXPECT_THAT(refused.err, AllOf(HasSubstr(name.string()), HasSubstr(": remove it")));
+    EXPECT_TRUE(fs::exists(name));
+    fs::remove(name);
+  }
+}
+
 TEST_F(DaemonPosixTest, FreshThatIsRefusedCostsNoEntries) {
   LeaveStore();
   for (const std::vector<std::string>& flags :
