@@ -25,7 +25,7 @@ namespace cubby::os {
 class FaultGuard {
  public:
   // Guards the pages that contain [data, data + bytes). REQUIRES: they stay mapped while this
-  // lives.
+  // lives. Unblocks SIGBUS for the calling thread and so for those that it starts afterwards.
   FaultGuard(char* data, size_t bytes);
   ~FaultGuard();
   FaultGuard(const FaultGuard&) = delete;

@@ -149,6 +149,12 @@ struct FaultGuard::Impl {
 
 FaultGuard::FaultGuard(char* data, size_t bytes) {
   InstallOnce();
+  // The kernel ends a process whose thread faults with the signal blocked. A mask outlives exec:
+  // some launchers leave theirs.
+  sigset_t handled;
+  sigemptyset(&handled);
+  sigaddset(&handled, SIGBUS);
+  pthread_sigmask(SIG_UNBLOCK, &handled, nullptr);
   impl_ = std::make_unique<Impl>(data, bytes, &tripped_);
 }
 FaultGuard::~FaultGuard() = default;

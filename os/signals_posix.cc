@@ -13,6 +13,11 @@ void Handle(int signal, void (*handler)(int)) {
   action.sa_handler = handler;
   action.sa_flags = SA_RESTART;
   sigaction(signal, &action, nullptr);
+  // A mask outlives exec: some launchers leave theirs.
+  sigset_t handled;
+  sigemptyset(&handled);
+  sigaddset(&handled, signal);
+  pthread_sigmask(SIG_UNBLOCK, &handled, nullptr);
 }
 
 void HandleUnlessIgnored(int signal, void (*handler)(int)) {

@@ -21,11 +21,16 @@ void OnInterruption(void (*last_words)()) {
     last_words_function();
     raise(signal);
   };
+  sigset_t handled;
+  sigemptyset(&handled);
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
     struct sigaction inherited;
     if (sigaction(signal, nullptr, &inherited) == 0 && inherited.sa_handler == SIG_IGN) continue;
     sigaction(signal, &action, nullptr);
+    sigaddset(&handled, signal);
   }
+  // A mask outlives exec: some launchers leave theirs.
+  sigprocmask(SIG_UNBLOCK, &handled, nullptr);
 }
 
 }  // namespace cubby::program

@@ -318,6 +318,22 @@ TEST_F(DaemonPosixTest, EverySignalThatAsksItToStopDoes) {
   }
 }
 
+TEST_F(DaemonPosixTest, SignalsThatItsParentBlockedReachIt) {
+  sigset_t blocked, before;
+  sigemptyset(&blocked);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGBUS}) sigaddset(&blocked, signal);
+  ASSERT_EQ(pthread_sigmask(SIG_BLOCK, &blocked, &before), 0);
+  const bool started = StartDaemon({"--capacity", "1000"});
+  const auto load = StartCubby({"load"}, "k\tv\n");
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  ASSERT_TRUE(started);
+  EXPECT_EQ(load->Wait(test::kLong).exit_code, 0);
+  fs::resize_file(MappingFile(), 0);
+  const absl::Status noticed = daemon()->WaitForError("was truncated", test::kLong);
+  EXPECT_TRUE(noticed.ok()) << noticed;
+  EXPECT_EQ(StopDaemon().exit_code, 0);
+}
+
 TEST_F(DaemonPosixTest, HangUpMakesItReadItsOptionsAgain) {
   // Whatever this test was started with.
   const auto before = std::signal(SIGHUP, SIG_DFL);
