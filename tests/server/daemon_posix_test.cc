@@ -545,7 +545,8 @@ TEST_F(DaemonPosixTest, OverwrittenLockFileIsMendedAndLogged) {
     EXPECT_TRUE((*opened)->Put("l", "w").ok());
   }
   ExpectSound();
-  EXPECT_THAT(StopDaemon().err, HasSubstr("lock file was overwritten by another process: repaired"));
+  EXPECT_THAT(StopDaemon().err,
+              HasSubstr("lock file was overwritten by another process: repaired"));
 }
 
 TEST_F(DaemonPosixTest, RefusedStartMakesAndRemovesNothing) {
