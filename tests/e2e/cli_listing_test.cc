@@ -338,12 +338,12 @@ TEST_F(CliListingTest, LoadIntoAFullStoreSaysWhereItStopped) {
 TEST_F(CliListingTest, LoadKeepsGoingAndCounts) {
   const ExitResult load =
       Cubby({"load", "--escaped", "--keep-going"},
-            absl::StrCat("a\t1\n\n", std::string(1000, 'k'), "\tv\n", std::string(5 << 20, 'k'),
+            absl::StrCat("a\t1\n\n", std::string(70'000, 'k'), "\tv\n", std::string(5 << 20, 'k'),
                          "\n", "b\t2\n", "\\q\tv\n", "\tno key\n", "c\t3"));
   EXPECT_EQ(load.exit_code, 1);
   EXPECT_EQ(load.out, "");
   for (const char* error : {"cubby: line 2: no tab between key and value\n",
-                            "cubby: line 3: the key has 1000 bytes", "cubby: line 4: longer than ",
+                            "cubby: line 3: the key has 70000 bytes", "cubby: line 4: longer than ",
                             "cubby: line 6: unknown escape", "cubby: line 7: the key is empty"}) {
     EXPECT_THAT(load.err, HasSubstr(error));
   }
