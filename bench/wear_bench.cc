@@ -174,7 +174,7 @@ bool TurnOvers(FullStore& store, size_t operations) {
   return ok;
 }
 
-void RegisterAll(uint32_t entries, std::shared_ptr<absl::StatusOr<Pair>> pair) {
+void RegisterAll(uint32_t entries, const std::shared_ptr<absl::StatusOr<Pair>>& pair) {
   // The last one wears the fresh store, too.
   const std::pair<const char*, Run> runs[] = {
       {"Hit", Gets<false>},

@@ -363,7 +363,9 @@ TEST(FillTest, UnderAnUnchangedEvenSequenceTheBytesAreUnchanged) {
     size_t bytes;
   };
   // In the slot; the value in extents; the key too.
-  for (const auto& [key, bytes] : {Case{kKey, 8}, Case{kKey, 150}, Case{kLongKey, 90}}) {
+  for (const Case& filled : {Case{kKey, 8}, Case{kKey, 150}, Case{kLongKey, 90}}) {
+    const char* const key = filled.key;
+    const size_t bytes = filled.bytes;
     // Each way and each extent is filled once before, and then again with other bytes.
     for (int i = 0; i < 3; ++i) {
       ASSERT_TRUE(buffer.Put(key, std::string(bytes, static_cast<char>('a' + i))).ok());
@@ -376,7 +378,7 @@ TEST(FillTest, UnderAnUnchangedEvenSequenceTheBytesAreUnchanged) {
                      const char* const then = before.data() + piece.offset;
                      const bool odd = (*now & 1) != 0;  // the sequence's lowest byte
                      if (odd || std::memcmp(now, then, sizeof(uint64_t)) != 0) continue;
-                     // The link to the next extent is behind the sequence: the queue's.
+                     // The extent's links are behind the sequence.
                      const uint64_t skip = bytes != 8 ? kExtentHeadBytes : sizeof(uint64_t);
                      wrong += std::memcmp(now + skip, then + skip, piece.bytes - skip) != 0;
                    }
