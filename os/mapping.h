@@ -131,6 +131,11 @@ class Mapping {
   // there. REQUIRES: open for reading and writing. Always false on Windows.
   bool Orphaned() const;
 
+  // True while the directory of the names is not the one in which the mapping was opened: another
+  // file system was mounted over it, and the names tell nothing of the mapping. REQUIRES: open for
+  // reading and writing. Takes one system call. Always false on Windows.
+  bool Hidden() const;
+
   // Returns the user who owns the memory, as the system writes it (a uid on Linux, a SID on
   // Windows). A store's parts must all belong to the same user.
   const std::string& owner() const;

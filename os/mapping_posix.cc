@@ -351,6 +351,11 @@ absl::Status Mapping::CheckName() const {
   return CheckLeadsTo(AT_FDCWD, impl_->path, impl_->file, impl_->path);
 }
 
+bool Mapping::Hidden() const {
+  struct stat info;
+  return impl_->dir.valid() && stat(kSharedMemory, &info) == 0 && !Is(impl_->dir_file, info);
+}
+
 bool Mapping::Orphaned() const {
   struct stat info;
   const int failed =

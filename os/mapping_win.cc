@@ -136,6 +136,7 @@ bool Mapping::Truncated() const { return false; }
 bool Mapping::Orphaned() const { return false; }
 
 absl::Status Mapping::CheckName() const { return absl::OkStatus(); }
+bool Mapping::Hidden() const { return false; }
 
 uint32_t Mapping::ModeThatHolds(uint32_t mode) { return mode & 0606; }
 

@@ -24,6 +24,13 @@ absl::StatusOr<absl::Duration> Heartbeat::BeatIfDue() {
   const bool truncated = store_.Truncated();
   // Before the look at the names: a writer that finds none left retires the store.
   const absl::Status sound = truncated ? absl::OkStatus() : store_.CheckFixedPart();
+  const bool hidden = store_.mapping().Hidden();
+  if (std::exchange(hidden_, hidden) != hidden) {
+    Log(LogLevel::kWarning, store_.name(),
+        hidden ? "another file system was mounted over /dev/shm, so that no process finds the "
+                 "store there: unmount it, or start cubbyd again"
+               : "/dev/shm is the directory of the store again");
+  }
   const absl::Status named = store_.CheckNames();
   if (!named.ok()) {
     store_.MarkRetired();

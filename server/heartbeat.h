@@ -24,6 +24,7 @@ class Heartbeat {
   OwnedStore& store_;
   os::Deadline next_{absl::ZeroDuration()};
   bool damage_logged_ = false;
+  bool hidden_ = false;
 };
 
 }  // namespace cubby::server

@@ -466,6 +466,8 @@ absl::StatusOr<OwnedStore::Memory> OwnedStore::MakeOfLeftover(const Options& opt
 }
 
 absl::Status OwnedStore::CheckNames() const {
+  // They may well be there, for processes of other mount namespaces, or later.
+  if (mapping().Hidden()) return absl::OkStatus();
   RETURN_IF_ERROR(attachment_.current().mapped().mapping().CheckName());
   return seats_.CheckName();
 }

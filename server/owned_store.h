@@ -89,8 +89,8 @@ class OwnedStore {
   uint64_t huge_page_bytes() const { return huge_page_bytes_; }
   void AddHugePage() { huge_page_bytes_ += os::kHugePageBytes; }
 
-  // OK while the store's names lead to it; else says which does not. Processes that open the store
-  // do not find it then.
+  // OK while the store's names lead to it, and while they are hidden; else says which does not.
+  // Processes that open the store do not find it then.
   absl::Status CheckNames() const;
 
   // See attach::NoteTime().
