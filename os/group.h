@@ -11,7 +11,7 @@
 namespace cubby::os {
 
 // Returns the id of the group of that name, or of that number. NotFound if there is none;
-// Unimplemented on Windows.
+// InvalidArgument for a number that no group can have; Unimplemented on Windows.
 absl::StatusOr<uint32_t> GroupId(absl::string_view group);
 
 }  // namespace cubby::os

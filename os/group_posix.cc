@@ -13,7 +13,11 @@ namespace cubby::os {
 
 absl::StatusOr<uint32_t> GroupId(absl::string_view group) {
   uint32_t number;
-  if (absl::SimpleAtoi(group, &number)) return number;
+  if (absl::SimpleAtoi(group, &number)) {
+    // For the system it means "leave the group as it is".
+    if (number != static_cast<gid_t>(-1)) return number;
+    return absl::InvalidArgumentError(absl::StrCat("no group has the number ", group));
+  }
   const std::string name(group);
   std::vector<char> room(1024);
   struct group entry;

@@ -309,6 +309,7 @@ TEST_F(DaemonTest, BadCommandLinesAreUsageErrorsOfOneLine) {
       {"--full", ""},
       {"--group", ""},
       {"--group", "no such group"},
+      {"--group", "4294967295"},
       {"--huge-pages", "2MiB"},
       {"--huge-pages", ""},
       {"--log-level", "loud"},
