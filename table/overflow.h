@@ -24,6 +24,10 @@ struct Path {
   uint32_t overflow_class = 0;
 };
 
+// Walks that visit all entries of a home go no further than this many buckets: bounds the time for
+// hostile bytes. (So many are needed only by 60,000 keys whose hashes were made equal.)
+inline constexpr uint64_t kLongestPath = 4096;
+
 // The most that RecountOverflow() reads, in bytes: some 20 to 100 us.
 inline constexpr uint64_t kRecountBudget = 256 << 10;
 

@@ -10,6 +10,7 @@
 #include "table/bytes.h"
 #include "table/entry.h"
 #include "table/hash.h"
+#include "table/overflow.h"
 
 namespace cubby::table {
 namespace {

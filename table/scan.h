@@ -21,14 +21,11 @@ struct ScannedEntry {
   uint64_t expiry_ns = 0;
 };
 
-// Entries that live in more buckets than this from their home on are left out, as damaged ones are:
-// bounds the time for hostile bytes. (So many are needed only by 60,000 keys whose hashes were made
-// equal.)
-inline constexpr size_t kLongestPath = 4096;
-
 // Copies the entries whose home is `home` and that were live at one moment, without expired ones,
 // into *entries, whose strings are reused. Returns kFound (also if there are none), kDamaged if it
-// left out damaged entries, or kContended, with no entries, after kMaxRounds disturbed rounds.
+// left out damaged entries, or some that live more than
+// kLongestPath buckets behind their home, or kContended, with no entries, after kMaxRounds
+// disturbed rounds.
 Outcome ScanHome(const Table& table, uint64_t home, std::vector<ScannedEntry>* entries,
                  os::Clock clock = os::BootNanos);
 

@@ -446,6 +446,7 @@ Writer::Cleared Writer::ClearAll(uint64_t bucket) {
   uint64_t passed = 0;  // how many buckets from this one on have entries that pass them
   for (uint64_t at = bucket; passed < table_.geometry().bucket_count; ++passed) {
     if (table_.head(at).overflow.load(kRelaxed) == 0) break;
+    if (passed == kLongestPath) return cleared;
     at = table_.NextBucket(at);
     ClearWays(at, WaysBehind(table_.distances(at), 1), /*everything=*/true, 0, &cleared);
   }

@@ -88,7 +88,8 @@ class Writer {
   // sweep that had expired when the sweep began.
   Cleared ClearExpired(uint64_t bucket, uint64_t now_ns) CUBBY_REQUIRES_WRITER_LOCK;
   // Deletes the entries of `bucket`, and those that live behind it and have their home in it or
-  // before: then no entry from behind can move there. May delete others behind it.
+  // before: then no entry from behind can move there, unless it lives more than kLongestPath
+  // buckets behind its home. May delete others behind it.
   Cleared ClearAll(uint64_t bucket) CUBBY_REQUIRES_WRITER_LOCK;
 
  private:
