@@ -23,9 +23,8 @@ struct ScannedEntry {
 
 // Copies the entries whose home is `home` and that were live at one moment, without expired ones,
 // into *entries, whose strings are reused. Returns kFound (also if there are none), kDamaged if it
-// left out damaged entries, or some that live more than
-// kLongestPath buckets behind their home, or kContended, with no entries, after kMaxRounds
-// disturbed rounds.
+// left out damaged entries, or some that live more than kLongestPath buckets behind their home
+// (table/overflow.h), or kContended, with no entries, after kMaxRounds disturbed rounds.
 Outcome ScanHome(const Table& table, uint64_t home, std::vector<ScannedEntry>* entries,
                  os::Clock clock = os::BootNanos);
 
