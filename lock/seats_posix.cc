@@ -13,7 +13,6 @@
 #include <set>
 #include <utility>
 
-#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "lock/seats.h"
@@ -181,15 +180,21 @@ struct Seats::Impl {
 absl::StatusOr<std::unique_ptr<Seats::Impl>> Seats::Impl::FromDescriptor(int fd,
                                                                          absl::string_view store,
                                                                          struct stat* info) {
-  absl::Cleanup close_fd = [fd] { close(fd); };
-  if (fstat(fd, info) != 0) return os::LastError("cannot look at the store's lock file");
-  if (info->st_nlink == 0) return absl::NotFoundError("the store's lock file was removed just now");
-  if (!S_ISREG(info->st_mode) || info->st_nlink > 1) return NotALockFile(store);
-  ASSIGN_OR_RETURN(std::unique_ptr<HeldPage> page, HeldPage::Make(fd));
-  auto impl = std::make_unique<Impl>(fd, std::move(page), os::PathOf(LockFileName(store)),
-                                     absl::StrCat(info->st_uid));
-  std::move(close_fd).Cancel();
-  return impl;
+  const auto held = [&]() -> absl::StatusOr<std::unique_ptr<HeldPage>> {
+    if (fstat(fd, info) != 0) return os::LastError("cannot look at the store's lock file");
+    if (info->st_nlink == 0) {
+      return absl::NotFoundError("the store's lock file was removed just now");
+    }
+    if (!S_ISREG(info->st_mode) || info->st_nlink > 1) return NotALockFile(store);
+    return HeldPage::Make(fd);
+  };
+  absl::StatusOr<std::unique_ptr<HeldPage>> page = held();
+  if (!page.ok()) {
+    close(fd);
+    return page.status();
+  }
+  return std::make_unique<Impl>(fd, *std::move(page), os::PathOf(LockFileName(store)),
+                                absl::StrCat(info->st_uid));
 }
 
 absl::StatusOr<std::unique_ptr<Seats::Impl>> Seats::Impl::Open(absl::string_view store) {

@@ -213,7 +213,7 @@ TEST_F(StoreTest, LongKeysWorkInEveryCall) {
   std::vector<std::string> keys;
   std::vector<std::string> values;
   for (const size_t bytes : {96, 97, 104, 105, 150, 1024, 1025, 4096, 65'535}) {
-    keys.push_back(std::string(bytes, 'k'));
+    keys.emplace_back(bytes, 'k');
     values.push_back(test::CheckedValue(keys.back(), 1, 300));
   }
   const std::vector<absl::string_view> key_views(keys.begin(), keys.end());

@@ -68,7 +68,7 @@ class ReplaceTest : public test::ServerFixture {
     EXPECT_THAT(check->problems, IsEmpty());
   }
   test::ExitResult RunReplacement(std::vector<std::string> flags) {
-    flags.push_back("--replace");
+    flags.emplace_back("--replace");
     return RunDaemon(flags);
   }
 
@@ -225,8 +225,10 @@ TEST_F(ReplaceTest, NoRequestFailsWhileDaemonsAreReplaced) {
   ASSERT_NO_FATAL_FAILURE(StartWithEntry());
   std::atomic<bool> stop{false};
   std::atomic<uint64_t> answered{0};
+  constexpr int kClients = 3;
   std::vector<std::thread> clients;
-  for (int i = 0; i < 3; ++i) {
+  clients.reserve(kClients);
+  for (int i = 0; i < kClients; ++i) {
     clients.emplace_back([this, i, &stop, &answered] {
       while (!stop) {
         // As the command does: connected anew.
