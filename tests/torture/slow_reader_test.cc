@@ -101,6 +101,9 @@ struct Scene {
     kKeyMovesHome
   } before_each = kNothing;
   const char* key = kKey;
+  // The get is held up at one of so many instructions, from a random one on; in the whole test at
+  // each one.
+  uint64_t stride = 1;
 };
 
 void PrintTo(const Scene& scene, std::ostream* out) { *out << scene.name; }
@@ -306,12 +309,13 @@ TEST_P(SlowReaderTest, GetsWhatWasThereDuringTheCall) {
   // No death at each of the get's instructions, and so many at some of them.
   const bool long_writers = GetParam().before_each == Scene::kKeyMovesHome;
   const uint64_t stride = test::Amount(long_writers ? 24 : 8, 1);
+  const uint64_t every = test::Amount(GetParam().stride, 1);
   const uint64_t deaths = test::Amount(4, 40);
   const uint64_t instructions = CountInstructions();
   uint64_t plays = 0, all_steps = 0;
   for (const Path path : {Path::kUsual, Path::kRounds, Path::kScan}) {
-    uint64_t steps = 1;
-    for (bool interfered = true; interfered; ++steps) {
+    uint64_t steps = 1 + random() % every;
+    for (bool interfered = true; interfered; steps += every) {
       const uint64_t dying = random() % stride == 0 ? deaths : 0;
       for (uint64_t n = 0; n <= dying; ++n, ++plays) {
         const uint64_t dies_after = n == 0 ? 0 : 1 + random() % instructions;
@@ -402,13 +406,15 @@ INSTANTIATE_TEST_SUITE_P(
                       Scene{"TagTakenByAnother", 3, 2, 24, Scene::kNeighbourIsPut},
                       Scene{"DeletedAndPutAgain", 2, 2, 24, Scene::kKeyIsDeleted},
                       Scene{"MovedHome", 2, 1, 24, Scene::kKeyMovesHome},
-                      Scene{"MovedHomeAndWayFilledAnew", 2, 2, 24, Scene::kKeyMovesHome},
-                      Scene{"MovedHomeThreeTimes", 2, 4, 24, Scene::kKeyMovesHome},
-                      Scene{"MovedHomeWithExtents", 2, 3, 150, Scene::kKeyMovesHome},
-                      Scene{"ExtentsFilledAnew", 16, 3, 150}, Scene{"ExtentsAndWay", 2, 2, 150},
-                      Scene{"LongKeyAndWay", 2, 2, 90, Scene::kNothing, kLongKey},
-                      Scene{"LongKeyDeletedAndPutAgain", 2, 2, 0, Scene::kKeyIsDeleted, kLongKey},
-                      Scene{"LongKeyMovedHome", 2, 3, 90, Scene::kKeyMovesHome, kLongKey}),
+                      Scene{"MovedHomeAndWayFilledAnew", 2, 2, 24, Scene::kKeyMovesHome, kKey, 3},
+                      Scene{"MovedHomeThreeTimes", 2, 4, 24, Scene::kKeyMovesHome, kKey, 3},
+                      Scene{"MovedHomeWithExtents", 2, 3, 150, Scene::kKeyMovesHome, kKey, 3},
+                      Scene{"ExtentsFilledAnew", 16, 3, 150},
+                      Scene{"ExtentsAndWay", 2, 2, 150, Scene::kNothing, kKey, 3},
+                      Scene{"LongKeyAndWay", 2, 2, 90, Scene::kNothing, kLongKey, 3},
+                      Scene{"LongKeyDeletedAndPutAgain", 2, 2, 0, Scene::kKeyIsDeleted, kLongKey,
+                            3},
+                      Scene{"LongKeyMovedHome", 2, 3, 90, Scene::kKeyMovesHome, kLongKey, 3}),
     [](const auto& info) { return info.param.name; });
 
 }  // namespace
