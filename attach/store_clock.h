@@ -4,10 +4,9 @@
 // The store's header has the offset of its daemon, and /proc tells a process its own. Where it does
 // not, at one of both ends, the wall clock serves for the comparison, which all processes share:
 // once a second the daemon notes a moment on its boot clock, as the heartbeat, and the same moment
-// on the wall clock, as the time at which the lock file was modified (the
-// mapping's own changes with page faults). The distance between the
-// two clocks is the same in every process with the same boot clock. It changes when the wall clock
-// is set, until the daemon's next heartbeat.
+// on the wall clock, as the time at which the lock file was modified (the mapping's own changes
+// with page faults). The distance between the two clocks is the same in every process with the same
+// boot clock. It changes when the wall clock is set, until the daemon's next heartbeat.
 #ifndef CUBBY_ATTACH_STORE_CLOCK_H_
 #define CUBBY_ATTACH_STORE_CLOCK_H_
 

@@ -229,6 +229,18 @@ TEST_F(DaemonPosixTest, LostNameEndsTheStoreAndTheDaemon) {
   }
 }
 
+// A writer notices that the store has lost its name at one of its next writes.
+void ExpectPutsAreRefusedSoon(Store* store) {
+  int acknowledged = 0;
+  absl::Status last = absl::OkStatus();
+  while (last.ok() && acknowledged < 1000) {
+    last = store->Put("k", "w").status();
+    acknowledged += last.ok() ? 1 : 0;
+  }
+  EXPECT_EQ(last.code(), absl::StatusCode::kFailedPrecondition) << last;
+  EXPECT_LE(acknowledged, 256);
+}
+
 TEST_F(DaemonPosixTest, WithoutADaemonWritersNoticeThatTheNameIsGone) {
   for (const bool many : {false, true}) {
     ASSERT_TRUE(StartDaemon({"--capacity", "1000"}));
@@ -238,14 +250,7 @@ TEST_F(DaemonPosixTest, WithoutADaemonWritersNoticeThatTheNameIsGone) {
     KillDaemon();
     ASSERT_TRUE(opened->Put("k", "v").ok()) << "the name is there";
     fs::remove(MappingFile());
-    int acknowledged = 0;
-    absl::Status last = absl::OkStatus();
-    while (last.ok() && acknowledged < 1000) {
-      last = opened->Put("k", "w").status();
-      acknowledged += last.ok() ? 1 : 0;
-    }
-    EXPECT_EQ(last.code(), absl::StatusCode::kFailedPrecondition) << last;
-    EXPECT_LE(acknowledged, 256);
+    ExpectPutsAreRefusedSoon(opened.get());
     EXPECT_EQ(reader->Contains("k").status().code(), absl::StatusCode::kFailedPrecondition)
         << "the others are told";
     fs::remove(LockFile());
@@ -273,14 +278,7 @@ TEST_F(DaemonPosixTest, WithoutADaemonWritersNoticeThatTheMappingWasMoved) {
       } else if (successor) {
         ASSERT_TRUE(StartDaemon({"--capacity", "1000"}));
       }
-      int acknowledged = 0;
-      absl::Status last = absl::OkStatus();
-      while (last.ok() && acknowledged < 1000) {
-        last = opened->Put("k", "w").status();
-        acknowledged += last.ok() ? 1 : 0;
-      }
-      EXPECT_EQ(last.code(), absl::StatusCode::kFailedPrecondition) << last;
-      EXPECT_LE(acknowledged, 256);
+      ExpectPutsAreRefusedSoon(opened.get());
       if (stopped) {
         ASSERT_NO_FATAL_FAILURE(Thaw());
         EXPECT_EQ(daemon()->Wait(test::kLong).exit_code, 10);

@@ -67,6 +67,13 @@ class ReplaceTest : public test::ServerFixture {
     EXPECT_EQ(check->entries, 1u);
     EXPECT_THAT(check->problems, IsEmpty());
   }
+  // Has a thread check the store, which is to be sound.
+  std::thread StartCheck() {
+    return std::thread([this] {
+      const absl::StatusOr<CheckReport> check = Connect()->Check();
+      EXPECT_TRUE(check.ok()) << check.status();
+    });
+  }
   test::ExitResult RunReplacement(std::vector<std::string> flags) {
     flags.emplace_back("--replace");
     return RunDaemon(flags);
@@ -141,10 +148,7 @@ TEST_F(ReplaceTest, CheckUnderWayIsFinishedFirst) {
   ASSERT_NO_FATAL_FAILURE(StartWithEntry());
   const auto stuck = test::StuckWriter::Of(store());
   ASSERT_TRUE(stuck);
-  std::thread client([this] {
-    const absl::StatusOr<CheckReport> check = Connect()->Check();
-    EXPECT_TRUE(check.ok()) << check.status();
-  });
+  std::thread client = StartCheck();
   stuck->AwaitAnother();
   const std::unique_ptr<test::Subprocess> successor = LaunchDaemon({"--replace"});
   ASSERT_NE(successor, nullptr);
@@ -162,10 +166,7 @@ TEST_F(ReplaceTest, FlushDuringAHandOverIsAnsweredByTheNewDaemon) {
   ASSERT_NO_FATAL_FAILURE(StartWithEntry());
   const auto stuck = test::StuckWriter::Of(store());
   ASSERT_TRUE(stuck);
-  std::thread client([this] {
-    const absl::StatusOr<CheckReport> check = Connect()->Check();
-    EXPECT_TRUE(check.ok()) << check.status();
-  });
+  std::thread client = StartCheck();
   stuck->AwaitAnother();
   // A successor of the test's own, which does not end before the test wants.
   const auto successor = test::ConnectRaw(store());
@@ -203,10 +204,7 @@ TEST_F(ReplaceTest, DaemonThatIsBusyForTooLongGoesOn) {
   const uint64_t before = PidOfDaemon();
   const auto stuck = test::StuckWriter::Of(store());
   ASSERT_TRUE(stuck);
-  std::thread client([this] {
-    const absl::StatusOr<CheckReport> check = Connect()->Check();
-    EXPECT_TRUE(check.ok()) << check.status();
-  });
+  std::thread client = StartCheck();
   stuck->AwaitAnother();
   const test::ExitResult result = RunReplacement({"--replace-timeout", "100ms"});
   EXPECT_EQ(result.exit_code, 7) << result.err;

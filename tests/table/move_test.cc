@@ -21,23 +21,18 @@ using ::testing::IsEmpty;
 
 class MoveTest : public ::testing::Test {
  protected:
-  // Returns `count` keys whose home is that of the first one.
-  static std::vector<std::string> KeysOfOneHome(const TableBuffer& buffer, size_t count) {
+  // Returns `count` keys whose home is that of the first one, and with `one_class` the overflow
+  // class, too.
+  static std::vector<std::string> KeysOfOneHome(const TableBuffer& buffer, size_t count,
+                                                bool one_class = false) {
+    const auto class_of = [&buffer](const std::string& key) {
+      return OverflowClass(buffer.Hash(key));
+    };
     std::vector<std::string> keys;
     for (int i = 0; keys.size() < count; ++i) {
-      std::string key = absl::StrCat("k", i);
-      if (keys.empty() || buffer.HomeOf(key) == buffer.HomeOf(keys[0])) keys.push_back(key);
-    }
-    return keys;
-  }
-  // The same with one overflow class, too.
-  static std::vector<std::string> KeysOfOnePath(const TableBuffer& buffer, size_t count) {
-    std::vector<std::string> keys;
-    for (int i = 0; keys.size() < count; ++i) {
-      std::string key = absl::StrCat("k", i);
-      if (keys.empty() ||
-          (buffer.HomeOf(key) == buffer.HomeOf(keys[0]) &&
-           OverflowClass(buffer.Hash(key)) == OverflowClass(buffer.Hash(keys[0])))) {
+      const std::string key = absl::StrCat("k", i);
+      if (keys.empty() || (buffer.HomeOf(key) == buffer.HomeOf(keys[0]) &&
+                           (!one_class || class_of(key) == class_of(keys[0])))) {
         keys.push_back(key);
       }
     }
@@ -171,7 +166,7 @@ TEST_F(MoveTest, CountsThatWereFullComeDown) {
   options.ways = 3;
   for (const bool forward : {true, false}) {
     TableBuffer buffer(options);
-    const std::vector<std::string> keys = KeysOfOnePath(buffer, 100);
+    const std::vector<std::string> keys = KeysOfOneHome(buffer, 100, /*one_class=*/true);
     for (const std::string& key : keys) ASSERT_TRUE(buffer.Put(key, "v").ok());
     ASSERT_EQ(OverflowCount(buffer.table().head(buffer.HomeOf(keys[0])),
                             OverflowClass(buffer.Hash(keys[0]))),
