@@ -24,6 +24,8 @@ struct PipeClient::Impl {
   ~Impl() {
     if (answer.valid()) unlinkat(dir.fd.get(), reply_name.c_str(), 0);
   }
+  // Makes the reply FIFO and opens it. Unavailable if another process removed it in between.
+  absl::Status OpenReplyFifo();
   // Waits until one of the two FIFOs has one of its `events`; errors as PipeClient::Receive().
   absl::Status Wait(const Deadline& deadline, short request_events, short answer_events);
 
@@ -74,8 +76,25 @@ absl::StatusOr<Descriptor> OpenRequestFifo(const RuntimeDir& dir, absl::string_v
 PipeClient::PipeClient(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 PipeClient::~PipeClient() = default;
 
+absl::Status PipeClient::Impl::OpenReplyFifo() {
+  reply_to = RandomBits();
+  reply_name = ReplyFifoName(store, reply_to);
+  if (mkfifoat(dir.fd.get(), reply_name.c_str(), 0600) != 0) {
+    return LastError(absl::StrCat("cannot make the FIFO ", dir.path, "/", reply_name));
+  }
+  // Opened before any request is sent: the daemon removes a reply FIFO without a reader.
+  absl::StatusOr<Descriptor> opened = OpenFifo(dir, reply_name, O_RDONLY);
+  if (opened.ok()) {
+    answer = *std::move(opened);
+    return absl::OkStatus();
+  }
+  unlinkat(dir.fd.get(), reply_name.c_str(), 0);
+  return absl::IsNotFound(opened.status()) ? DaemonWent(store) : opened.status();
+}
+
 absl::StatusOr<std::unique_ptr<PipeClient>> PipeClient::Connect(absl::string_view store,
-                                                                absl::Duration) {
+                                                                absl::Duration timeout) {
+  const Deadline deadline(timeout);
   absl::StatusOr<RuntimeDir> dir = OpenRuntimeDir();
   if (absl::IsNotFound(dir.status())) {
     return NoDaemon(store, absl::StrCat("there is no ", RuntimeDirPath()));
@@ -85,19 +104,10 @@ absl::StatusOr<std::unique_ptr<PipeClient>> PipeClient::Connect(absl::string_vie
   impl->store = std::string(store);
   ASSIGN_OR_RETURN(impl->request, OpenRequestFifo(impl->dir, store));
 
-  impl->reply_to = RandomBits();
-  impl->reply_name = ReplyFifoName(store, impl->reply_to);
-  if (mkfifoat(impl->dir.fd.get(), impl->reply_name.c_str(), 0600) != 0) {
-    return LastError(absl::StrCat("cannot make the FIFO ", impl->dir.path, "/", impl->reply_name));
-  }
-  // Opened before any request is sent: the daemon removes a reply FIFO without a reader.
-  absl::StatusOr<Descriptor> answer = OpenFifo(impl->dir, impl->reply_name, O_RDONLY);
-  if (!answer.ok()) {
-    unlinkat(impl->dir.fd.get(), impl->reply_name.c_str(), 0);
-    // Removed by a daemon that started meanwhile, or while this process was stopped for long.
-    return absl::IsNotFound(answer.status()) ? DaemonWent(store) : answer.status();
-  }
-  impl->answer = *std::move(answer);
+  // A daemon that starts removes what has no reader yet. Nothing was asked, so that is no failure.
+  absl::Status opened = impl->OpenReplyFifo();
+  while (absl::IsUnavailable(opened) && !deadline.Passed()) opened = impl->OpenReplyFifo();
+  RETURN_IF_ERROR(opened);
   return std::unique_ptr<PipeClient>(new PipeClient(std::move(impl)));
 }
 

@@ -22,6 +22,8 @@ struct PipeClient::Impl {
   ~Impl() {
     if (pipe != nullptr) operation.Cancel(pipe.get());
   }
+  // Opens the pipe; errors as PipeClient::Connect().
+  absl::Status Open(const std::string& name, const Deadline& deadline);
   // Waits for the end of the operation whose start returned `returned`; returns how many bytes it
   // moved.
   absl::StatusOr<DWORD> Finish(BOOL returned, const Deadline& deadline);
@@ -30,6 +32,32 @@ struct PipeClient::Impl {
   OwnedHandle pipe;
   Operation operation;
 };
+
+absl::Status PipeClient::Impl::Open(const std::string& name, const Deadline& deadline) {
+  for (;;) {
+    // Only the rights that are used. A server that is not the daemon can learn the client's user
+    // but not act as that user.
+    pipe = Own(CreateFileA(
+        name.c_str(), FILE_READ_DATA | FILE_WRITE_DATA | READ_CONTROL | SYNCHRONIZE,
+        /*dwShareMode=*/0, nullptr, OPEN_EXISTING,
+        FILE_FLAG_OVERLAPPED | SECURITY_SQOS_PRESENT | SECURITY_IDENTIFICATION, nullptr));
+    if (pipe != nullptr) return absl::OkStatus();
+    if (GetLastError() == ERROR_FILE_NOT_FOUND) {
+      return absl::UnavailableError(
+          absl::StrCat("store '", store, "' has no daemon (there is no ", name, "): start cubbyd"));
+    }
+    if (GetLastError() != ERROR_PIPE_BUSY) {
+      return LastError(absl::StrCat("cannot open the pipe ", name));
+    }
+    if (deadline.Passed()) {
+      return absl::DeadlineExceededError(absl::StrCat("the daemon of store '", store, "' serves ",
+                                                      kInstances,
+                                                      " others, the limit: allow more time"));
+    }
+    // Fails if the name goes, or at the deadline: the next turn tells which.
+    WaitNamedPipeA(name.c_str(), WaitMillis(deadline.Left()));
+  }
+}
 
 absl::StatusOr<DWORD> PipeClient::Impl::Finish(BOOL returned, const Deadline& deadline) {
   DWORD error = operation.Started(returned);
@@ -56,33 +84,17 @@ absl::StatusOr<std::unique_ptr<PipeClient>> PipeClient::Connect(absl::string_vie
   const std::string name = PipeName(store);
   auto impl = std::make_unique<Impl>(store);
   RETURN_IF_ERROR(impl->operation.Init());
-  for (;;) {
-    // Only the rights that are used. A server that is not the daemon can learn the client's user
-    // but not act as that user.
-    impl->pipe = Own(CreateFileA(
-        name.c_str(), FILE_READ_DATA | FILE_WRITE_DATA | READ_CONTROL | SYNCHRONIZE,
-        /*dwShareMode=*/0, nullptr, OPEN_EXISTING,
-        FILE_FLAG_OVERLAPPED | SECURITY_SQOS_PRESENT | SECURITY_IDENTIFICATION, nullptr));
-    if (impl->pipe != nullptr) break;
-    if (GetLastError() == ERROR_FILE_NOT_FOUND) {
-      return absl::UnavailableError(
-          absl::StrCat("store '", store, "' has no daemon (there is no ", name, "): start cubbyd"));
-    }
-    if (GetLastError() != ERROR_PIPE_BUSY) {
-      return LastError(absl::StrCat("cannot open the pipe ", name));
-    }
-    if (deadline.Passed()) {
-      return absl::DeadlineExceededError(absl::StrCat("the daemon of store '", store, "' serves ",
-                                                      kInstances,
-                                                      " others, the limit: allow more time"));
-    }
-    // Fails if the name goes, or at the deadline: the next turn tells which.
-    WaitNamedPipeA(name.c_str(), WaitMillis(deadline.Left()));
-  }
-  ASSIGN_OR_RETURN(const std::string owner, OwnerSid(impl->pipe.get()));
+  absl::StatusOr<std::string> owner;
+  do {
+    RETURN_IF_ERROR(impl->Open(name, deadline));
+    owner = OwnerSid(impl->pipe.get());
+    // Unavailable: the server has disconnected this client already, which it does with those that
+    // connect just as it stops listening. Nothing was asked yet, and another server may listen.
+  } while (absl::IsUnavailable(owner.status()) && !deadline.Passed());
+  RETURN_IF_ERROR(owner.status());
   ASSIGN_OR_RETURN(const std::string self, CurrentUserSid());
-  if (owner != self) {
-    return absl::PermissionDeniedError(absl::StrCat("the pipe ", name, " belongs to user ", owner,
+  if (*owner != self) {
+    return absl::PermissionDeniedError(absl::StrCat("the pipe ", name, " belongs to user ", *owner,
                                                     ", not to you: have its maker ended"));
   }
   return std::unique_ptr<PipeClient>(new PipeClient(std::move(impl)));

@@ -525,5 +525,25 @@ TEST_F(PipePosixTest, NeitherEndRaisesSigpipe) {
   EXPECT_EQ((*client)->Send("request", kLong).code(), absl::StatusCode::kUnavailable);
 }
 
+TEST_F(PipePosixTest, ClientWhoseReplyFifoIsRemovedBeforeItAsksMakesAnother) {
+  const auto server = PipeServer::Create(store_);
+  ASSERT_TRUE(server.ok()) << server.status();
+  // Removes reply FIFOs at once, as a daemon that starts does with those that have no reader yet.
+  std::atomic<bool> stop{false};
+  std::thread removing([this, &stop] {
+    while (!stop) {
+      for (const std::string& file : Files()) {
+        if (dir_.path() / file != requests_) unlink((dir_.path() / file).c_str());
+      }
+    }
+  });
+  for (int i = 0; i < 2000 && !HasFailure(); ++i) {
+    const absl::Status status = PipeClient::Connect(store_, kLong).status();
+    EXPECT_TRUE(status.ok()) << i << ": " << status;
+  }
+  stop = true;
+  removing.join();
+}
+
 }  // namespace
 }  // namespace cubby::os

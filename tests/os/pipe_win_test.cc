@@ -1,8 +1,10 @@
 // Who may make, and who may open, the pipe of a store's name.
 #include <windows.h>
 
+#include <atomic>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -72,6 +74,30 @@ TEST_F(PipeWinTest, ServerThatGoesOnTakesAllInstancesAgain) {
   (*server)->Resume();
   EXPECT_EQ((*server)->Restore().value(), "");
   EXPECT_EQ(Squat(name_), INVALID_HANDLE_VALUE);
+}
+
+TEST_F(PipeWinTest, ClientThatIsDisconnectedBeforeItAsksConnectsAgain) {
+  const HANDLE server = Squat(name_);
+  ASSERT_NE(server, INVALID_HANDLE_VALUE);
+  absl::Cleanup close = [server] { CloseHandle(server); };
+  // Disconnects each client at once, as a daemon does that stops listening just then.
+  std::atomic<bool> stop{false};
+  std::atomic<bool> stopped{false};
+  std::thread disconnecting([server, &stop, &stopped] {
+    while (!stop) {
+      ConnectNamedPipe(server, nullptr);
+      DisconnectNamedPipe(server);
+    }
+    stopped = true;
+  });
+  for (int i = 0; i < 300 && !HasFailure(); ++i) {
+    const absl::Status status = PipeClient::Connect(store_, absl::Seconds(60)).status();
+    EXPECT_TRUE(status.ok()) << i << ": " << status;
+  }
+  stop = true;
+  // Ends its last wait.
+  while (!stopped) PipeClient::Connect(store_, absl::Milliseconds(50)).status().IgnoreError();
+  disconnecting.join();
 }
 
 TEST_F(PipeWinTest, ClientsBeyondTheLimitWaitNoLongerThanTheirTimeout) {
