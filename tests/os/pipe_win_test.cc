@@ -15,6 +15,7 @@
 #include "os/deadline.h"
 #include "os/pipe_client.h"
 #include "os/pipe_server.h"
+#include "os/security_win.h"
 #include "tests/support/subprocess.h"
 
 namespace cubby::os {
@@ -77,7 +78,10 @@ TEST_F(PipeWinTest, ServerThatGoesOnTakesAllInstancesAgain) {
 }
 
 TEST_F(PipeWinTest, ClientThatIsDisconnectedBeforeItAsksConnectsAgain) {
-  const HANDLE server = Squat(name_);
+  auto security = Security::FromMode(0600, FILE_GENERIC_READ, FILE_GENERIC_WRITE);
+  ASSERT_TRUE(security.ok()) << security.status();
+  const HANDLE server = CreateNamedPipeA(name_.c_str(), PIPE_ACCESS_DUPLEX, PIPE_TYPE_MESSAGE, 1,
+                                         4096, 4096, 0, security->attributes());
   ASSERT_NE(server, INVALID_HANDLE_VALUE);
   absl::Cleanup close = [server] { CloseHandle(server); };
   // Disconnects each client at once, as a daemon does that stops listening just then.
