@@ -7,8 +7,8 @@ namespace cubby::os {
 // Calls `function` whenever the process is asked to end: by SIGTERM or SIGINT; on Windows by
 // Ctrl-C, Ctrl-Break, or the closing of its console or session. SIGINT stays ignored if the process
 // was started with it ignored (in the background of a script). `function` runs in a signal handler,
-// or on Windows in a thread of the system, and may do only what is allowed there. Call this once,
-// before other threads start.
+// or on Windows in a thread of the system, and may do only what is allowed there. Call this once.
+// The calling thread and those that it starts later let these signals through.
 void OnStopRequest(void (*function)());
 
 // Calls `function` whenever the process is asked to read its configuration again, by SIGHUP, unless

@@ -49,10 +49,11 @@ void EndWhenOutOfMemory(const char* program) {
   program_out_of_memory = program;
   std::set_new_handler([] {
     // Only calls that do not allocate.
-    std::setvbuf(stderr, nullptr, _IONBF, 0);
-    std::fputs(program_out_of_memory, stderr);
-    std::fputs(": out of memory: allow more (ulimit -v, ulimit -d), or end other programs\n",
-               stderr);
+    static char line[128];
+    const int size =
+        std::snprintf(line, sizeof(line), "%s%s\n", program_out_of_memory,
+                      ": out of memory: allow more (ulimit -v, ulimit -d), or end other programs");
+    WriteLastWords(absl::string_view(line, static_cast<size_t>(size)));
     std::_Exit(static_cast<int>(ExitCode::kSystem));
   });
 }

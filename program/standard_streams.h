@@ -31,6 +31,11 @@ bool OutputIsTerminal();
 // would hold while the process ends. Waits until all is written; gives up on an error.
 void WriteToStandardError(absl::string_view bytes);
 
+// Writes at most 4096 bytes to standard error, for a program that is about to end. Waits at most
+// two seconds, and then leaves them out. Allocates nothing. On Windows it needs a thread, and waits
+// until all is written if the system gives it none.
+void WriteLastWords(absl::string_view bytes);
+
 // Returns true if standard error is systemd's journal, which takes priorities (sd-daemon(3)).
 // Always false on Windows.
 bool ErrorIsJournal();

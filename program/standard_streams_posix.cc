@@ -3,7 +3,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <csignal>
 #include <cstdlib>
 
@@ -11,6 +13,11 @@
 #include "program/standard_streams.h"
 
 namespace cubby::program {
+namespace {
+
+constexpr int kLastPatienceMillis = 2000;
+
+}  // namespace
 
 void PrepareStandardStreams() {
   // open() takes the lowest free number, so ascending order fills exactly the gaps. Each gap gets
@@ -39,6 +46,18 @@ void WriteToStandardError(absl::string_view bytes) {
       return;
     }
   }
+}
+
+// What a pipe that polls as writable takes is PIPE_BUF bytes, 4096.
+void WriteLastWords(absl::string_view bytes) {
+  struct pollfd room = {STDERR_FILENO, POLLOUT, 0};
+  int polled;
+  do {
+    polled = poll(&room, 1, kLastPatienceMillis);
+  } while (polled < 0 && errno == EINTR);
+  if (polled != 1) return;
+  [[maybe_unused]] const ssize_t written =
+      write(STDERR_FILENO, bytes.data(), std::min<size_t>(bytes.size(), PIPE_BUF));
 }
 
 bool ErrorIsJournal() {

@@ -25,6 +25,8 @@ std::string Utf8FromWide(const wchar_t* wide) {
   return utf8;
 }
 
+constexpr DWORD kLastPatienceMillis = 2000;
+
 }  // namespace
 
 void PrepareStandardStreams() {
@@ -48,6 +50,22 @@ void WriteToStandardError(absl::string_view bytes) {
     if (!WriteFile(error, bytes.data(), at_most, &written, nullptr)) return;
     bytes.remove_prefix(written);
   }
+}
+
+// A synchronous write has no other timeout.
+void WriteLastWords(absl::string_view bytes) {
+  static absl::string_view last_words;  // the thread may outlive this call
+  last_words = bytes;
+  const HANDLE thread = CreateThread(
+      nullptr, 0,
+      [](LPVOID) -> DWORD {
+        WriteToStandardError(last_words);
+        return 0;
+      },
+      nullptr, 0, nullptr);
+  if (thread == nullptr) return WriteToStandardError(bytes);
+  WaitForSingleObject(thread, kLastPatienceMillis);
+  CloseHandle(thread);
 }
 
 bool ErrorIsJournal() { return false; }

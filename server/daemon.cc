@@ -162,7 +162,7 @@ absl::Status RunDaemon(Options options) {
   os::OnStopRequest(RequestStop);
   os::OnReloadRequest(RequestReload);
   os::IgnoreFileSizeSignal();
-  RETURN_IF_ERROR(StartLog(options.log_level));
+  SetLogLevel(options.log_level);
   // Before the store: without a channel nothing is made, and nothing discarded.
   std::unique_ptr<os::PipeServer> channel;
   ASSIGN_OR_RETURN(std::unique_ptr<OwnedStore> store,

@@ -7,10 +7,10 @@
 
 namespace cubby::server {
 
-// Starts the log, creates or adopts the store, serves it until the process is asked to end
+// Creates or adopts the store, serves it until the process is asked to end
 // (os/signals.h) or a shutdown request comes, then removes it or leaves it, as is asked for.
-// Errors: those of StartLog(), OwnedStore::Open() and the control channel; after an error the store
-// stays, as after a kill. Call once.
+// Errors: those of OwnedStore::Open() and the control channel; after an error the store stays, as
+// after a kill. REQUIRES: StartLog() has been called. Call once.
 absl::Status RunDaemon(Options options);
 
 }  // namespace cubby::server

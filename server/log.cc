@@ -171,9 +171,8 @@ bool Logger::Flush(absl::Duration patience) {
   return queue_->AwaitWritten(patience);
 }
 
-absl::Status StartLog(LogLevel level) {
+absl::Status StartLog() {
   Logger::Options options;
-  options.level = level;
   options.journal = program::ErrorIsJournal();
   ASSIGN_OR_RETURN(std::unique_ptr<Logger> logger,
                    Logger::Start(program::WriteToStandardError, options));
@@ -194,7 +193,9 @@ void FinishLog() {
 }
 
 void LogMessage(LogLevel level, absl::string_view message, const char* file, int line) {
-  if (process_logger == nullptr) return program::PrintMessage("cubbyd", message);
+  if (process_logger == nullptr) {
+    return program::WriteLastWords(program::MessageLine("cubbyd", message));
+  }
   process_logger->Log(level, message, {file, line});
 }
 

@@ -90,12 +90,12 @@ class Logger {
   std::map<LogSite, Window> windows_;
 };
 
-// The process's log. Until StartLog(), each call writes its line to standard error and waits for
-// it.
+// The process's log. If it is not started, a line is for the process's end: it is written to
+// standard error as program::WriteLastWords() does.
 
-// Starts the process's Logger, which writes to standard error. Call once, after
-// os::OnStopRequest(). Errors: those of Logger::Start().
-absl::Status StartLog(LogLevel level);
+// Starts the process's Logger, which writes to standard error, with level info. Call once, before
+// anything that may fail. Errors: those of Logger::Start().
+absl::Status StartLog();
 // Sets the lowest level that is logged from now on.
 void SetLogLevel(LogLevel level);
 // See Logger::EndWindows().

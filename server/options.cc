@@ -286,7 +286,7 @@ absl::StatusOr<Options> Read(const Words& words, ConfigReader read_config) {
 }
 
 program::ExitCode UsageError(absl::string_view message) {
-  program::PrintMessage("cubbyd", absl::StrCat(message, "; see cubbyd --help"));
+  LogMessage(LogLevel::kError, absl::StrCat(message, "; see cubbyd --help"));
   return program::ExitCode::kUsage;
 }
 

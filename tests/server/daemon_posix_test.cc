@@ -16,6 +16,7 @@
 #include <functional>
 #include <iterator>
 #include <memory>
+#include <new>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -33,11 +34,13 @@
 #include "lock/seats.h"
 #include "os/deadline.h"
 #include "os/mapping.h"
+#include "program/output.h"
 #include "table/geometry.h"
 #include "table/layout.h"
 #include "tests/server/raw_channel.h"
 #include "tests/server/server_fixture.h"
 #include "tests/support/as_user_posix.h"
+#include "tests/support/child.h"
 
 namespace cubby {
 namespace {
@@ -46,6 +49,31 @@ namespace fs = std::filesystem;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+
+// A FIFO that is full and that no process reads.
+class FullFifo {
+ public:
+  explicit FullFifo(const fs::path& path) : path_(path) {
+    EXPECT_EQ(mkfifo(path.c_str(), 0600), 0);
+    fd_ = open(path.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    EXPECT_GE(fd_, 0);
+    for (const std::string& some : {std::string(4096, 'x'), std::string(1, 'x')}) {
+      while (write(fd_, some.data(), some.size()) > 0) {
+      }
+    }
+  }
+  ~FullFifo() {
+    close(fd_);
+    fs::remove(path_);
+  }
+  FullFifo(const FullFifo&) = delete;
+  FullFifo& operator=(const FullFifo&) = delete;
+  const fs::path& path() const { return path_; }
+
+ private:
+  const fs::path path_;
+  int fd_;
+};
 
 class DaemonPosixTest : public test::ServerFixture {
  protected:
@@ -363,17 +391,8 @@ TEST_F(DaemonPosixTest, HangUpMakesItReadItsOptionsAgain) {
 }
 
 TEST_F(DaemonPosixTest, FullStandardErrorThatIsNotReadStopsNothing) {
-  const fs::path fifo = ControlFile().parent_path() / "log";
-  ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
-  absl::Cleanup remove_fifo = [&fifo] { fs::remove(fifo); };
-  const int full = open(fifo.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC);
-  ASSERT_GE(full, 0);
-  absl::Cleanup close_full = [full] { close(full); };
-  for (const std::string& some : {std::string(4096, 'x'), std::string(1, 'x')}) {
-    while (write(full, some.data(), some.size()) > 0) {
-    }
-  }
-  auto daemon = LaunchLoggingTo(fifo, {});
+  const FullFifo fifo(ControlFile().parent_path() / "log");
+  auto daemon = LaunchLoggingTo(fifo.path(), {});
   ASSERT_TRUE(daemon);
   auto admin = AwaitAdmin();
   ASSERT_TRUE(admin);
@@ -384,6 +403,48 @@ TEST_F(DaemonPosixTest, FullStandardErrorThatIsNotReadStopsNothing) {
   daemon->Interrupt();
   EXPECT_EQ(daemon->Wait(test::kLong).exit_code, 0);
   EXPECT_FALSE(fs::exists(MappingFile()));
+}
+
+TEST_F(DaemonPosixTest, FullStandardErrorDoesNotKeepADaemonThatCannotServe) {
+  ASSERT_TRUE(StartDaemon());
+  const fs::path config = ControlFile().parent_path() / "config";
+  std::ofstream(config) << "\xef\xbb\xbfnonsense = 1\n";  // two messages
+  absl::Cleanup remove_config = [&config] { fs::remove(config); };
+  const FullFifo fifo(ControlFile().parent_path() / "log");
+  const struct {
+    std::vector<std::string> flags;
+    int exit_code;
+  } tests[] = {
+      {{}, 1},
+      {{"--nonsense"}, 2},
+      {{"--capacity", "many"}, 2},
+      {{"--ready-fd", "77"}, 2},
+      {{"--config", config}, 2},
+  };
+  std::vector<std::unique_ptr<test::Subprocess>> daemons;
+  for (const auto& test : tests) {
+    daemons.push_back(LaunchLoggingTo(fifo.path(), test.flags));
+    ASSERT_TRUE(daemons.back());
+  }
+  for (size_t i = 0; i < daemons.size(); ++i) {
+    EXPECT_EQ(daemons[i]->Wait(test::kLong).exit_code, tests[i].exit_code)
+        << ::testing::PrintToString(tests[i].flags);
+  }
+}
+
+CUBBY_CHILD(RunsOutOfMemory) {
+  const int fifo = open(args[0].c_str(), O_WRONLY | O_CLOEXEC);
+  if (fifo < 0 || dup2(fifo, STDERR_FILENO) < 0) return 1;
+  program::EndWhenOutOfMemory("cubbyd");
+  std::get_new_handler()();
+  return 2;
+}
+
+TEST_F(DaemonPosixTest, FullStandardErrorDoesNotKeepAProgramWithoutMemory) {
+  const FullFifo fifo(ControlFile().parent_path() / "log");
+  auto child = test::StartChild("RunsOutOfMemory", {fifo.path()});
+  ASSERT_TRUE(child.ok()) << child.status();
+  EXPECT_EQ((*child)->Wait(test::kLong).exit_code, 10);
 }
 
 TEST_F(DaemonPosixTest, JournalGetsPriorities) {
