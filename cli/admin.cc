@@ -11,6 +11,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "base/openmetrics.h"
+#include "base/plural.h"
 #include "base/property.h"
 #include "base/stats.h"
 #include "cli/cli.h"
@@ -142,7 +143,8 @@ ExitCode Flush(const StoreOptions& store_options) {
   const absl::StatusOr<uint64_t> removed = (*admin)->Flush();
   if (!removed.ok()) return Fail(removed.status(), Subject::kDaemon);
   Output out;
-  out.Write(absl::StrCat("removed ", *removed, *removed == 1 ? " entry\n" : " entries\n"));
+  out.Write(
+      absl::StrCat("removed ", *removed, base::OneOrMany(*removed, " entry\n", " entries\n")));
   return out.Finish();
 }
 
@@ -161,11 +163,11 @@ ExitCode Check(const StoreOptions& store_options, bool json) {
             json);
   const uint64_t problems = report->problems.size() + report->more_problems;
   if (problems == 0) return printed;
-  return Fail(
-      ExitCode::kCorrupt,
-      absl::StrCat("store ", store_options.store(), " has ", problems,
-                   " broken invariants: save readable entries with `cubby scan`, then restart "
-                   "its cubbyd with --fresh"));
+  return Fail(ExitCode::kCorrupt,
+              absl::StrCat("store ", store_options.store(), " has ", problems,
+                           base::OneOrMany(problems, " broken invariant", " broken invariants"),
+                           ": save readable entries with `cubby scan`, then restart "
+                           "its cubbyd with --fresh"));
 }
 
 ExitCode Shutdown(const StoreOptions& store_options, const ShutdownOptions& options) {

@@ -20,6 +20,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "base/plural.h"
 #include "base/status_macros.h"
 #include "cli/cli.h"
 #include "cli/histogram.h"
@@ -249,17 +250,25 @@ ExitCode Print(const BenchOptions& options, uint64_t keys, const Tally& timed,
     out.Write(absl::StrCat(record.ToJson(), "\n"));
     return out.Finish();
   }
-  out.Write(absl::StrFormat("%d keys in random order, %d thread%s\n", keys, options.threads,
-                            options.threads == 1 ? "" : "s"));
-  out.Write(absl::StrFormat("latency of a get (%d gets, each timed by itself):\n", timed.gets));
+  out.Write(absl::StrFormat("%d %s in random order, %d %s\n", keys,
+                            base::OneOrMany(keys, "key", "keys"), options.threads,
+                            base::OneOrMany(options.threads, "thread", "threads")));
+  out.Write(absl::StrFormat("latency of a get (%d %s, each timed by itself):\n", timed.gets,
+                            base::OneOrMany(timed.gets, "get", "gets")));
   for (const Latency& latency : latencies) {
     out.Write(absl::StrFormat("  %-6s %10d ns\n", latency.name, latency.ns));
   }
   out.Write(absl::StrFormat("  of which reading the clock takes about %d ns\n", clock_ns));
-  out.Write(absl::StrFormat("throughput (%d gets, none timed): %d ops/s\n", untimed.tally.gets,
-                            ops_per_second));
-  if (missing > 0) out.Write(absl::StrFormat("%d gets did not find their key\n", missing));
-  if (contended > 0) out.Write(absl::StrFormat("%d gets were contended\n", contended));
+  out.Write(absl::StrFormat("throughput (%d %s, none timed): %d ops/s\n", untimed.tally.gets,
+                            base::OneOrMany(untimed.tally.gets, "get", "gets"), ops_per_second));
+  if (missing > 0) {
+    out.Write(absl::StrCat(missing, base::OneOrMany(missing, " get did not find its key\n",
+                                                    " gets did not find their key\n")));
+  }
+  if (contended > 0) {
+    out.Write(absl::StrCat(
+        contended, base::OneOrMany(contended, " get was contended\n", " gets were contended\n")));
+  }
   return out.Finish();
 }
 

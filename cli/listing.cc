@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "base/plural.h"
 #include "base/status_macros.h"
 #include "cli/cli.h"
 #include "cli/input.h"
@@ -112,7 +113,7 @@ ExitCode ScanNull(const Store& store, const ScanOptions& options, absl::string_v
   if (!status.ok()) return Fail(status, Subject::kEntry);
   if (written != ExitCode::kOk || left_out == 0) return written;
   return Fail(ExitCode::kNotFound,
-              absl::StrCat("left out ", left_out, left_out == 1 ? " entry" : " entries",
+              absl::StrCat("left out ", left_out, base::OneOrMany(left_out, " entry", " entries"),
                            " with a NUL byte, first that of ", Quoted(first_left_out),
                            ": scan without -0, and give such keys with --escaped"));
 }
@@ -289,7 +290,8 @@ absl::Status VerifyEntry(const Store& store, const InputEntry& expected, std::st
         std::mismatch(value->begin(), value->end(), expected.value.begin(), expected.value.end());
     return absl::AbortedError(absl::StrCat(
         "the value of ", Quoted(expected.key), " differs at byte ", same.first - value->begin(),
-        ": the store's has ", value->size(), " bytes, the line's ", expected.value.size()));
+        ": the store's has ", value->size(), base::OneOrMany(value->size(), " byte", " bytes"),
+        ", the line's ", expected.value.size()));
   }
   if (expected.expires.has_value() && entry->ttl == absl::InfiniteDuration()) {
     return absl::AbortedError(

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cstring>
 
+#include "base/plural.h"
 #include "program/interruption.h"
 #include "program/standard_streams.h"
 
@@ -60,9 +61,12 @@ void Tally::AppendSummary(Words* words) const {
   const uint64_t done = done_.load(std::memory_order_relaxed);
   const uint64_t failed = failed_.load(std::memory_order_relaxed);
   const uint64_t expired = expired_.load(std::memory_order_relaxed);
-  words->Add(done_verb_).Add(" ").Add(done).Add(done == 1 ? " entry" : " entries");
+  words->Add(done_verb_).Add(" ").Add(done).Add(base::OneOrMany(done, " entry", " entries"));
   if (failed > 0) {
-    words->Add(", ").Add(failed).Add(failed == 1 ? " line " : " lines ").Add(failed_verb_);
+    words->Add(", ")
+        .Add(failed)
+        .Add(base::OneOrMany(failed, " line ", " lines "))
+        .Add(failed_verb_);
   }
   if (expired > 0) words->Add(", ").Add(expired).Add(" had expired");
 }

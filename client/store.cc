@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "attach/attachment.h"
 #include "attach/mapped_table.h"
+#include "base/plural.h"
 #include "base/status_macros.h"
 #include "base/store_name.h"
 #include "lock/seats.h"
@@ -58,8 +59,10 @@ uint64_t ExpiryOf(absl::Duration ttl) {
 
 absl::Status SameSizes(size_t keys, size_t values, size_t results) {
   if (keys == values && keys == results) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(keys, " keys, ", values, " values and ", results,
-                                                 " results: give as many of each"));
+  return absl::InvalidArgumentError(
+      absl::StrCat(keys, base::OneOrMany(keys, " key, ", " keys, "), values,
+                   base::OneOrMany(values, " value and ", " values and "), results,
+                   base::OneOrMany(results, " result", " results"), ": give as many of each"));
 }
 
 }  // namespace
@@ -79,8 +82,9 @@ struct Store::Impl {
   ABSL_ATTRIBUTE_NOINLINE absl::Status Failure(table::Outcome outcome, uint32_t value_bytes) const {
     switch (outcome) {
       case table::Outcome::kTooSmall:
-        return absl::OutOfRangeError(
-            absl::StrCat("the value has ", value_bytes, " bytes, more than the buffer"));
+        return absl::OutOfRangeError(absl::StrCat("the value has ", value_bytes,
+                                                  base::OneOrMany(value_bytes, " byte", " bytes"),
+                                                  ", more than the buffer"));
       case table::Outcome::kContended:
         return absl::UnavailableError(
             absl::StrCat("contended: writers rewrote the entry during each of ", table::kMaxRounds,

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/plural.h"
 #include "base/status_macros.h"
 #include "lock/seats.h"
 #include "os/errors.h"
@@ -373,7 +374,8 @@ absl::Status Seats::CheckBytes() const {
   if (info.st_size == 0 || info.st_size == sizeof(Instance)) return absl::OkStatus();
   return absl::FailedPreconditionError(
       absl::StrCat(impl_->path, " has ", info.st_size,
-                   " bytes and is no lock file: remove it, or choose another store name"));
+                   base::OneOrMany(static_cast<uint64_t>(info.st_size), " byte", " bytes"),
+                   " and is no lock file: remove it, or choose another store name"));
 }
 
 absl::Status Seats::LetInWritersOf(uint32_t mode, absl::optional<uint32_t> group) {

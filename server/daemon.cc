@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/types/optional.h"
 #include "attach/attachment.h"
+#include "base/plural.h"
 #include "base/status_macros.h"
 #include "lock/seats.h"
 #include "os/notify.h"
@@ -59,9 +60,10 @@ void RequestReload() { Raise(&reload_requested); }
 
 void LogServing(const OwnedStore& store) {
   const table::Geometry& geometry = store.table().geometry();
+  const uint64_t kept = table::ReadStats(store.table()).entries;
   const std::string entries =
       store.made() ? "new"
-                   : absl::StrCat("kept ", table::ReadStats(store.table()).entries, " entries");
+                   : absl::StrCat("kept ", kept, base::OneOrMany(kept, " entry", " entries"));
   Log(store.name(), absl::StrCat("serving, ", entries, ", capacity ", geometry.capacity, ", ",
                                  geometry.total_bytes, " bytes, pid ", os::ProcessId()));
 }

@@ -4,6 +4,7 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "base/plural.h"
 #include "base/status_macros.h"
 #include "os/clock.h"
 #include "server/log.h"
@@ -30,11 +31,13 @@ absl::StatusOr<Job::Progress> FlushJob::Work(const os::Deadline& until,
 
 void FlushJob::End(const absl::Status& status) {
   if (sweep_.done()) {
-    Log(store().name(), absl::StrCat("flushed ", sweep_.removed(), " entries"));
+    Log(store().name(), absl::StrCat("flushed ", sweep_.removed(),
+                                     base::OneOrMany(sweep_.removed(), " entry", " entries")));
   } else {
     Log(LogLevel::kWarning, store().name(),
         absl::StrCat("ended a flush early, after ", sweep_.removed(),
-                     " entries: ", status.message()));
+                     base::OneOrMany(sweep_.removed(), " entry", " entries"), ": ",
+                     status.message()));
   }
 }
 

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "base/plural.h"
 #include "base/status_macros.h"
 #include "program/output.h"
 #include "program/standard_streams.h"
@@ -91,8 +92,8 @@ class Logger::Queue {
       for (const std::string& line : lines) write_(line);
       if (dropped != 0) {
         write_(Line(LogLevel::kWarning,
-                    absl::StrCat("dropped ", dropped,
-                                 " lines of the log here: standard error was not read in time"),
+                    absl::StrCat("dropped ", dropped, base::OneOrMany(dropped, " line", " lines"),
+                                 " of the log here: standard error was not read in time"),
                     journal_));
       }
       lock.lock();

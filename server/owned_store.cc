@@ -8,6 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/types/optional.h"
 #include "attach/store_clock.h"
+#include "base/plural.h"
 #include "base/status_macros.h"
 #include "lock/seats.h"
 #include "os/clock.h"
@@ -173,9 +174,10 @@ absl::StatusOr<Judgement> Judge(const Options& options, const MappedTable& mappe
     return Judgement{Fate::kDiscard, "discarding what is left of a store that was shut down"};
   }
   if (options.fresh) {
-    return Judgement{Fate::kDiscard,
-                     absl::StrCat("discarding its ", table::ReadStats(mapped.table()).entries,
-                                  " entries, as --fresh says")};
+    const uint64_t entries = table::ReadStats(mapped.table()).entries;
+    return Judgement{Fate::kDiscard, absl::StrCat("discarding its ", entries,
+                                                  base::OneOrMany(entries, " entry", " entries"),
+                                                  ", as --fresh says")};
   }
   if (state != table::State::kServing) {
     return absl::DataLossError(

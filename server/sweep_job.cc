@@ -2,6 +2,7 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "base/plural.h"
 #include "os/clock.h"
 #include "server/log.h"
 #include "table/expiry.h"
@@ -34,7 +35,8 @@ Job::Progress SweepJob::Step(const os::Deadline& until) {
   } while (!sweep_->done() && !until.Passed());
   if (!sweep_->done()) return Progress::Running();
   Log(LogLevel::kDebug, store_.name(),
-      absl::StrCat("removed ", sweep_->removed(), " expired entries"));
+      absl::StrCat("removed ", sweep_->removed(),
+                   base::OneOrMany(sweep_->removed(), " expired entry", " expired entries")));
   sweep_.reset();
   LogDamage();
   return Progress::Blocked(kPause);
@@ -43,9 +45,8 @@ Job::Progress SweepJob::Step(const os::Deadline& until) {
 void SweepJob::LogDamage() {
   if (damaged_ == damaged_logged_) return;
   Log(LogLevel::kWarning, store_.name(),
-      absl::StrCat("met ", damaged_,
-                   " damaged places while removing expired entries: run cubby "
-                   "check"));
+      absl::StrCat("met ", damaged_, base::OneOrMany(damaged_, " damaged place", " damaged places"),
+                   " while removing expired entries: run cubby check"));
   damaged_logged_ = damaged_;
 }
 

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/types/optional.h"
+#include "base/plural.h"
 #include "os/process.h"
 #include "table/entry.h"
 #include "table/extents.h"
@@ -303,8 +304,11 @@ class Checker::Impl {
   void CheckOverflowCount(uint64_t bucket, uint32_t overflow_class, uint64_t passing) {
     const uint32_t count = OverflowCount(table_.head(bucket), overflow_class);
     if (count < std::min<uint64_t>(passing, kOverflowFull)) {
-      Problem(absl::StrCat("bucket ", bucket, " counts ", count, " overflowed entries of class ",
-                           overflow_class, " where there are ", passing, ": they cannot be found"));
+      Problem(absl::StrCat("bucket ", bucket, " counts ", count,
+                           base::OneOrMany(count, " overflowed entry", " overflowed entries"),
+                           " of class ", overflow_class, " where there ",
+                           base::OneOrMany(passing, "is ", "are "), passing, ": ",
+                           base::OneOrMany(passing, "it", "they"), " cannot be found"));
     } else if (count > passing) {
       ++result_.loose_overflow_counts;
     }
@@ -385,9 +389,14 @@ class Checker::Impl {
     const ExtentLine& line = table_.fixed().extents;
     const uint64_t free_count = line.free_count.load(kRelaxed);
     if (free_found_ != free_count) {
-      Problem(absl::StrCat(free_found_, " extents are free, their count says ", free_count));
+      Problem(absl::StrCat(free_found_,
+                           base::OneOrMany(free_found_, " extent is free, the count says ",
+                                           " extents are free, their count says "),
+                           free_count));
     }
-    if (lost_ != 0) Problem(absl::StrCat(lost_, " extents are neither free nor in use"));
+    if (lost_ != 0)
+      Problem(absl::StrCat(lost_, base::OneOrMany(lost_, " extent is neither free nor in use",
+                                                  " extents are neither free nor in use")));
     const uint32_t hand = line.hand.load(kRelaxed);
     if (hand != 0 && hand >= geometry_.extent_count) {
       Problem(absl::StrCat("the search for free extents would begin at ", hand, " of ",
@@ -401,7 +410,8 @@ class Checker::Impl {
     const Counters& counters = table_.fixed().counters;
     const auto expect = [this](absl::string_view what, uint64_t counted, uint64_t found) {
       if (counted != found) {
-        Problem(absl::StrCat("the ", what, " count says ", counted, ", there are ", found));
+        Problem(absl::StrCat("the ", what, " count says ", counted, ", there ",
+                             base::OneOrMany(found, "is ", "are "), found));
       }
     };
     expect("entry", counters.entries.load(kRelaxed), result_.entries);

@@ -4,6 +4,7 @@
 #include <atomic>
 
 #include "absl/strings/str_cat.h"
+#include "base/plural.h"
 #include "table/bytes.h"
 
 namespace cubby::table {
@@ -162,9 +163,11 @@ absl::StatusOr<Chain> FirstFree(const Table& table, uint64_t bytes) {
   const uint64_t free = line.free_count.load(kRelaxed);
   if (free < length) {
     return absl::ResourceExhaustedError(absl::StrCat(
-        "no room for a long key or value: it takes ", length, " extents of ",
-        geometry.extent_payload, " bytes and ", free, " of the store's ", geometry.extent_count,
-        " are to be had: delete some, or make it with a larger --extent-pool"));
+        "no room for a long key or value: it takes ", length,
+        base::OneOrMany(length, " extent of ", " extents of "), geometry.extent_payload,
+        " bytes and ", free, " of the store's ", geometry.extent_count,
+        base::OneOrMany(free, " is to be had", " are to be had"),
+        ": delete some, or make it with a larger --extent-pool"));
   }
   // The count of a pool that has none, and no map.
   if (length > geometry.extent_count) return DamagedExtents();

@@ -6,6 +6,7 @@
 
 #include "absl/base/attributes.h"
 #include "absl/strings/str_cat.h"
+#include "base/plural.h"
 #include "base/status_macros.h"
 #include "table/bytes.h"
 #include "table/entry.h"
@@ -175,7 +176,8 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline absl::Status Writer::PlanPut(const PutReques
     if (counters.entries.load(kRelaxed) >= geometry.capacity) {
       return absl::ResourceExhaustedError(
           absl::StrCat("the store is full: it holds ", geometry.capacity,
-                       " entries, its limit: delete some, or make it with a larger --capacity"));
+                       base::OneOrMany(geometry.capacity, " entry", " entries"),
+                       ", its limit: delete some, or make it with a larger --capacity"));
     }
     ASSIGN_OR_RETURN(bucket, FindRoom(home));
   }

@@ -101,7 +101,7 @@ TEST_F(StoreTest, MultiGetNeedsAsManyOfEach) {
   const absl::Status status =
       store->MultiGet(keys, absl::MakeSpan(values), absl::MakeSpan(results));
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_THAT(std::string(status.message()), HasSubstr("2 keys, 1 values and 2 results"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("2 keys, 1 value and 2 results"));
   EXPECT_TRUE(store->MultiGet({}, absl::Span<std::string>(), {}).ok());
 }
 
@@ -165,7 +165,7 @@ TEST_F(StoreTest, MultiPutNeedsAsManyOfEach) {
   std::vector<absl::StatusOr<uint64_t>> results(1);
   const absl::Status status = store->MultiPut(keys, keys, absl::MakeSpan(results));
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_THAT(std::string(status.message()), HasSubstr("2 keys, 2 values and 1 results"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("2 keys, 2 values and 1 result"));
   EXPECT_EQ(store->Stats().entries, 0u);
 }
 

@@ -198,7 +198,7 @@ TEST_F(DaemonTest, KilledDaemonsStoreIsServedOnWithItsEntries) {
   EXPECT_EQ(value, "v");
   EXPECT_TRUE(opened->Put("k", "w").ok()) << "through a Store of before";
   EXPECT_THAT(admin->Check()->problems, IsEmpty());
-  EXPECT_THAT(StopDaemon().err, HasSubstr("kept 1 entries"));
+  EXPECT_THAT(StopDaemon().err, HasSubstr("kept 1 entry,"));
 }
 
 TEST_F(DaemonTest, FreshDiscardsTheEntriesOfAKilledDaemonsStore) {
@@ -213,7 +213,7 @@ TEST_F(DaemonTest, FreshDiscardsTheEntriesOfAKilledDaemonsStore) {
   EXPECT_FALSE(again->Contains("k").value());
   EXPECT_TRUE(again->Put("k", "w").ok());
   EXPECT_THAT(Connect()->Check()->problems, IsEmpty());
-  EXPECT_THAT(StopDaemon().err, HasSubstr("discarding its 1 entries"));
+  EXPECT_THAT(StopDaemon().err, HasSubstr("discarding its 1 entry,"));
 }
 
 TEST_F(DaemonTest, OtherShapeThanTheExistingStoresIsRefusedNamingBoth) {

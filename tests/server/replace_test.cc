@@ -91,7 +91,7 @@ TEST_F(ReplaceTest, TheNewDaemonServesTheSameStore) {
   EXPECT_TRUE(admin->Ping().ok()) << "through an Admin of before";
   ExpectEntry();
   EXPECT_THAT(StopDaemon().err,
-              AllOf(HasSubstr("takes it over from process"), HasSubstr("kept 1 entries")));
+              AllOf(HasSubstr("takes it over from process"), HasSubstr("kept 1 entry,")));
 }
 
 TEST_F(ReplaceTest, TheOldDaemonSaysWhyItEnds) {

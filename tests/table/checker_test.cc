@@ -240,7 +240,7 @@ TEST_F(CheckerTest, FindsWrongCounters) {
 
 TEST_F(CheckerTest, FindsALostExtent) {
   buffer_.table().mutable_extent_map(0).fetch_or(uint64_t{1} << 20);
-  ExpectProblem("1 extents are neither free nor in use");
+  ExpectProblem("1 extent is neither free nor in use");
   ExpectProblem(absl::StrCat(free_extents() - 1, " extents are free, their count says ").c_str());
 }
 
