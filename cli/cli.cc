@@ -129,11 +129,11 @@ absl::optional<program::ExitCode> Parse(CLI::App* app, std::vector<std::string> 
 
 // Adds option `name`, whose value is a duration (text.h); without it *duration is unchanged.
 void AddDurationTo(CLI::App* app, const std::string& name, absl::Duration* duration,
-                   const std::string& help) {
+                   const std::string& help, bool may_be_zero = false) {
   app->add_option_function<std::string>(
          name,
-         [name, duration](const std::string& text) {
-           const absl::StatusOr<absl::Duration> parsed = ParseDuration(name, text);
+         [name, duration, may_be_zero](const std::string& text) {
+           const absl::StatusOr<absl::Duration> parsed = ParseDuration(name, text, may_be_zero);
            if (!parsed.ok()) throw CLI::ValidationError(std::string(parsed.status().message()));
            *duration = *parsed;
          },
@@ -203,7 +203,8 @@ void StoreOptions::AddTo(CLI::App* app) {
                 "or as in 500ms, 2m");
   AddDurationTo(app, "--wait", &wait_,
                 "Longest wait until there is a store, and for the subcommands that\n"
-                "ask the daemon, until it serves [0]");
+                "ask the daemon, until it serves [0]",
+                /*may_be_zero=*/true);
 }
 
 absl::Duration StoreOptions::LockTimeout() const {

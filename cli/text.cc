@@ -36,6 +36,7 @@ size_t QuotedBytes(absl::string_view bytes) {
 // As absl::ParseDuration(), with the units d and w besides.
 bool ParseUnits(absl::string_view text, absl::Duration* duration) {
   if (absl::ParseDuration(text, duration)) return true;  // also "inf" and a sign
+  if (text.empty()) return false;
   *duration = absl::ZeroDuration();
   while (!text.empty()) {
     const size_t number = std::min(text.find_first_not_of("0123456789."), text.size());
@@ -150,20 +151,21 @@ std::string JsonString(absl::string_view utf8) {
   return json;
 }
 
-absl::StatusOr<absl::Duration> ParseDuration(absl::string_view option, absl::string_view text) {
+absl::StatusOr<absl::Duration> ParseDuration(absl::string_view option, absl::string_view text,
+                                             bool may_be_zero) {
+  constexpr absl::Duration kNone = -absl::InfiniteDuration();
   double seconds;
   absl::Duration duration;
   if (absl::SimpleAtod(text, &seconds)) {
-    duration = seconds > 0 ? absl::Seconds(seconds) : absl::ZeroDuration();  // false for NaN
+    duration = seconds >= 0 ? absl::Seconds(seconds) : kNone;  // false for NaN
   } else if (!ParseUnits(text, &duration)) {
-    duration = absl::ZeroDuration();
+    duration = kNone;
   }
-  if (duration <= absl::ZeroDuration()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        option, " ", Quoted(text),
-        " is not a duration above 0: give seconds, or a number with ms, s, m, h, d or w"));
-  }
-  return duration;
+  if (duration > absl::ZeroDuration()) return duration;
+  if (may_be_zero && duration == absl::ZeroDuration()) return duration;
+  return absl::InvalidArgumentError(
+      absl::StrCat(option, " ", Quoted(text), " is not a duration", may_be_zero ? "" : " above 0",
+                   ": give seconds, or a number with ms, s, m, h, d or w"));
 }
 
 }  // namespace cubby::cli

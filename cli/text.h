@@ -36,8 +36,9 @@ std::string Quoted(absl::string_view bytes);
 std::string JsonString(absl::string_view utf8);
 
 // Parses a duration: "30s", "1h30m", "500ms", "7d", "1w", or a plain number of seconds. A day has
-// 24 hours. InvalidArgument, naming `option`, unless it is above 0.
-absl::StatusOr<absl::Duration> ParseDuration(absl::string_view option, absl::string_view text);
+// 24 hours. InvalidArgument, naming `option`, unless it is above 0, or is 0 and `may_be_zero`.
+absl::StatusOr<absl::Duration> ParseDuration(absl::string_view option, absl::string_view text,
+                                             bool may_be_zero = false);
 
 }  // namespace cubby::cli
 

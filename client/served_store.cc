@@ -20,8 +20,9 @@ namespace {
 // A daemon that serves has written its heartbeat within this time.
 constexpr absl::Duration kHeartbeatPatience = absl::Seconds(3);
 
-// For a message: "0.3s", "2h5m".
+// For a message: "0s", "0.3s", "2h5m".
 std::string Rounded(absl::Duration duration) {
+  if (duration < absl::Milliseconds(100)) return "0s";  // absl::FormatDuration() has no unit for it
   return absl::FormatDuration(absl::Trunc(
       duration, duration < absl::Seconds(10) ? absl::Milliseconds(100) : absl::Seconds(1)));
 }

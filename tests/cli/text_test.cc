@@ -133,5 +133,19 @@ TEST(ParseDurationTest, RefusesWhatIsNotADurationAboveZero) {
       "--ttl 'soon' is not a duration above 0: give seconds, or a number with ms, s, m, h, d or w");
 }
 
+TEST(ParseDurationTest, TakesZeroWhereThatMeansSomething) {
+  for (const char* text : {"0", "0s", "0d", "0.0", "-0"}) {
+    const absl::StatusOr<absl::Duration> wait = ParseDuration("--wait", text, true);
+    ASSERT_TRUE(wait.ok()) << wait.status();
+    EXPECT_EQ(*wait, absl::ZeroDuration());
+  }
+  for (const char* text : {"", "-1", "-5s", "nan", "-inf"}) {
+    EXPECT_EQ(
+        ParseDuration("--wait", text, true).status().message(),
+        absl::StrCat("--wait '", text,
+                     "' is not a duration: give seconds, or a number with ms, s, m, h, d or w"));
+  }
+}
+
 }  // namespace
 }  // namespace cubby::cli

@@ -57,6 +57,7 @@ TEST_F(CliWaitTest, EndsWithTheErrorThatThereIsWithout) {
     EXPECT_THAT(result.err, HasSubstr("no store '" + store() + "'"));
   }
   EXPECT_EQ(Cubby({"ping", "--wait", "soon"}).exit_code, 2);
+  EXPECT_EQ(Cubby({"ping", "--wait", "0"}).exit_code, 3);
 }
 
 }  // namespace

@@ -966,6 +966,15 @@ TEST_F(DaemonPosixTest, DaemonInAnotherRuntimeDirectoryIsTold) {
   const test::ExitResult info = ask("info");
   EXPECT_EQ(info.exit_code, 0);
   EXPECT_THAT(info.out, HasSubstr("capacity: 100000\n"));
+
+  // A heartbeat of this moment, or later.
+  ASSERT_NO_FATAL_FAILURE(Freeze());
+  auto mapping = os::Mapping::Open(store(), os::Access::kReadWrite);
+  ASSERT_TRUE(mapping.ok()) << mapping.status();
+  reinterpret_cast<table::FixedPart*>(mapping->data())
+      ->state.heartbeat_ns.store(UINT64_MAX, std::memory_order_relaxed);
+  EXPECT_THAT(ask("flush").err, HasSubstr(absl::StrCat(served, "0s ago\n")));
+  ASSERT_NO_FATAL_FAILURE(Thaw());
 }
 
 TEST_F(DaemonPosixTest, DaemonOfAnotherUserIsTold) {
