@@ -88,7 +88,7 @@ absl::StatusOr<absl::Time> ParseExpiry(absl::string_view field) {
       seconds.find_first_not_of("0123456789.") != absl::string_view::npos ||
       !absl::ParseDuration(absl::StrCat(seconds, "s"), &since_1970)) {
     return absl::InvalidArgumentError(absl::StrCat(
-        "bad third field ", Quoted(field),
+        "bad third field ", QuotedField(field),
         ": it can only be expires=SECONDS, of the time since 1970; a tab in a value must "
         "be escaped"));
   }
@@ -169,9 +169,9 @@ absl::Status ForEachInputLine(
     if (!next.ok()) return AtLine(number, next.status());
     if (!next->has_value()) return absl::OkStatus();
     absl::string_view line = **next;
-    if (number == 1 && program::IsUtf16(line)) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          kInputName, " is UTF-16 text: convert it to UTF-8 (iconv -f UTF-16 -t UTF-8)"));
+    const std::string encoding = number == 1 ? program::OtherEncoding(line) : "";
+    if (!encoding.empty()) {
+      return absl::InvalidArgumentError(absl::StrCat(kInputName, " is ", encoding));
     }
     if (absl::ConsumePrefix(&line, program::kUtf8Mark)) {
       program::PrintMessage(

@@ -43,7 +43,8 @@ struct InputEntry {
 //
 // A byte order mark in UTF-8 at the start of a line is no part of the key: it is left out, and a
 // message says so. (Files with one may have been joined.) Returns InvalidArgument if the first line
-// shows that the input is UTF-16 text, Internal, with the number of the line, if reading fails.
+// shows that the input is UTF-16 or UTF-32 text, Internal, with the number of the line, if reading
+// fails.
 absl::Status ForEachInputLine(
     const Limits& limits, bool escaped,
     absl::FunctionRef<absl::Status(uint64_t number, const absl::StatusOr<InputEntry>& entry)>

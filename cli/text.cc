@@ -6,6 +6,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "program/text_encoding.h"
@@ -62,15 +63,14 @@ void AppendJsonEscape(uint32_t code_point, std::string* out) {
   append(0xdc00 + ((code_point - 0x10000) & 0x3ff));
 }
 
-}  // namespace
-
-void AppendField(absl::string_view bytes, std::string* out) {
+// Appends `bytes` to *out, with `backslash` for each backslash.
+void AppendVisible(absl::string_view bytes, absl::string_view backslash, std::string* out) {
   while (!bytes.empty()) {
     const size_t length = program::Utf8Length(bytes);
     const absl::string_view character = bytes.substr(0, std::max<size_t>(length, 1));
     const char first = bytes.front();
     if (first == '\\') {
-      out->append("\\\\");
+      absl::StrAppend(out, backslash);
     } else if (first == '\t') {
       out->append("\\t");
     } else if (first == '\n') {
@@ -85,6 +85,27 @@ void AppendField(absl::string_view bytes, std::string* out) {
     bytes.remove_prefix(character.size());
   }
 }
+
+std::string Quote(absl::string_view bytes, absl::string_view backslash) {
+  std::string text = "'";
+  AppendVisible(bytes.substr(0, QuotedBytes(bytes)), backslash, &text);
+  if (bytes.size() > kLongestQuote) absl::StrAppend(&text, "...");
+  return absl::StrCat(text, "'");
+}
+
+// Returns the unknown escape with which `field` begins: its backslash and what follows it, as many
+// characters as a known one might have.
+absl::string_view UnknownEscape(absl::string_view field) {
+  size_t end = 1;
+  for (int left = absl::StartsWith(field, "\\x") ? 3 : 1; left > 0 && end < field.size(); --left) {
+    end += std::max<size_t>(program::Utf8Length(field.substr(end)), 1);
+  }
+  return field.substr(0, end);
+}
+
+}  // namespace
+
+void AppendField(absl::string_view bytes, std::string* out) { AppendVisible(bytes, "\\\\", out); }
 
 absl::StatusOr<std::string> BytesFromField(absl::string_view field) {
   std::string bytes;
@@ -112,7 +133,8 @@ absl::StatusOr<std::string> BytesFromField(absl::string_view field) {
     } else if (escape == "\\r") {
       bytes.push_back('\r');
     } else {
-      return absl::InvalidArgumentError(absl::StrCat("unknown escape ", Quoted(field.substr(0, 4)),
+      return absl::InvalidArgumentError(absl::StrCat("unknown escape ",
+                                                     QuotedField(UnknownEscape(field)),
                                                      ": known are \\\\ \\t \\n \\r \\xHH"));
     }
     field.remove_prefix(2);
@@ -125,12 +147,8 @@ absl::StatusOr<std::string> BytesOf(absl::string_view word, bool escaped) {
   return std::string(word);
 }
 
-std::string Quoted(absl::string_view bytes) {
-  std::string text = "'";
-  AppendField(bytes.substr(0, QuotedBytes(bytes)), &text);
-  if (bytes.size() > kLongestQuote) absl::StrAppend(&text, "...");
-  return absl::StrCat(text, "'");
-}
+std::string Quoted(absl::string_view bytes) { return Quote(bytes, "\\\\"); }
+std::string QuotedField(absl::string_view field) { return Quote(field, "\\"); }
 
 std::string JsonString(absl::string_view utf8) {
   std::string json = "\"";

@@ -30,6 +30,8 @@ absl::StatusOr<std::string> BytesOf(absl::string_view word, bool escaped);
 
 // Returns `bytes` for a message: as a field, in quotes, shortened between characters if long.
 std::string Quoted(absl::string_view bytes);
+// The same for text that is a field already, or should be: its backslashes stay as they are.
+std::string QuotedField(absl::string_view field);
 
 // Returns `utf8` as a JSON string, quotes included, with invisible characters as \uHHHH. REQUIRES:
 // program::IsUtf8(utf8).

@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 
 namespace cubby::program {
 namespace {
@@ -42,12 +43,49 @@ constexpr Range kInvisible[] = {
     {0xe0000, 0xe0fff},  // tags, variation selectors
 };
 
-// Returns true if every second byte of `bytes` is NUL, from `first` on, and no other is.
-bool EverySecondIsNul(absl::string_view bytes, size_t first) {
+// Returns true if `bytes` are some units of `unit` bytes, the last perhaps cut short, in each of
+// which the byte at `place` is not NUL and the others are.
+bool AreAsciiUnits(absl::string_view bytes, size_t unit, size_t place) {
   for (size_t i = 0; i < bytes.size(); ++i) {
-    if ((bytes[i] == '\0') != (i % 2 == first)) return false;
+    if ((bytes[i] == '\0') != (i % unit != place)) return false;
   }
   return true;
+}
+
+constexpr struct {
+  absl::string_view mark;  // UTF-32's before UTF-16's, which may begin as they do
+  absl::string_view name;  // iconv(1) finds the byte order by the mark
+} kMarks[] = {
+    {absl::string_view("\xff\xfe\0\0", 4), "UTF-32"},
+    {absl::string_view("\0\0\xfe\xff", 4), "UTF-32"},
+    {"\xff\xfe", "UTF-16"},
+    {"\xfe\xff", "UTF-16"},
+};
+
+constexpr struct {
+  size_t unit;
+  size_t place;
+  absl::string_view name;
+} kUnits[] = {
+    {2, 0, "UTF-16LE"},
+    {2, 1, "UTF-16BE"},
+    {4, 0, "UTF-32LE"},
+    {4, 3, "UTF-32BE"},
+};
+constexpr size_t kLeastUnits = 2;
+
+// Returns iconv(1)'s name of the encoding, empty if there is no reason to think that it is another
+// one than UTF-8.
+absl::string_view NameOfEncoding(absl::string_view line) {
+  for (const auto& known : kMarks) {
+    if (absl::StartsWith(line, known.mark)) return known.name;
+  }
+  for (const auto& known : kUnits) {
+    if (line.size() >= kLeastUnits * known.unit && AreAsciiUnits(line, known.unit, known.place)) {
+      return known.name;
+    }
+  }
+  return "";
 }
 
 }  // namespace
@@ -101,12 +139,11 @@ bool IsInvisible(uint32_t code_point) {
   return range != std::end(kInvisible) && range->first <= code_point;
 }
 
-bool IsUtf16(absl::string_view line) {
-  for (const absl::string_view mark : {absl::string_view("\xff\xfe"), absl::string_view("\xfe\xff"),
-                                       absl::string_view("\0\0\xfe\xff", 4)}) {
-    if (absl::StartsWith(line, mark)) return true;
-  }
-  return line.size() >= 4 && (EverySecondIsNul(line, 0) || EverySecondIsNul(line, 1));
+std::string OtherEncoding(absl::string_view line) {
+  const absl::string_view name = NameOfEncoding(line);
+  if (name.empty()) return "";
+  return absl::StrCat(name.substr(0, 6), " text: convert it to UTF-8 (iconv -f ", name,
+                      " -t UTF-8)");
 }
 
 }  // namespace cubby::program

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include "absl/strings/string_view.h"
 
@@ -27,9 +28,10 @@ bool IsInvisible(uint32_t code_point);
 // The byte order mark in UTF-8, U+FEFF, with which some editors begin a file.
 inline constexpr absl::string_view kUtf8Mark = "\xef\xbb\xbf";
 
-// Returns true if `line`, the first line of a file without its LF, is of UTF-16 or UTF-32 text: if
-// it begins with a byte order mark of these, or if every other byte of it is NUL.
-bool IsUtf16(absl::string_view line);
+// Returns "UTF-16 text: convert it to UTF-8 (iconv ...)", or the same of UTF-32, if `line`, the
+// first line of a file without its LF, is such text: if it begins with a byte order mark of these,
+// or if its NULs are those of ASCII characters in these. Empty otherwise.
+std::string OtherEncoding(absl::string_view line);
 
 }  // namespace cubby::program
 

@@ -86,9 +86,8 @@ absl::StatusOr<std::map<std::string, std::string>> ParseConfig(absl::string_view
 absl::StatusOr<std::map<std::string, std::string>> ReadConfigFile(const std::string& path) {
   ASSIGN_OR_RETURN(const std::string bytes, ReadWhole(path));
   absl::string_view text = bytes;
-  if (program::IsUtf16(text.substr(0, text.find('\n')))) {
-    return Unreadable(path, "it is UTF-16 text: convert it to UTF-8 (iconv -f UTF-16 -t UTF-8)");
-  }
+  const std::string encoding = program::OtherEncoding(text.substr(0, text.find('\n')));
+  if (!encoding.empty()) return Unreadable(path, absl::StrCat("it is ", encoding));
   if (absl::ConsumePrefix(&text, program::kUtf8Mark)) {
     LogMessage(LogLevel::kWarning, absl::StrCat(path, " begins with a byte order mark: left out"));
   }

@@ -18,8 +18,8 @@
 namespace cubby::server {
 
 // Returns the values by key. InvalidArgument, naming the file `path`: it cannot be read, is longer
-// than 1 MiB, is UTF-16 text, has a section or a line without a value, or gives a key not exactly
-// one value. Leaves out a byte order mark, and logs that.
+// than 1 MiB, is UTF-16 or UTF-32 text, has a section or a line without a value, or gives a key not
+// exactly one value. Leaves out a byte order mark, and logs that.
 absl::StatusOr<std::map<std::string, std::string>> ReadConfigFile(const std::string& path);
 
 // The same for a daemon that serves, which must not wait and has options to lose. InvalidArgument

@@ -78,8 +78,28 @@ TEST(FieldTest, UnknownEscapesAreNamed) {
     const auto bytes = BytesFromField(field);
     EXPECT_EQ(bytes.status().code(), absl::StatusCode::kInvalidArgument) << field;
   }
-  EXPECT_EQ(BytesFromField("a\\qb").status().message(),
-            "unknown escape '\\\\qb': known are \\\\ \\t \\n \\r \\xHH");
+  const struct {
+    std::string field;
+    std::string escape;
+  } cases[] = {
+      {"a\\qb", "\\q"},
+      {"\\", "\\"},
+      {"\\x4", "\\x4"},
+      {"\\x\\\\b", "\\x\\\\"},
+      {"\\xg01", "\\xg0"},
+      {"\\\xc3\xa9t\xc3\xa9", "\\\xc3\xa9"},
+      {"\\x\xe2\x82\xac\xe2\x82\xac.", "\\x\xe2\x82\xac\xe2\x82\xac"},
+      {"\\\xff", "\\\\xff"},
+  };
+  for (const auto& c : cases) {
+    EXPECT_EQ(BytesFromField(c.field).status().message(),
+              "unknown escape '" + c.escape + "': known are \\\\ \\t \\n \\r \\xHH");
+  }
+}
+
+TEST(QuotedTest, FieldKeepsItsBackslashes) {
+  EXPECT_EQ(QuotedField("a\\tb\\x00\n"), "'a\\tb\\x00\\n'");
+  EXPECT_EQ(QuotedField(std::string(81, '\\')), "'" + std::string(80, '\\') + "...'");
 }
 
 TEST(QuotedTest, IsAFieldCutShort) {

@@ -129,7 +129,7 @@ TEST_F(CliKeysTest, UnknownEscapeInAKeyIsAUsageError) {
   for (const char* subcommand : {"get", "del", "exists"}) {
     const ExitResult result = Cubby({subcommand, "--escaped", "a\\q"});
     EXPECT_EQ(result.exit_code, 2);
-    EXPECT_THAT(result.err, StartsWith("cubby: unknown escape '\\\\q'"));
+    EXPECT_THAT(result.err, StartsWith("cubby: unknown escape '\\q'"));
   }
 }
 

@@ -311,7 +311,7 @@ TEST_F(CliListingTest, LoadNamesTheLineItCannotRead) {
       {"no tab", "cubby: line 2: no tab between key and value; loaded 1 entry before it\n", 2},
       {"", "cubby: line 2: no tab between key and value; loaded 1 entry before it\n", 2},
       {"a\\q\tv",
-       "cubby: line 2: unknown escape '\\\\q': known are \\\\ \\t \\n \\r \\xHH; loaded 1 entry "
+       "cubby: line 2: unknown escape '\\q': known are \\\\ \\t \\n \\r \\xHH; loaded 1 entry "
        "before it\n",
        2},
   };
@@ -449,6 +449,20 @@ TEST_F(CliListingTest, Utf16IsRefused) {
     }
   }
   EXPECT_EQ(Cubby({"count"}).out, "0\n");
+}
+
+TEST_F(CliListingTest, Utf32IsRefusedByItsName) {
+  const std::string utf32("\xff\xfe\0\0a\0\0\0\t\0\0\0b\0\0\0\n\0\0\0", 20);
+  const ExitResult load = Cubby({"load"}, utf32);
+  EXPECT_EQ(load.exit_code, 2);
+  EXPECT_THAT(load.err, StartsWith("cubby: standard input is UTF-32 text: convert it to UTF-8 "
+                                   "(iconv -f UTF-32 -t UTF-8)"));
+}
+
+TEST_F(CliListingTest, FieldThatIsNoExpiryIsShownAsItStands) {
+  const ExitResult load = Cubby({"load", "--escaped"}, "k\tv\ta\\tb\n");
+  EXPECT_EQ(load.exit_code, 2);
+  EXPECT_THAT(load.err, StartsWith("cubby: line 1: bad third field 'a\\tb'"));
 }
 
 TEST_F(CliListingTest, VerifyNamesEachLineThatDiffersAndCounts) {

@@ -39,7 +39,7 @@ struct ReadLines {
 // What cli/input.h says of them.
 ReadLines Expected(absl::string_view input, bool escaped) {
   ReadLines expected;
-  if (program::IsUtf16(input.substr(0, input.find('\n')))) {
+  if (!program::OtherEncoding(input.substr(0, input.find('\n'))).empty()) {
     expected.code = absl::StatusCode::kInvalidArgument;
     return expected;
   }

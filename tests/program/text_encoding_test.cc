@@ -58,27 +58,36 @@ TEST(InvisibleTest, IsNothingElse) {
   }
 }
 
-TEST(Utf16Test, IsKnownByItsMarkOrItsNuls) {
+TEST(OtherEncodingTest, IsKnownByItsMarkOrItsNuls) {
   const struct {
     absl::string_view line;
-    bool utf16;
+    absl::string_view name;  // iconv's
   } cases[] = {
       {{"\xff\xfe"
         "k\0\t\0v\0",
         8},
-       true},
-      {{"\xfe\xff\0k\0\t\0v\0", 9}, true},
-      {{"\xff\xfe\0\0k\0\0\0", 8}, true},  // UTF-32
-      {{"\0\0\xfe\xff\0\0\0k", 8}, true},  // UTF-32
-      {{"k\0\t\0v\0\r\0", 8}, true},       // without a mark
-      {{"\0k\0\t\0v\0", 7}, true},         // the same, most significant byte first
-      {"", false},
-      {"k\tv", false},
-      {"\xef\xbb\xbfk\tv", false},
-      {{"k\0\tv\0", 5}, false},  // keys and values may have NULs
-      {{"\0\0\0\0\t\0\0\0\1", 9}, false},
+       "UTF-16"},
+      {{"\xfe\xff\0k\0\t\0v\0", 9}, "UTF-16"},
+      {{"\xff\xfe\0\0k\0\0\0", 8}, "UTF-32"},
+      {{"\0\0\xfe\xff\0\0\0k", 8}, "UTF-32"},
+      {{"k\0\t\0v\0\r\0", 8}, "UTF-16LE"},  // without a mark
+      {{"\0k\0\t\0v\0", 7}, "UTF-16BE"},
+      {{"k\0\0\0\t\0\0\0", 8}, "UTF-32LE"},
+      {{"\0\0\0k\0\0\0\t\0\0\0", 11}, "UTF-32BE"},
+      {"", ""},
+      {"k\tv", ""},
+      {"\xef\xbb\xbfk\tv", ""},
+      {{"k\0\tv\0", 5}, ""},  // keys and values may have NULs
+      {{"k\0\0\0", 4}, ""},
+      {{"\0\0\0\0\t\0\0\0\1", 9}, ""},
   };
-  for (const auto& c : cases) EXPECT_EQ(IsUtf16(c.line), c.utf16) << absl::CHexEscape(c.line);
+  for (const auto& c : cases) {
+    const std::string told =
+        c.name.empty() ? ""
+                       : absl::StrCat(c.name.substr(0, 6), " text: convert it to UTF-8 (iconv -f ",
+                                      c.name, " -t UTF-8)");
+    EXPECT_EQ(OtherEncoding(c.line), told) << absl::CHexEscape(c.line);
+  }
 }
 
 TEST(MessageLineTest, ShowsEveryCharacter) {
