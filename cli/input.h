@@ -51,7 +51,7 @@ absl::Status ForEachInputLine(
         visit);
 
 // Returns the field that states an entry's expiry, "expires=1764338310.25": seconds since 1970 UTC,
-// with up to 9 digits of fraction. The time of day, so that a file of entries can be loaded after a
+// with 9 digits of fraction. The time of day, so that a file of entries can be loaded after a
 // reboot or on another machine.
 std::string FormatExpiry(absl::Time expires);
 

@@ -43,7 +43,7 @@ std::string ScanLine(bool keys_only, absl::string_view key, absl::string_view va
   line.push_back('\t');
   AppendField(value, &line);
   if (entry.ttl < absl::InfiniteDuration()) {
-    absl::StrAppend(&line, "\t", FormatExpiry(absl::Now() + entry.ttl));
+    absl::StrAppend(&line, "\t", FormatExpiry(entry.expires()));
   }
   return line;
 }
@@ -228,9 +228,7 @@ ExitCode EndLines(const Tally& tally, const absl::Status& status) {
 
 absl::Status LoadEntry(Store& store, const PutOptions& put, const InputEntry& entry) {
   PutOptions options = put;
-  if (entry.expires.has_value()) {
-    options.ttl = std::max(*entry.expires - absl::Now(), absl::Nanoseconds(1));
-  }
+  if (entry.expires.has_value()) options.expires = entry.expires;
   return store.Put(entry.key, entry.value, options).status();
 }
 

@@ -44,17 +44,25 @@ Entry EntryOf(size_t value_bytes, uint64_t revision, uint64_t expiry_ns) {
   Entry entry;
   entry.value_bytes = value_bytes;
   entry.revision = revision;
+  entry.expiry_ns = expiry_ns;
   if (expiry_ns != 0) entry.ttl = TimeLeft(expiry_ns);
   return entry;
 }
 
-// The moment at which a ttl that begins now is over, wherever between its steps the clock is; 0 for
-// one of more than 292 years.
-uint64_t ExpiryOf(absl::Duration ttl) {
-  if (ttl == absl::InfiniteDuration()) return 0;
-  const absl::Duration now = absl::Nanoseconds(os::BootNanos() + os::BootStepNanos());
-  if (ttl >= absl::Nanoseconds(INT64_MAX) - now) return 0;
-  return static_cast<uint64_t>(absl::ToInt64Nanoseconds(now + ttl));
+// How far a time since 1970 is ahead of the same moment on the boot clock.
+absl::Duration UnixAheadOfBoot() { return absl::Nanoseconds(os::UnixAheadOfBootNanos()); }
+
+// Returns the moment on the boot clock at which an entry expires that is put now: that of a ttl is
+// the same wherever between its steps the clock is. 0, for never, if that is in more than 292
+// years.
+uint64_t ExpiryOf(const PutOptions& options) {
+  if (!options.expires.has_value() && options.ttl == absl::InfiniteDuration()) return 0;
+  const absl::Duration expiry =
+      options.expires.has_value()
+          ? *options.expires - absl::UnixEpoch() - UnixAheadOfBoot()
+          : absl::Nanoseconds(os::BootNanos() + os::BootStepNanos()) + options.ttl;
+  if (expiry >= absl::Nanoseconds(INT64_MAX)) return 0;
+  return static_cast<uint64_t>(std::max<int64_t>(absl::ToInt64Nanoseconds(expiry), 1));
 }
 
 absl::Status SameSizes(size_t keys, size_t values, size_t results) {
@@ -66,6 +74,13 @@ absl::Status SameSizes(size_t keys, size_t values, size_t results) {
 }
 
 }  // namespace
+
+absl::Time Entry::expires() const {
+  if (expiry_ns == 0) return absl::InfiniteFuture();
+  // The bytes may be hostile and hold any time.
+  const auto since_boot = static_cast<int64_t>(std::min<uint64_t>(expiry_ns, INT64_MAX));
+  return absl::UnixEpoch() + absl::Nanoseconds(since_boot) + UnixAheadOfBoot();
+}
 
 struct Store::Impl {
   ABSL_ATTRIBUTE_ALWAYS_INLINE absl::StatusOr<Entry> FromOutcome(table::Outcome outcome,
@@ -167,7 +182,7 @@ struct Store::Impl {
         request.hash = table::HashKey(key, table.geometry().hash_seed);
       }
       // Here, with the lock: waiting for it does not shorten the entry's life.
-      request.update.expiry_ns = ExpiryOf(options.ttl);
+      request.update.expiry_ns = ExpiryOf(options);
       return table::Writer(table).Put(request);
     };
     absl::StatusOr<uint64_t> revision = attachment->AsWriter(lock_timeout, put);
@@ -217,7 +232,7 @@ struct Store::Impl {
             if (ABSL_PREDICT_FALSE(&table != &prepared)) return absl::OkStatus();  // begin again
             table::Writer writer(table);
             table::PutRequest request;
-            request.update.expiry_ns = ExpiryOf(options.ttl);
+            request.update.expiry_ns = ExpiryOf(options);
             for (; at < batch.end(); ++at) {
               absl::Status checked = CheckPut(table, keys[at], values[at], options);
               if (!checked.ok()) {

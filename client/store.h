@@ -36,6 +36,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "absl/types/optional.h"
 #include "absl/types/span.h"
 #include "base/property.h"
 #include "base/stats.h"
@@ -73,6 +74,9 @@ struct PutOptions {
   // The entry's lifetime from the put on; at least 1 ns. The entry never expires earlier, and on
   // Windows up to 32 ms later: the clock there steps by up to 16 ms, for writers and readers alike.
   absl::Duration ttl = absl::InfiniteDuration();
+  // If set, the moment at which the entry expires, in place of the ttl: such as the expires() of
+  // another entry. One that has passed makes an entry that no get finds.
+  absl::optional<absl::Time> expires = absl::nullopt;
 };
 
 // An entry's metadata.
@@ -80,6 +84,13 @@ struct Entry {
   size_t value_bytes = 0;
   uint64_t revision = 0;  // of the put that made it; a larger one is newer, in the whole store
   absl::Duration ttl = absl::InfiniteDuration();  // the remaining lifetime
+  uint64_t expiry_ns = 0;  // the moment at which that is over, on the host's boot clock; 0: never
+
+  // Returns that moment on the wall clock; absl::InfiniteFuture() if the entry never expires. Every
+  // process finds the same time, to the nanosecond, until the wall clock is set, and an entry that
+  // is put with it expires then. On Windows it is up to 50 ms off, and may change by 50 ms as the
+  // system corrects the wall clock.
+  absl::Time expires() const;
 };
 
 // The store's limits; they may change when it is resized.

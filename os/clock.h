@@ -29,9 +29,11 @@ inline constexpr int64_t kUnknownBootOffset = INT64_MIN;
 // Returns nanoseconds since 1970-01-01 UTC, for messages and for times that are kept across boots.
 uint64_t UnixNanos();
 
-// Returns how far UnixNanos() is ahead of BootNanos(), to some microseconds (to a clock's step on
-// Windows). Processes with different boot offsets find different numbers. The number changes only
-// when the wall clock is set: suspend and a correction of the rate move both clocks alike.
+// Returns how far UnixNanos() is ahead of BootNanos(): the same number in every process with the
+// same boot offset until the wall clock is set, since suspend and a correction of the rate move
+// both clocks alike. Exact on Linux, but to a millisecond once the machine has been suspended or
+// where it has no coarse clocks. A multiple of 50 ms on Windows, which corrects the rate of the
+// wall clock alone, so that the number changes with time.
 int64_t UnixAheadOfBootNanos();
 
 }  // namespace cubby::os

@@ -23,9 +23,42 @@ uint64_t Nanos(clockid_t clock) {
   return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
 }
 
-constexpr auto kProcMagic = 0x9fa0;  // PROC_SUPER_MAGIC of <linux/magic.h>
 constexpr int kMostReadings = 100;
 constexpr uint64_t kSharpReadingNanos = 10'000;
+constexpr int64_t kMilli = 1'000'000;
+
+// Returns how far `clock` is ahead of `from`, to a millisecond: far more than two readings differ
+// by, so that processes find the same number, but for one that lies between two milliseconds.
+int64_t RoundedDistance(clockid_t clock, clockid_t from) {
+  // The process may be interrupted between two readings: the sharpest of some counts.
+  int64_t ahead = 0;
+  uint64_t best = UINT64_MAX;
+  for (int reading = 0; reading < kMostReadings && best > kSharpReadingNanos; ++reading) {
+    const uint64_t before = Nanos(from);
+    const uint64_t between = Nanos(clock);
+    const uint64_t took = Nanos(from) - before;
+    if (took >= best) continue;
+    best = took;
+    ahead = static_cast<int64_t>(between - before - took / 2);
+  }
+  const int64_t halves = ahead + (ahead < 0 ? -kMilli / 2 : kMilli / 2);
+  return halves - halves % kMilli;
+}
+
+// Reads how far the wall clock is ahead of the monotonic one, exactly: the kernel sets both coarse
+// clocks at the same moment, once in a tick. False if the monotonic one never stands still.
+bool ReadCoarseDistance(int64_t* ahead) {
+  for (int reading = 0; reading < kMostReadings; ++reading) {
+    const uint64_t before = Nanos(CLOCK_MONOTONIC_COARSE);
+    const uint64_t unix_ns = Nanos(CLOCK_REALTIME_COARSE);
+    if (Nanos(CLOCK_MONOTONIC_COARSE) != before) continue;
+    *ahead = static_cast<int64_t>(unix_ns - before);
+    return true;
+  }
+  return false;
+}
+
+constexpr auto kProcMagic = 0x9fa0;  // PROC_SUPER_MAGIC of <linux/magic.h>
 
 // Returns the text that a symbolic link holds; empty, and errno set, if it cannot be read.
 absl::string_view ReadLink(int dir, const char* name, char (&text)[64]) {
@@ -99,18 +132,13 @@ uint64_t BootStepNanos() { return 0; }
 uint64_t UnixNanos() { return Nanos(CLOCK_REALTIME); }
 
 int64_t UnixAheadOfBootNanos() {
-  // The process may be interrupted between two readings: the sharpest of some counts.
-  int64_t ahead = 0;
-  uint64_t best = UINT64_MAX;
-  for (int reading = 0; reading < kMostReadings && best > kSharpReadingNanos; ++reading) {
-    const uint64_t before = BootNanos();
-    const uint64_t unix_ns = UnixNanos();
-    const uint64_t took = BootNanos() - before;
-    if (took >= best) continue;
-    best = took;
-    ahead = static_cast<int64_t>(unix_ns - before - took / 2);
+  int64_t ahead_of_monotonic;
+  if (!ReadCoarseDistance(&ahead_of_monotonic)) {
+    ahead_of_monotonic = RoundedDistance(CLOCK_REALTIME, CLOCK_MONOTONIC);
   }
-  return ahead;
+  // The time asleep, and what a time namespace adds to one of the two. There is no coarse boot
+  // clock. For a machine that was never asleep, rounding gives the exact 0.
+  return ahead_of_monotonic - RoundedDistance(CLOCK_BOOTTIME, CLOCK_MONOTONIC);
 }
 
 }  // namespace cubby::os

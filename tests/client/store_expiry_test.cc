@@ -68,6 +68,31 @@ TEST_F(StoreTest, WaitingForTheLockIsNoPartOfAnEntrysLife) {
   EXPECT_GT(left + absl::Nanoseconds(os::BootNanos() - let_go_ns), absl::Seconds(59.3));
 }
 
+TEST_F(StoreTest, ExpiryCanBeGivenAsAMoment) {
+  ASSERT_TRUE(StartDaemon());
+  auto store = Open();
+  std::string value;
+  const auto put = [&store](absl::string_view key, absl::Time expires) {
+    PutOptions options;
+    options.ttl = absl::Nanoseconds(1);  // without effect
+    options.expires = expires;
+    EXPECT_TRUE(store->Put(key, "v", options).ok());
+  };
+  const absl::Time soon = absl::Now() + absl::Hours(1);
+  put("soon", soon);
+  const Entry entry = *store->Get("soon", &value);
+  // To the step of Windows' clocks.
+  EXPECT_LT(absl::AbsDuration(entry.expires() - soon), absl::Milliseconds(100));
+  EXPECT_LT(absl::AbsDuration(entry.ttl - absl::Hours(1)), absl::Minutes(10));
+  put("past", absl::UnixEpoch() + absl::Hours(1));
+  EXPECT_TRUE(absl::IsNotFound(store->Get("past", &value).status()));
+  for (const absl::Time never :
+       {absl::InfiniteFuture(), absl::UnixEpoch() + absl::Hours(24 * 365 * 1000)}) {
+    put("never", never);
+    EXPECT_EQ(store->Get("never", &value)->expires(), absl::InfiniteFuture());
+  }
+}
+
 TEST_F(StoreTest, AnExpiryThatNoPutMadeIsSurvived) {
   ASSERT_TRUE(StartDaemon());
   auto store = Open();
@@ -86,6 +111,7 @@ TEST_F(StoreTest, AnExpiryThatNoPutMadeIsSurvived) {
   }
   std::string value;
   EXPECT_GT(store->Get("k", &value)->ttl, absl::Hours(24 * 365 * 200));
+  EXPECT_GT(store->Get("k", &value)->expires(), absl::Now() + absl::Hours(24 * 365 * 200));
 }
 
 TEST_F(StoreTest, ExpiredEntriesMakeRoomInAFullStore) {

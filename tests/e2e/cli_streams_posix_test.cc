@@ -46,6 +46,16 @@ TEST_F(CliStreamsTest, FullOutputIsAnErrorForHelpAndVersionOfBothPrograms) {
   }
 }
 
+TEST_F(CliStreamsTest, EveryScanPrintsTheSameExpiryAndLoadKeepsIt) {
+  ASSERT_EQ(Cubby({"put", "k", "v", "--ttl", "1234.5678"}).exit_code, 0);
+  const std::string scanned = Cubby({"scan"}).out;
+  for (int trip = 0; trip < 30; ++trip) {
+    ASSERT_EQ(Cubby({"scan"}).out, scanned);
+    ASSERT_EQ(Shell("$CUBBY scan | $CUBBY load --escaped").exit_code, 0);
+  }
+  EXPECT_EQ(Cubby({"scan"}).out, scanned);
+}
+
 TEST_F(CliStreamsTest, ClosedOutputIsAnError) {
   const ExitResult get = Shell("$CUBBY get k >&-");
   EXPECT_EQ(get.exit_code, 10);

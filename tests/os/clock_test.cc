@@ -49,5 +49,11 @@ TEST(ClockTest, UnixNanosAgreeWithTheCalendar) {
   EXPECT_LT(absl::AbsDuration(off), absl::Minutes(1));
 }
 
+TEST(ClockTest, DistanceOfTheClocksIsTheirs) {
+  const absl::Duration ahead = absl::Nanoseconds(UnixAheadOfBootNanos());
+  const absl::Duration now = absl::Nanoseconds(UnixNanos()) - absl::Nanoseconds(BootNanos());
+  EXPECT_LT(absl::AbsDuration(now - ahead), absl::Seconds(1));
+}
+
 }  // namespace
 }  // namespace cubby::os
