@@ -23,15 +23,20 @@ absl::Status NotifyServiceManager(absl::string_view state) {
   const absl::string_view name = variable;
   struct sockaddr_un address = {};
   address.sun_family = AF_UNIX;
-  if ((name[0] != '/' && name[0] != '@') || name.size() >= sizeof(address.sun_path)) {
+  if (name[0] != '/' && name[0] != '@') {
     return absl::InvalidArgumentError(
         absl::StrCat("NOTIFY_SOCKET is '", name, "', not a path or '@' and a name"));
   }
+  // An abstract name ends with the address, a path with a zero.
+  const size_t zero = name[0] == '/' ? 1 : 0;
+  if (name.size() + zero > sizeof(address.sun_path)) {
+    return absl::InvalidArgumentError(absl::StrCat("NOTIFY_SOCKET is too long: it has ",
+                                                   name.size(), " bytes, the limit is ",
+                                                   sizeof(address.sun_path) - zero));
+  }
   std::memcpy(address.sun_path, name.data(), name.size());
   if (name[0] == '@') address.sun_path[0] = '\0';
-  // An abstract name ends with the address, a path with a zero.
-  const size_t bytes =
-      offsetof(struct sockaddr_un, sun_path) + name.size() + (name[0] == '/' ? 1 : 0);
+  const size_t bytes = offsetof(struct sockaddr_un, sun_path) + name.size() + zero;
   const Descriptor socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   if (!socket.valid() ||
       sendto(socket.get(), state.data(), state.size(), MSG_NOSIGNAL | MSG_DONTWAIT,

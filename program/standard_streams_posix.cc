@@ -20,11 +20,11 @@ constexpr int kLastPatienceMillis = 2000;
 }  // namespace
 
 void PrepareStandardStreams() {
-  // open() takes the lowest free number, so ascending order fills exactly the gaps. Each gap gets
-  // the access with which the stream's use fails.
+  // open() takes the lowest free number, so ascending order fills exactly the gaps. With O_PATH
+  // both reads and writes fail.
   for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
     if (fcntl(fd, F_GETFD) != -1) continue;
-    if (open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd) _exit(1);
+    if (open("/dev/null", O_PATH) != fd) _exit(1);
   }
   std::signal(SIGPIPE, SIG_IGN);
 }

@@ -104,6 +104,7 @@ absl::Status ReadReadyFd(absl::string_view source, const std::string& word, Opti
         absl::StrCat("bad ", source, " '", word, "': use the number of a descriptor"));
   }
   options->ready_fd = fd;
+  options->ready_fd_source = std::string(source);
   return absl::OkStatus();
 }
 
@@ -315,8 +316,8 @@ std::variant<Options, program::ExitCode> ParseOptions(std::vector<std::string> a
     // Once: it is closed later.
     const absl::Status usable = os::CheckReadyDescriptor(*options->ready_fd);
     if (!usable.ok()) {
-      return UsageError(
-          absl::StrCat("bad --ready-fd '", *options->ready_fd, "': ", usable.message()));
+      return UsageError(absl::StrCat("bad ", options->ready_fd_source, " '", *options->ready_fd,
+                                     "': ", usable.message()));
     }
   }
   options->read_again = [words] { return Read(words, ReadConfigFileAgain); };

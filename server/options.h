@@ -42,8 +42,9 @@ struct Options {
   LogLevel log_level = LogLevel::kInfo;
   // Told once the daemon serves (os/notify.h).
   absl::optional<int> ready_fd;
-  bool fresh = false;    // discards the entries of an existing store
-  bool replace = false;  // takes the store over from the daemon that serves it
+  std::string ready_fd_source;  // how it was given, for messages: "--ready-fd"
+  bool fresh = false;           // discards the entries of an existing store
+  bool replace = false;         // takes the store over from the daemon that serves it
   absl::Duration replace_timeout = absl::Seconds(30);
   bool keep_on_exit = false;  // a signal that stops the daemon leaves the store
   // Returns what ParseOptions() with the same arguments would return by now, or InvalidArgument.

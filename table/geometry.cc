@@ -213,10 +213,11 @@ absl::Status TooSmall(const char* memory, size_t size) {
 }  // namespace
 
 absl::StatusOr<Geometry> PlanGeometry(const GeometryOptions& options) {
-  if (options.slot_bytes > kMaxSlotBytes) {
+  // What was given, not what it is rounded up to.
+  if (options.slot_bytes < kMinSlotBytes || options.slot_bytes > kMaxSlotBytes) {
     return OutOfLimits("slot bytes", options.slot_bytes, kMinSlotBytes, kMaxSlotBytes);
   }
-  if (options.extent_bytes > kMaxExtentBytes) {
+  if (options.extent_bytes < kMinExtentBytes || options.extent_bytes > kMaxExtentBytes) {
     return OutOfLimits("extent bytes", options.extent_bytes, kMinExtentBytes, kMaxExtentBytes);
   }
   Geometry geometry = {};
@@ -249,9 +250,10 @@ absl::StatusOr<Geometry> PlanGeometry(const GeometryOptions& options) {
     extents = needs_extents ? std::max(buckets_bytes / 4 / geometry.extent_bytes, 2 * least) : 0;
   }
   if (extents >= kNoExtent) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "an extent pool of ", extents * geometry.extent_bytes, " bytes is too large: the limit is ",
-        uint64_t{kNoExtent - 1} * geometry.extent_bytes));
+    const uint64_t bytes = options.extent_pool_bytes.value_or(extents * geometry.extent_bytes);
+    return absl::InvalidArgumentError(
+        absl::StrCat("an extent pool of ", bytes, " bytes is too large: the limit is ",
+                     uint64_t{kNoExtent - 1} * geometry.extent_bytes));
   }
   geometry.extent_count = static_cast<uint32_t>(extents);
   Derive(&geometry);  // again: the longest key depends on the extents

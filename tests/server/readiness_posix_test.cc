@@ -64,13 +64,46 @@ TEST_F(ReadinessTest, DescriptorMayBeAStandardStreamWhichStaysOpen) {
 }
 
 TEST_F(ReadinessTest, DescriptorThatCannotBeWrittenToIsAUsageError) {
-  for (const char* rest : {"--ready-fd 9", "--ready-fd 5 5</dev/null", "--ready-fd -1",
-                           "--ready-fd x", "--ready-fd ''"}) {
+  for (const char* rest :
+       {"--ready-fd 9", "--ready-fd 5 5</dev/null", "--ready-fd -1", "--ready-fd x",
+        "--ready-fd ''", "--ready-fd 0 0<&-", "--ready-fd 1 1>&-"}) {
     auto daemon = Launch(rest);
     ASSERT_TRUE(daemon);
     const test::ExitResult ended = daemon->Wait(test::kLong);
     EXPECT_EQ(ended.exit_code, 2) << rest << ended.err;
     EXPECT_THAT(ended.err, HasSubstr("bad --ready-fd"));
+  }
+}
+
+TEST_F(ReadinessTest, BadDescriptorIsNamedAsItWasGiven) {
+  test::SubprocessOptions options;
+  options.environment = {{"CUBBYD_READY_FD", "77"}};
+  auto daemon = Launch("", options);
+  ASSERT_TRUE(daemon);
+  const test::ExitResult ended = daemon->Wait(test::kLong);
+  EXPECT_EQ(ended.exit_code, 2) << ended.err;
+  EXPECT_THAT(ended.err, HasSubstr("bad CUBBYD_READY_FD '77'"));
+}
+
+TEST_F(ReadinessTest, TooLongNameOfTheServiceManagerIsNamedWithTheLimit) {
+  const struct {
+    std::string name;
+    const char* told;
+  } cases[] = {
+      {"/" + std::string(107, 'a'),
+       "NOTIFY_SOCKET is too long: it has 108 bytes, the limit is 107"},
+      {"@" + std::string(108, 'a'),
+       "NOTIFY_SOCKET is too long: it has 109 bytes, the limit is 108"},
+      {"/" + std::string(106, 'a'), "cannot send READY=1 to NOTIFY_SOCKET"},
+      {"@" + std::string(107, 'a'), "cannot send READY=1 to NOTIFY_SOCKET"},
+  };
+  for (const auto& c : cases) {
+    test::SubprocessOptions options;
+    options.environment = {{"NOTIFY_SOCKET", c.name}};
+    auto daemon = Launch("", options);
+    ASSERT_TRUE(daemon);
+    EXPECT_TRUE(daemon->WaitForError(c.told, test::kLong).ok()) << c.told;
+    ExpectServingUntilInterrupted(daemon.get());
   }
 }
 
