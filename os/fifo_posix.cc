@@ -65,6 +65,15 @@ absl::StatusOr<Descriptor> OpenFifo(const RuntimeDir& dir, const std::string& na
   return fifo;
 }
 
+absl::Status MakeFifo(const RuntimeDir& dir, const std::string& name) {
+  // The second for a umask that takes the user's own rights.
+  if (mkfifoat(dir.fd.get(), name.c_str(), 0600) != 0 ||
+      fchmodat(dir.fd.get(), name.c_str(), 0600, 0) != 0) {
+    return LastError(absl::StrCat("cannot make the FIFO ", dir.path, "/", name));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status RemoveOwnFifo(const RuntimeDir& dir, const std::string& name) {
   const std::string path = absl::StrCat(dir.path, "/", name);
   struct stat info;

@@ -34,6 +34,10 @@ bool IsReplyFifoName(absl::string_view store, absl::string_view file);
 // user's.
 absl::StatusOr<Descriptor> OpenFifo(const RuntimeDir& dir, const std::string& name, int access);
 
+// Makes a FIFO that this user alone can open, whatever the process's umask. NotFound if another
+// process has removed it at once.
+absl::Status MakeFifo(const RuntimeDir& dir, const std::string& name);
+
 // Removes `name` if it is a FIFO that OpenFifo() would open. OK if there is none; else the error is
 // that of OpenFifo().
 absl::Status RemoveOwnFifo(const RuntimeDir& dir, const std::string& name);

@@ -79,17 +79,18 @@ PipeClient::~PipeClient() = default;
 absl::Status PipeClient::Impl::OpenReplyFifo() {
   reply_to = RandomBits();
   reply_name = ReplyFifoName(store, reply_to);
-  if (mkfifoat(dir.fd.get(), reply_name.c_str(), 0600) != 0) {
-    return LastError(absl::StrCat("cannot make the FIFO ", dir.path, "/", reply_name));
-  }
-  // Opened before any request is sent: the daemon removes a reply FIFO without a reader.
-  absl::StatusOr<Descriptor> opened = OpenFifo(dir, reply_name, O_RDONLY);
-  if (opened.ok()) {
-    answer = *std::move(opened);
-    return absl::OkStatus();
+  absl::Status made = MakeFifo(dir, reply_name);
+  if (made.ok()) {
+    // Opened before any request is sent: the daemon removes a reply FIFO without a reader.
+    absl::StatusOr<Descriptor> opened = OpenFifo(dir, reply_name, O_RDONLY);
+    if (opened.ok()) {
+      answer = *std::move(opened);
+      return absl::OkStatus();
+    }
+    made = opened.status();
   }
   unlinkat(dir.fd.get(), reply_name.c_str(), 0);
-  return absl::IsNotFound(opened.status()) ? DaemonWent(store) : opened.status();
+  return absl::IsNotFound(made) ? DaemonWent(store) : made;
 }
 
 absl::StatusOr<std::unique_ptr<PipeClient>> PipeClient::Connect(absl::string_view store,

@@ -128,9 +128,7 @@ absl::Status PipeServer::Impl::MakeRequestFifo(const RuntimeDir& in) {
   }
   // A FIFO of an ended daemon is not used again: clients may have left requests in it.
   RETURN_IF_ERROR(RemoveOwnFifo(in, name));
-  if (mkfifoat(in.fd.get(), name.c_str(), 0600) != 0) {
-    return LastError(absl::StrCat("cannot make the FIFO ", path));
-  }
+  RETURN_IF_ERROR(MakeFifo(in, name));
   RequestFifo made;
   ASSIGN_OR_RETURN(made.reader, OpenFifo(in, name, O_RDONLY));
   ASSIGN_OR_RETURN(made.own_writer, OpenFifo(in, name, O_WRONLY));

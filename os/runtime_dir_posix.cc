@@ -104,7 +104,11 @@ absl::StatusOr<RuntimeDir> OpenOrCreateRuntimeDir() {
   if (!absl::IsNotFound(dir.status())) return dir;
   const std::string path = RuntimeDirPath();
   RETURN_IF_ERROR(CheckParent(path));
-  if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
+  // Only daemons come here, which have no other thread that makes files.
+  const mode_t before = umask(0077);
+  const bool made = mkdir(path.c_str(), 0700) == 0;
+  umask(before);
+  if (!made && errno != EEXIST) {
     if (errno == ENOENT) {
       return absl::NotFoundError(
           absl::StrCat("cannot make the directory ", path,

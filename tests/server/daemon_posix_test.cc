@@ -940,6 +940,32 @@ TEST_F(DaemonPosixTest, ControlChannelOfALivingDaemonIsNotTakenOver) {
   EXPECT_EQ(Cubby({"ping"}).exit_code, 0);
 }
 
+TEST_F(DaemonPosixTest, UmaskDoesNotTakeItsOwnFilesFromIt) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root, to become somebody else";
+  const std::string parent = ControlFile().parent_path().string() + "-users";
+  const test::User user = {23401, 0};
+  fs::create_directory(parent);
+  absl::Cleanup remove_parent = [&parent] { fs::remove_all(parent); };
+  ASSERT_EQ(chown(parent.c_str(), user.id, user.id), 0);
+  const mode_t before = umask(0777);
+  absl::Cleanup restore = [before] { umask(before); };
+  auto daemon =
+      test::StartAs(user, parent + "/run", {test::ProgramPath("cubbyd"), "--store", store()});
+  ASSERT_TRUE(daemon.ok()) << daemon.status();
+  const absl::Status serving = (*daemon)->WaitForError("serving", test::kLong);
+  ASSERT_TRUE(serving.ok()) << serving;
+  auto ping =
+      test::StartAs(user, parent + "/run", {test::ProgramPath("cubby"), "-s", store(), "ping"});
+  ASSERT_TRUE(ping.ok()) << ping.status();
+  const test::ExitResult pinged = (*ping)->Wait(test::kLong);
+  EXPECT_EQ(pinged.exit_code, 0) << pinged.err;
+  struct stat info;
+  ASSERT_EQ(stat((parent + "/run").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0700u);
+  (*daemon)->Interrupt();
+  EXPECT_EQ((*daemon)->Wait(test::kLong).exit_code, 0);
+}
+
 // The daemon is there, but not for whoever asks.
 TEST_F(DaemonPosixTest, DaemonInAnotherRuntimeDirectoryIsTold) {
   ASSERT_TRUE(StartDaemon());
