@@ -789,6 +789,22 @@ TEST_F(DaemonPosixTest, FailureOfTheControlChannelLeavesTheStoreAndItsEntries) {
 }
 
 // Only what a daemon left that was killed while it made the store goes without --fresh.
+TEST_F(DaemonPosixTest, HoleAtTheBeginningOfAServedStoreIsDamage) {
+  ASSERT_TRUE(StartDaemon());
+  const int mapping = open(MappingFile().c_str(), O_RDWR | O_CLOEXEC);
+  ASSERT_GE(mapping, 0);
+  absl::Cleanup close_mapping = [mapping] { close(mapping); };
+  ASSERT_EQ(fallocate(mapping, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 2'000'000), 0);
+  // It is told from a half made one by the daemon's next heartbeat.
+  for (const char* subcommand : {"scan", "count", "check"}) {
+    const test::ExitResult result = Cubby({subcommand, "--timeout", "60s"});
+    EXPECT_EQ(result.exit_code, 8) << subcommand << result.err;
+  }
+  EXPECT_EQ(Cubby({"ping"}).exit_code, 0);
+  EXPECT_EQ(Cubby({"shutdown"}).exit_code, 0);
+  EXPECT_EQ(daemon()->Wait(test::kLong).exit_code, 0);
+}
+
 TEST_F(DaemonPosixTest, EmptiedStoreIsNotTakenForAHalfMadeOne) {
   const std::function<void(const fs::path&)> ways[] = {
       [](const fs::path& file) { fs::resize_file(file, 0); },
