@@ -48,8 +48,10 @@ class PipeServer {
   PipeServer& operator=(const PipeServer&) = delete;
 
   // Returns the next request; waits for it at most `timeout`. Returns nullopt if none came, and
-  // after a Wake(). The caller must Answer() or Dismiss() every request, in any order, at any later
-  // time. An idle call also removes, once a minute, what killed clients left (Linux: reply FIFOs).
+  // after a Wake(). Unavailable or ResourceExhausted if the system cannot wait just now, for want
+  // of memory; other errors last. The caller must Answer() or Dismiss() every request, in any
+  // order, at any later time. An idle call also removes, once a minute, what killed clients left
+  // (Linux: reply FIFOs).
   absl::StatusOr<absl::optional<Request>> Receive(absl::Duration timeout);
 
   // Starts to send an answer; Receive() and Drain() continue it. Drops it if the client has not

@@ -7,6 +7,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "attach/attachment.h"
 #include "base/plural.h"
@@ -40,6 +42,9 @@ constexpr int kLastIdleTurns = 16;
 // How many requests come before the next step of a job: all that wait, in some milliseconds, but
 // not those of a client that never stops sending.
 constexpr int kRequestsPerStep = 100;
+
+// How long the daemon sleeps when the system has no memory for it to wait for requests.
+constexpr absl::Duration kMemoryPause = absl::Milliseconds(20);
 
 // What the signal handler uses. Once set, `woken` stays valid until the process ends.
 std::atomic<bool> stop_requested{false};
@@ -103,12 +108,18 @@ void Reload(Options* options) {
 
 enum class End { kAskedFor, kHandedOver };
 
+// True for an error of the control channel that says that the system is short of something.
+bool MayPass(const absl::Status& status) {
+  return absl::IsResourceExhausted(status) || absl::IsUnavailable(status);
+}
+
 // Returns once the daemon has been asked to end, whatever has failed meanwhile, or has handed the
 // store over. FailedPrecondition if the store's names are lost, Internal if the control channel has
 // failed.
 absl::StatusOr<End> Serve(Options* options, OwnedStore* store, Heartbeat* heartbeat,
                           os::PipeServer* pipe, Jobs* jobs, Control* control) {
   const auto ended = [control] { return stop_requested.load() || control->shutdown_requested(); };
+  bool shortage_logged = false;
   while (!ended()) {
     EndLogWindows();
     if (reload_requested.exchange(false)) Reload(options);
@@ -119,11 +130,20 @@ absl::StatusOr<End> Serve(Options* options, OwnedStore* store, Heartbeat* heartb
       const absl::StatusOr<absl::optional<os::PipeServer::Request>> request = pipe->Receive(idle);
       if (!request.ok()) {
         if (ended()) return End::kAskedFor;
+        if (MayPass(request.status())) {
+          if (!std::exchange(shortage_logged, true)) {
+            Log(LogLevel::kWarning, options->store,
+                absl::StrCat("tries again until it can: ", request.status().message()));
+          }
+          absl::SleepFor(kMemoryPause);
+          break;
+        }
         return attach::About(options->store,
                              absl::InternalError(absl::StrCat(
                                  "its control channel failed (", request.status().message(),
                                  "): start cubbyd again, which keeps the entries")));
       }
+      shortage_logged = false;
       if (!request->has_value()) break;
       control->Handle(**request);
       idle = absl::ZeroDuration();
@@ -139,9 +159,10 @@ void AnswerLastRequests(os::PipeServer* pipe, Control* control) {
   for (int turn = 0; turn < kLastRequests && idle_turns < kLastIdleTurns; ++turn) {
     absl::StatusOr<absl::optional<os::PipeServer::Request>> request =
         pipe->Receive(absl::ZeroDuration());
-    if (!request.ok()) return;
-    idle_turns = request->has_value() ? 0 : idle_turns + 1;
-    if (request->has_value()) control->Handle(**request);
+    if (!request.ok() && !MayPass(request.status())) return;
+    const bool came = request.ok() && request->has_value();
+    idle_turns = came ? 0 : idle_turns + 1;
+    if (came) control->Handle(**request);
     control->ConfirmShutdown();
   }
 }

@@ -1,14 +1,19 @@
 // What a daemon finds where names outlive processes: in /dev/shm and in the runtime directory.
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
+#include <cstddef>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -1042,6 +1047,43 @@ TEST_F(DaemonPosixTest, DaemonOfAnotherUserIsTold) {
   const test::ExitResult refused = ask("stats");
   EXPECT_EQ(refused.exit_code, 5) << refused.err;
   EXPECT_THAT(refused.err, HasSubstr("is another user's, and only that user may ask its daemon"));
+}
+
+// args: a command line, run without memory for poll(2).
+CUBBY_CHILD(WithoutPoll) {
+  struct sock_filter filter[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+#ifdef SYS_poll
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_poll, 1, 0),
+#endif
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ppoll, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOMEM),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  struct sock_fprog program = {static_cast<unsigned short>(std::size(filter)), filter};
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+      prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) {
+    return 99;
+  }
+  std::vector<char*> argv;
+  argv.reserve(args.size() + 1);
+  for (const std::string& arg : args) argv.push_back(const_cast<char*>(arg.c_str()));
+  argv.push_back(nullptr);
+  execv(argv[0], argv.data());
+  return 98;
+}
+
+TEST_F(DaemonPosixTest, ServesOnWhenTheSystemCannotWait) {
+  auto daemon = test::StartChild("WithoutPoll", {test::ProgramPath("cubbyd"), "--store", store()});
+  ASSERT_TRUE(daemon.ok()) << daemon.status();
+  const absl::Status told =
+      (*daemon)->WaitForError("tries again until it can: cannot wait for requests", test::kLong);
+  ASSERT_TRUE(told.ok()) << told;
+  EXPECT_EQ(Cubby({"put", "k", "v"}).exit_code, 0);
+  (*daemon)->Interrupt();
+  const test::ExitResult ended = (*daemon)->Wait(test::kLong);
+  EXPECT_EQ(ended.exit_code, 0) << ended.err;
+  EXPECT_EQ(ended.err.find("tries again"), ended.err.rfind("tries again")) << ended.err;
 }
 
 TEST_F(DaemonPosixTest, SquattedControlFifoLeavesAnOldStoreItsEntries) {
