@@ -6,11 +6,12 @@
 //
 // Not thread-safe: use one Admin per thread. Gets and puts do not need it (client/store.h).
 //
-// Errors of every call: Unavailable if there is no daemon or it ended, or the store is half made;
-// DeadlineExceeded if it did not answer in time (it does not begin the request after that);
-// PermissionDenied if the store is another user's; FailedPrecondition if the daemon serves another
-// store of that name; Unimplemented if it speaks another version of the protocol, does not know the
-// request, or is in a time namespace with another boot clock.
+// Errors of every call: InvalidArgument if no store can have that name (base/store_name.h), or
+// CUBBY_RUNTIME_DIR is not an absolute path; Unavailable if there is no daemon or it ended, or the
+// store is half made; DeadlineExceeded if it did not answer in time (it does not begin the request
+// after that); PermissionDenied if the store is another user's; FailedPrecondition if the daemon
+// serves another store of that name; Unimplemented if it speaks another version of the protocol,
+// does not know the request, or is in a time namespace with another boot clock.
 #ifndef CUBBY_CLIENT_ADMIN_H_
 #define CUBBY_CLIENT_ADMIN_H_
 

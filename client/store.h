@@ -51,9 +51,8 @@ enum class Mode {
 struct OpenOptions {
   Mode mode = Mode::kReadWrite;
   // The owner to trust: empty for the calling user or the administrator, else a user as the system
-  // writes it (a uid on Linux, a SID on Windows), or "any"; Open() returns InvalidArgument for
-  // any other text. The check keeps a process from using a
-  // store that another user has made under the same name.
+  // writes it (a uid on Linux, a SID on Windows), or "any". The check keeps a process from
+  // using a store that another user has made under the same name.
   std::string owner;
   // How long a write waits for other writers before it returns DeadlineExceeded. A put into a full
   // store then removes expired entries until it finds room, for up to as long again; it does not
@@ -106,6 +105,7 @@ struct Limits {
 class Store {
  public:
   // Opens the store that a daemon made under `name`. Errors:
+  //   InvalidArgument     no store can have that name (base/store_name.h), or a bad owner
   //   NotFound            there is no such store
   //   PermissionDenied    no permission, or another user's store (see OpenOptions::owner)
   //   Unimplemented       another layout version, an unknown feature, or the boot clock of another
