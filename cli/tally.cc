@@ -6,7 +6,6 @@
 
 #include "base/plural.h"
 #include "program/interruption.h"
-#include "program/standard_streams.h"
 
 namespace cubby::cli {
 namespace {
@@ -45,10 +44,10 @@ std::string Tally::Summary() const {
 void Tally::TellIfInterrupted() const {
   interrupted_tally = this;
   program::OnInterruption([] {
-    Words words;
+    static Words words;
     words.Add("cubby: ").Add("interrupted after line ").Add(interrupted_tally->lines()).Add(": ");
     interrupted_tally->AppendSummary(&words);
-    program::WriteToStandardError(words.Add("\n").view());
+    return words.Add("\n").view();
   });
 }
 

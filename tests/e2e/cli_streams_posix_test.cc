@@ -1,8 +1,15 @@
 // The programs with standard streams that are full, closed, or pipes without a reader. A shell
 // arranges that, so this is for systems that have one.
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/daemon.h"
@@ -60,6 +67,29 @@ TEST_F(CliStreamsTest, ClosedOutputIsAnError) {
   const ExitResult get = Shell("$CUBBY get k >&-");
   EXPECT_EQ(get.exit_code, 10);
   EXPECT_THAT(get.err, StartsWith("cubby: cannot write to standard output: "));
+}
+
+// As timeout(1) sends them: to the process, and to its group.
+TEST_F(CliStreamsTest, SecondSignalDoesNotTakeTheLastWords) {
+  SubprocessOptions options;
+  options.hold_input = true;
+  options.input = "a\t1\nb\t2\n";
+  options.environment = {{"CUBBY_STORE", store()}};
+  auto load = Subprocess::Start({ProgramPath("cubby"), "load"}, options);
+  ASSERT_TRUE(load.ok()) << load.status();
+  const absl::Time deadline = absl::Now() + absl::Seconds(60);
+  while (Cubby({"exists", "b"}).exit_code != 0) ASSERT_LT(absl::Now(), deadline);
+  // Both are there when it goes on: the thread's comes first, and then the process's, whatever the
+  // handler of the first has done by then.
+  const auto pid = static_cast<pid_t>((*load)->pid());
+  ASSERT_EQ(kill(pid, SIGSTOP), 0);
+  ASSERT_EQ(waitpid(pid, nullptr, WUNTRACED), pid);
+  ASSERT_EQ(kill(pid, SIGTERM), 0);
+  ASSERT_EQ(syscall(SYS_tgkill, pid, pid, SIGTERM), 0);
+  ASSERT_EQ(kill(pid, SIGCONT), 0);
+  const ExitResult result = (*load)->Wait(absl::Seconds(60));
+  EXPECT_EQ(result.exit_code, 128 + SIGTERM);
+  EXPECT_THAT(result.err, StartsWith("cubby: interrupted after line "));
 }
 
 TEST_F(CliStreamsTest, ClosedInputIsAnErrorAndNotAnEmptyValue) {
