@@ -114,7 +114,8 @@ class Store {
   //   Unavailable         half made: its daemon is still making it
   //   FailedPrecondition  something else has the name; or, for writing, the store has lost its lock
   //                       file
-  //   ResourceExhausted   all 1,024 seats of writers are taken
+  //   ResourceExhausted   all 1,024 seats of writers are taken; or the process has no memory or
+  //                       descriptors left
   static absl::StatusOr<std::unique_ptr<Store>> Open(absl::string_view name,
                                                      const OpenOptions& options = {});
   ~Store();
