@@ -30,6 +30,7 @@ enum class NumberKind {
   WORD(expired, kCounter, "", "Expired entries swept since the store was created")                 \
   OTHER(lock_takeovers, kCounter, "", "Times a writer took the lock over from a killed one")       \
   WORD(repairs, kCounter, "", "Commits of killed writers that were completed or taken back")       \
+  WORD(evictions, kCounter, "", "Entries removed to make room since the store was created")        \
   OTHER(extents_in_use, kGauge, "extents", "Extents that hold parts of long entries")
 
 // What a daemon counts since it started.

@@ -30,7 +30,7 @@ constexpr int kVisitsPerStep = 64;
 // The bits of a revision that word0 has.
 constexpr uint64_t kWord0Revisions = (uint64_t{1} << 48) - 1;
 
-struct Place {
+struct PackedPlace {
   uint64_t bucket : 60;
   uint64_t way : 4;
 };
@@ -39,7 +39,7 @@ struct Place {
 struct Displaced {
   uint64_t hash;  // in whose order homes come, too
   uint64_t second_hash;
-  Place place;
+  PackedPlace place;
 };
 static_assert(sizeof(Displaced) == 24, "the header names this size");
 
@@ -137,7 +137,7 @@ class Checker::Impl {
       ++result_.more_problems;
     }
   }
-  void SlotProblem(const Place& place, absl::string_view what) {
+  void SlotProblem(const PackedPlace& place, absl::string_view what) {
     Problem(absl::StrCat("bucket ", place.bucket, " way ", place.way, ": ", what));
   }
 
@@ -192,7 +192,7 @@ class Checker::Impl {
     }
   }
 
-  void CheckSlot(const Place& place) {
+  void CheckSlot(const PackedPlace& place) {
     ++result_.entries;
     const uint64_t bucket = place.bucket;
     const auto way = static_cast<uint32_t>(place.way);
@@ -235,6 +235,10 @@ class Checker::Impl {
         std::min<uint64_t>(table_.Distance(home, bucket), kMostDistance)) {
       SlotProblem(place, "wrong distance from its home");
     }
+    if (geometry_.evicts() &&
+        (table_.ghosts(bucket).extent_ways.load(kRelaxed) >> way & 1) != lengths.in_extents()) {
+      SlotProblem(place, "wrong note of its extents: it cannot be evicted for them");
+    }
     if (bucket == home) {
       at_home_.push_back({hash, way});
     } else {
@@ -245,7 +249,7 @@ class Checker::Impl {
     if (lengths.in_extents()) EnterChain(place, slot, sequence, lengths.chain_bytes());
   }
 
-  void EnterChain(const Place& place, const SlotHead& slot, uint64_t sequence,
+  void EnterChain(const PackedPlace& place, const SlotHead& slot, uint64_t sequence,
                   uint64_t chain_bytes) {
     absl::StatusOr<Chain> chain = ChainOf(table_, slot);
     if (!chain.ok()) return SlotProblem(place, "impossible extent link");
@@ -340,7 +344,7 @@ class Checker::Impl {
   }
 
   // True if it did.
-  bool ReportIfSameKey(const Place& place, const Place& other) {
+  bool ReportIfSameKey(const PackedPlace& place, const PackedPlace& other) {
     const std::string key = KeyAt(place);
     if (key.empty() || key != KeyAt(other)) return false;
     Problem(absl::StrCat("bucket ", place.bucket, " way ", place.way,
@@ -349,7 +353,7 @@ class Checker::Impl {
   }
 
   // Empty if there is none.
-  std::string KeyAt(const Place& place) const {
+  std::string KeyAt(const PackedPlace& place) const {
     const SlotHead& slot = table_.slot(place.bucket, place.way);
     const SlotLengths lengths = UnpackLengths(slot.lengths.load(kRelaxed));
     if (!LengthsArePossible(geometry_, lengths)) return "";
@@ -448,7 +452,7 @@ class Checker::Impl {
   std::vector<AtHome> at_home_;
 
   // The value at hand.
-  Place chain_place_ = {};
+  PackedPlace chain_place_ = {};
   uint64_t chain_sequence_ = 0;
   uint32_t chain_last_ = 0;
   uint32_t chain_left_ = 0;  // extents not visited yet

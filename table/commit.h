@@ -9,15 +9,18 @@
 //   owner:     1. revision := next            (never used twice, even if the owner is killed)
 //              2. intent := the whole plan, operation last
 //              3. overflow counts up, earliest expiry down    (a put)
-//              4. extents, slot and tag of a dead way          (a put)
+//              4. extents, slot, tag and recency of a dead way (a put)
 //              5. COMMIT: word0 := plan.word0_after
 //              6. counters and extents := the plan's values
-//              7. overflow counts down                         (a delete, a move)
+//              7. overflow counts down                         (a delete, a move, an eviction)
 //              8. intent.operation := none
 //   successor: operation = none             -> nothing to do: killed in step 1, or after 8
 //              word0 != plan.word0_after    -> killed before 5: nothing to set
 //              word0 == plan.word0_after    -> killed after 5: does 6 (again; the same values)
 //              in both cases, recounts the overflow of the plan's path, then does 8
+//
+// An eviction puts a new key's entry where another's was, in the same bucket: a put whose commit
+// also makes the victim's way dead. Its step 7 lowers the overflow counts of the victim's path.
 //
 // A move has two commits. It copies an entry into a dead way of a bucket nearer to its home, makes
 // the copy live (5), and then the original dead (5b). In between the entry is live twice, with the
@@ -74,10 +77,13 @@ struct Plan {
   std::atomic<uint64_t> Counters::*total = nullptr;  // counts this kind of commit; not for a move
 };
 
-// The second commit of a move: the path that the entry leaves, from its new bucket to its old one.
+// What an operation removes beside what its plan does.
 struct Gone {
+  // A move: the path that the entry leaves, from its new bucket to its old one. An eviction: that
+  // of the victim.
   Path path;
-  uint32_t live_after = 0;  // in the old bucket
+  uint32_t live_after = 0;                           // a move: in the old bucket
+  std::atomic<uint64_t> Counters::*total = nullptr;  // an eviction: counts this kind of victim
 };
 
 // Sets the extents' fields of `books`. Returns DataLoss if the count of free extents is impossible.
@@ -107,7 +113,7 @@ inline uint64_t Word0After(const Gone& gone, uint64_t revision) {
   return MakeWord0(revision + 1, gone.live_after);
 }
 
-// Step 2. `gone` is null unless it is a move.
+// Step 2. `gone` is null unless it is a move or an eviction.
 void WriteIntent(const WritableTable& table, Operation operation, const Plan& plan,
                  uint64_t revision, const Gone* gone) CUBBY_REQUIRES_WRITER_LOCK;
 
@@ -120,18 +126,19 @@ inline void ClearIntent(const WritableTable& table) CUBBY_REQUIRES_WRITER_LOCK {
 }
 
 // Executes the plan and returns the revision of the (first) commit. `fill(revision)` does step 4.
-// Nothing can fail. REQUIRES: `gone` is set if it is a move.
+// Nothing can fail. REQUIRES: `gone` is set if it is a move or an eviction.
 template <Operation kOperation, typename Fill>
 ABSL_ATTRIBUTE_ALWAYS_INLINE inline uint64_t Execute(const WritableTable& table, const Plan& plan,
                                                      const Fill& fill, const Gone* gone = nullptr)
     CUBBY_REQUIRES_WRITER_LOCK {
   constexpr bool kMoves = kOperation == Operation::kMove;
+  constexpr bool kEvicts = kOperation == Operation::kEvict;
   Counters& counters = table.mutable_fixed().counters;
   const uint64_t revision = counters.revision.load(std::memory_order_relaxed) + 1;
   // Release: a successor that sees the revision in a slot or a word0 sees it handed out too.
   counters.revision.store(revision + (kMoves ? 1 : 0), std::memory_order_release);  // 1
   WriteIntent(table, kOperation, plan, revision, gone);                             // 2
-  if (kOperation == Operation::kPut && plan.path.home != plan.path.bucket) {
+  if ((kOperation == Operation::kPut || kEvicts) && plan.path.home != plan.path.bucket) {
     RaiseOverflow(table, plan.path);  // 3
   }
   // A move too may take its entry to a bucket that a sweep has visited.
@@ -147,12 +154,14 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline uint64_t Execute(const WritableTable& table,
         .word0.store(Word0After(*gone, revision), std::memory_order_release);  // 5b
   }
   SetBooks(table, plan.books);  // 6
-  if constexpr (kMoves) {
-    LowerOverflow(table, gone->path);  // 7
-  } else {
-    std::atomic<uint64_t>& total = counters.*plan.total;
-    total.store(total.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-  }
+  const auto count = [&counters](std::atomic<uint64_t> Counters::*total) {
+    (counters.*total)
+        .store((counters.*total).load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  };
+  if constexpr (!kMoves) count(plan.total);
+  if constexpr (kEvicts) count(gone->total);
+  if constexpr (kMoves) LowerOverflow(table, gone->path);                                 // 7
+  if (kEvicts && gone->path.home != gone->path.bucket) LowerOverflow(table, gone->path);  // 7
   if (kOperation == Operation::kDelete && plan.path.home != plan.path.bucket) {
     LowerOverflow(table, plan.path);  // 7
   }

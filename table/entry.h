@@ -12,6 +12,7 @@
 
 #include "absl/base/attributes.h"
 #include "absl/base/optimization.h"
+#include "absl/container/fixed_array.h"
 #include "absl/strings/string_view.h"
 #include "table/bytes.h"
 #include "table/hash.h"
@@ -44,13 +45,13 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline Look CompareKey(const Table& table, const Sl
              : Look::kOtherKey;
 }
 
-// Returns the hash of the key. *copy is scratch space.
-inline uint64_t HashOfKey(const Table& table, const SlotHead& slot, const SlotLengths& lengths,
-                          std::string* copy) {
+// Returns the hash of the key.
+inline uint64_t HashOfKey(const Table& table, const SlotHead& slot, const SlotLengths& lengths) {
   if (lengths.long_key()) return LongKeyHash(slot);
-  copy->resize(lengths.key_bytes);
-  CopyFromShared(&(*copy)[0], SlotBytes(slot), lengths.key_bytes);
-  return HashKey(*copy, table.geometry().hash_seed);
+  // Most keys fit the array itself.
+  absl::FixedArray<char, 128> copy(lengths.key_bytes);
+  CopyFromShared(copy.data(), SlotBytes(slot), lengths.key_bytes);
+  return HashKey({copy.data(), copy.size()}, table.geometry().hash_seed);
 }
 
 }  // namespace cubby::table

@@ -33,13 +33,16 @@ constexpr uint64_t kRegionsFrom = offsetof(FixedPart, incarnations);
 uint64_t DivideUp(uint64_t a, uint64_t b) { return a / b + (a % b != 0); }
 uint64_t RoundUp64(uint64_t bytes) { return (bytes + 63) & ~uint64_t{63}; }
 
-// A region that every program needs: how many bytes it takes, where Geometry keeps its offset, and
-// the offset that programs rely on, if there is one.
+// A region that every program needs, or for a store that evicts: how many bytes it takes, where
+// Geometry keeps its offset, and the offset that programs rely on, if there is one.
 struct RegionRule {
   RegionKind kind;
   uint64_t (*bytes)(const Geometry& geometry);
   uint64_t Geometry::*offset;
   uint64_t fixed_offset;
+  bool for_eviction = false;
+
+  bool AppliesTo(const Geometry& geometry) const { return !for_eviction || geometry.evicts(); }
 };
 constexpr RegionRule kRegionRules[] = {
     {RegionKind::kIncarnations,
@@ -67,6 +70,15 @@ constexpr RegionRule kRegionRules[] = {
        return (MapWords(geometry) + SummaryWords(geometry)) * sizeof(uint64_t);
      },
      &Geometry::extent_map_offset, 0},
+    {RegionKind::kMarks,
+     [](const Geometry& geometry) { return geometry.bucket_count * sizeof(MarkRow); },
+     &Geometry::marks_offset, 0, /*for_eviction=*/true},
+    {RegionKind::kRanks,
+     [](const Geometry& geometry) { return geometry.bucket_count * sizeof(RankRow); },
+     &Geometry::ranks_offset, 0, /*for_eviction=*/true},
+    {RegionKind::kGhosts,
+     [](const Geometry& geometry) { return geometry.bucket_count * sizeof(GhostRow); },
+     &Geometry::ghosts_offset, 0, /*for_eviction=*/true},
 };
 static_assert(std::size(kRegionRules) <= kMaxRegions);
 
@@ -92,6 +104,7 @@ void Derive(Geometry* geometry) {
 void PlaceRegions(Geometry* geometry) {
   uint64_t end = kRegionsFrom;
   for (const RegionRule& rule : kRegionRules) {
+    if (!rule.AppliesTo(*geometry)) continue;
     const uint64_t offset = RoundUp64(end);
     if (rule.offset != nullptr) geometry->*rule.offset = offset;
     end = offset + rule.bytes(*geometry);
@@ -101,9 +114,10 @@ void PlaceRegions(Geometry* geometry) {
 
 void WriteRegions(const Geometry& geometry, RegionTable* table) {
   table->required = kRequiredFeatures;
-  table->required_to_write = kRequiredToWriteFeatures;
+  table->required_to_write = kRequiredToWriteFeatures | (geometry.evicts() ? kEvictionFeature : 0);
   table->clock_offset_ns = geometry.clock_offset_ns;
   for (const RegionRule& rule : kRegionRules) {
+    if (!rule.AppliesTo(geometry)) continue;
     table->regions[table->region_count++] = {
         rule.kind, 0, rule.offset != nullptr ? geometry.*rule.offset : rule.fixed_offset,
         rule.bytes(geometry)};
@@ -129,6 +143,7 @@ bool TakeRegions(const RegionTable& table, Geometry* geometry) {
     }
   }
   for (const RegionRule& rule : kRegionRules) {
+    if (!rule.AppliesTo(*geometry)) continue;
     const auto region = std::find_if(regions.begin(), regions.end(),
                                      [&](const Region& r) { return r.kind == rule.kind; });
     if (region == regions.end() || region->bytes < rule.bytes(*geometry)) return false;
@@ -226,6 +241,7 @@ absl::StatusOr<Geometry> PlanGeometry(const GeometryOptions& options) {
   geometry.slot_bytes = static_cast<uint32_t>(RoundUp8(options.slot_bytes));
   geometry.extent_bytes = static_cast<uint32_t>(RoundUp8(options.extent_bytes));
   geometry.ways = options.ways;
+  geometry.full_policy = options.full_policy;
   RETURN_IF_ERROR(CheckLimits(geometry));
   geometry.bucket_count = DivideUp(geometry.capacity * 100, (geometry.ways - 1) * kLoadPercent);
   Derive(&geometry);
@@ -293,7 +309,7 @@ void Format(char* memory, const Geometry& geometry) {
   header.instance[1] = geometry.instance[1];
   header.generation = geometry.generation;
   header.created_unix_ns = geometry.created_unix_ns;
-  header.full_policy = static_cast<uint32_t>(FullPolicy::kReject);
+  header.full_policy = static_cast<uint32_t>(geometry.full_policy);
   header.byte_order = kByteOrderMark;
   Sign(fixed);
   // Release: publishes all of the above to processes that load the magic.
@@ -365,6 +381,7 @@ absl::StatusOr<Geometry> ReadGeometry(const char* memory, size_t size) {
   geometry.extent_bytes = header.extent_bytes;
   geometry.extent_count = header.extent_count;
   geometry.layout_minor = header.layout_minor;
+  geometry.full_policy = static_cast<FullPolicy>(header.full_policy);
   geometry.total_bytes = header.total_bytes;
   geometry.clock_offset_ns = regions.clock_offset_ns;
   geometry.unknown_to_write = regions.required_to_write & ~kKnownFeatures;
@@ -374,11 +391,12 @@ absl::StatusOr<Geometry> ReadGeometry(const char* memory, size_t size) {
   if (!CheckLimits(geometry).ok() || header.header_bytes != kHeaderBytes ||
       geometry.bucket_count < 1 || geometry.bucket_count > kMaxCapacity * 2 ||
       geometry.extent_count == kNoExtent ||
-      header.full_policy != static_cast<uint32_t>(FullPolicy::kReject)) {
+      header.full_policy > static_cast<uint32_t>(FullPolicy::kEvict)) {
     return impossible;
   }
   Derive(&geometry);
-  if (!TakeRegions(regions, &geometry) ||
+  const bool may_be_written_by_all = (regions.required_to_write & kEvictionFeature) == 0;
+  if (!TakeRegions(regions, &geometry) || (geometry.evicts() && may_be_written_by_all) ||
       geometry.capacity > geometry.bucket_count * (geometry.ways - 1)) {
     return impossible;
   }

@@ -34,6 +34,7 @@ struct GeometryOptions {
   absl::optional<uint64_t> extent_pool_bytes;
   uint64_t extent_bytes = kDefaultExtentBytes;  // rounded up to a multiple of 8
   uint32_t ways = kMaxWays;
+  FullPolicy full_policy = FullPolicy::kReject;
 };
 
 struct Geometry {
@@ -46,6 +47,9 @@ struct Geometry {
   uint64_t slots_offset;
   uint64_t extents_offset;
   uint64_t extent_map_offset;
+  uint64_t marks_offset;  // this and the next two only if evicts()
+  uint64_t ranks_offset;
+  uint64_t ghosts_offset;
   uint64_t total_bytes;
   uint64_t hash_seed;
   uint64_t instance[2];       // lock::Instance; that of all generations of the store
@@ -62,8 +66,16 @@ struct Geometry {
   uint32_t max_inline_bytes;      // of a key, rounded up to 8, and its value in a slot
   uint32_t max_inline_key_bytes;  // of a key in the slot of a value that needs extents
   uint32_t max_key_bytes;
+  FullPolicy full_policy;
   uint16_t layout_minor;
+
+  bool evicts() const { return full_policy == FullPolicy::kEvict; }
 };
+
+// "reject" or "evict".
+inline const char* NameOf(FullPolicy policy) {
+  return policy == FullPolicy::kEvict ? "evict" : "reject";
+}
 
 // How many extents `bytes` take.
 inline uint32_t ChainLength(const Geometry& geometry, uint64_t bytes) {

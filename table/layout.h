@@ -10,7 +10,7 @@
 //          768    extent line    64 B   where the search for free extents goes on, and how many there are
 //          832    intent        192 B   the commit in progress, for the lock owner's successor
 //          1024   expiry line    64 B   when the next entry expires
-//          1088   recency line   64 B   reserved for eviction
+//          1088   recency line   64 B   eviction: its clock, and where it looks for entries with extents
 //          1152   changes line   64 B   reserved for the change ring
 //          1216   upstream line  64 B   reserved for the near-cache
 //          1280   unused                zero
@@ -23,6 +23,10 @@
 //          slots                 for each bucket `ways` of them, slot_bytes each; padded to a multiple of 64
 //          extents               extent_count of them, extent_bytes each
 //          extent map      1 bit for each extent, set while a value has it; then 1 bit for each word of these, set while all of its extents are in use
+//   and, of a store that evicts:
+//          marks           4 B   for each bucket: how often each way's entry was got, 0 to 3
+//          ranks          16 B   for each bucket: queue and age of each way's entry
+//          ghosts         16 B   for each bucket: fingerprints of keys evicted lately, and which ways have extents
 //
 //   head:     0        8                   24                   32
 //             | word0  | tags[16], 8 bit   | overflow[16], 4 bit |
@@ -57,7 +61,7 @@ static_assert(std::atomic<uint8_t>::is_always_lock_free && sizeof(std::atomic<ui
 
 inline constexpr uint64_t kMagic = 0x0001'7962'6275'63ff;  // ff 'c' 'u' 'b' 'b' 'y' 01 00
 inline constexpr uint16_t kLayoutMajor = 5;                // another major cannot be read
-inline constexpr uint16_t kLayoutMinor = 1;
+inline constexpr uint16_t kLayoutMinor = 2;
 inline constexpr uint32_t kByteOrderMark = 0x0a0b'0c0d;
 
 inline constexpr uint32_t kMaxWays = 16;          // bits in word0
@@ -88,11 +92,14 @@ struct Header {
   uint64_t checksum;         // of the 112 bytes between magic and here
 };
 
-enum class FullPolicy : uint32_t { kReject = 0 };
+enum class FullPolicy : uint32_t {
+  kReject = 0,  // a put of a new key fails
+  kEvict = 1,   // it replaces the entry of another key
+};
 
 // What a program must know to use a store. A bit that it does not know in `required` makes it
 // refuse the store; in `required_to_write`, only to refuse to write it. kFeatureNames has a name
-// for each bit, for the message. The first four have their meanings reserved.
+// for each bit, for the message. Bits 1 to 3 have their meanings reserved.
 inline constexpr const char* kFeatureNames[] = {
     "eviction",       // writers maintain recency marks, ranks and ghosts
     "leases",         // slots may have kSlotFlagLease
@@ -106,7 +113,10 @@ inline constexpr const char* kFeatureNames[] = {
 // of this version neither read nor write it.
 inline constexpr uint64_t kRequiredFeatures = uint64_t{1} << 4 | uint64_t{1} << 6;
 inline constexpr uint64_t kRequiredToWriteFeatures = uint64_t{1} << 5;
-inline constexpr uint64_t kKnownFeatures = kRequiredFeatures | kRequiredToWriteFeatures;
+// That of stores that evict, required to write.
+inline constexpr uint64_t kEvictionFeature = uint64_t{1} << 0;
+inline constexpr uint64_t kKnownFeatures =
+    kRequiredFeatures | kRequiredToWriteFeatures | kEvictionFeature;
 
 // A part of the mapping behind the fixed part's lines. Every region begins on a multiple of 64, and
 // no two overlap. A program ignores the kinds that it does not know.
@@ -117,12 +127,11 @@ enum class RegionKind : uint32_t {
   kHeads = 3,
   kSlots = 4,
   kExtents = 5,
-  // Reserved.
-  kMarks = 6,   // recency marks, 4 bytes for each bucket
-  kRanks = 7,   // recency ranks, 16 bytes for each bucket
-  kGhosts = 8,  // fingerprints of evicted keys, 16 bytes for each bucket
-  kChanges = 9,
-  // In use.
+  // Only of stores that evict.
+  kMarks = 6,
+  kRanks = 7,
+  kGhosts = 8,
+  kChanges = 9,  // reserved
   kDistances = 10,
   kExtentMap = 11,
 };
@@ -205,7 +214,7 @@ enum class Operation : uint64_t {
   kNone = 0,
   kPut = 1,
   kDelete = 2,
-  kEvict = 3,  // reserved: a put that replaces the entry of another key
+  kEvict = 3,  // a put that takes the place of another key's entry in the same bucket
   kMove = 4,   // an entry goes to a bucket nearer to its home
 };
 
@@ -228,14 +237,14 @@ struct Intent {
   uint64_t reserved0[5];
   // The second commit, of an operation that has two, in the bucket of the entry that goes: the
   // counterparts of the fields above. kMove: the entry goes from `gone_bucket` to `bucket`, and the
-  // commit lowers overflow counts of [gone_home, gone_bucket) = [bucket, gone_bucket).
+  // commit lowers overflow counts of [gone_home, gone_bucket) = [bucket, gone_bucket). kEvict has
+  // one commit, in `bucket` = `gone_bucket`, which also lowers overflow counts of [gone_home,
+  // gone_bucket).
   std::atomic<uint64_t> gone_bucket;
   std::atomic<uint64_t> gone_word0_after;
   std::atomic<uint64_t> gone_home;
   std::atomic<uint64_t> gone_overflow_class;
-  // Reserved for kEvict: the counts while only the first commit has happened.
-  uint64_t entries_between;
-  uint64_t expiring_between;
+  uint64_t reserved2[2];
   // Reserved for the change ring: its head after the commit.
   uint64_t changes_head_after;
   uint64_t reserved1;
@@ -249,13 +258,12 @@ struct ExpiryLine {
   uint64_t reserved[5];
 };
 
-// Reserved for eviction: its clock counts inserts, and the extent hand is the bucket at which the
-// search for entries with extents continues.
+// Written by the owner of the writer lock, in a store that evicts. Like marks, ranks and
+// fingerprints it is advice: every value is valid, and a kill may leave any. See table/eviction.h.
 struct RecencyLine {
-  uint64_t inserts;
-  uint64_t evictions;
-  uint64_t extent_hand;
-  uint64_t reserved[5];
+  std::atomic<uint64_t> inserts;      // entries put of keys that had none: eviction's clock
+  std::atomic<uint64_t> extent_hand;  // the bucket at which it looks next for entries with extents
+  uint64_t reserved[6];
 };
 
 // Reserved for the change ring: how many bytes were ever appended, how many of them are gone, and
@@ -300,6 +308,27 @@ struct DistanceRow {
   std::atomic<uint64_t> distances;
 };
 inline constexpr uint32_t kMostDistance = 15;
+
+// [ way 15 : 2 | ... | way 0 : 2 ]: how often the way's entry was got since it was put, or since
+// eviction passed it over; 3 stands for 3 or more. The one word that a get stores to. Stores of
+// several processes at once may lose each other's.
+struct MarkRow {
+  std::atomic<uint32_t> marks;
+};
+inline constexpr uint32_t kMostMark = 3;
+
+// For each way, [ main : 1 | epoch : 7 ]: the queue that its entry is in, and when it came there.
+struct RankRow {
+  std::atomic<uint8_t> ranks[kMaxWays];
+};
+
+struct GhostRow {
+  // Of the keys with this home that were evicted last from the small queue, the newest first; 0:
+  // none.
+  std::atomic<uint16_t> fingerprints[7];
+  std::atomic<uint16_t> extent_ways;  // a bit for each way; right for every live way
+};
+inline constexpr uint32_t kGhosts = 7;
 
 struct SlotHead {
   std::atomic<uint64_t> sequence;   // [ kMovedBit : 1 | revision : 62 | being written : 1 ]
@@ -376,6 +405,8 @@ static_assert(sizeof(Counters) == 64 && sizeof(HintRow) == 16 && sizeof(Distance
 static_assert(offsetof(Counters, entries) == 8 && offsetof(Counters, expiring) == 16);
 static_assert(offsetof(Counters, puts) == 24 && offsetof(Counters, deletes) == 32);
 static_assert(offsetof(Counters, expired) == 40 && offsetof(Counters, repairs) == 48);
+static_assert(offsetof(Counters, evictions) == 56 && offsetof(RecencyLine, extent_hand) == 8);
+static_assert(sizeof(MarkRow) == 4 && sizeof(RankRow) == 16 && sizeof(GhostRow) == 16);
 static_assert(offsetof(FixedPart, incarnations) == 4096 && sizeof(FixedPart) == kHeaderBytes);
 static_assert(offsetof(BucketHead, tags) == 8 && offsetof(BucketHead, overflow) == 24);
 static_assert(sizeof(BucketHead) == 32 && sizeof(SlotHead) == kSlotHeadBytes);

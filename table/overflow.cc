@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <string>
 
 #include "table/entry.h"
 #include "table/hash.h"
@@ -52,7 +51,6 @@ bool Spend(uint64_t bytes, uint64_t* budget) {
 bool AddDisplaced(const Table& table, uint64_t bucket, uint32_t overflow_class, Passing* passing,
                   uint64_t* budget) {
   const Geometry& geometry = table.geometry();
-  std::string key;
   uint32_t ways = LiveWays(table.head(bucket).word0.load(kRelaxed)) & geometry.ways_mask &
                   WaysBehind(table.distances(bucket), 1);
   for (; ways != 0; ways &= ways - 1) {
@@ -60,7 +58,7 @@ bool AddDisplaced(const Table& table, uint64_t bucket, uint32_t overflow_class, 
     const SlotLengths lengths = UnpackLengths(slot.lengths.load(kRelaxed));
     if (!LengthsArePossible(geometry, lengths)) continue;
     if (!Spend(sizeof(SlotHead) + lengths.key_bytes, budget)) return false;
-    const uint64_t hash = HashOfKey(table, slot, lengths, &key);
+    const uint64_t hash = HashOfKey(table, slot, lengths);
     if (OverflowClass(hash) != overflow_class) continue;
     const uint64_t distance = table.Distance(HomeBucket(hash, geometry.bucket_count), bucket);
     if (distance != 0 && !passing->Add(distance)) return false;

@@ -28,7 +28,7 @@ std::string CreationTime(const Geometry& geometry) {
 // clang-format off
 constexpr Definition kDefinitions[] = {
     {"created", "", "When the store was created, UTC", [](const Geometry& g) -> Value { return CreationTime(g); }},
-    {"full_policy", "", "What a full store does with a new key", [](const Geometry&) -> Value { return "reject"; }},
+    {"full_policy", "", "What a full store does with a new key", [](const Geometry& g) -> Value { return NameOf(g.full_policy); }},
     {"capacity", "entries", "Entries that the store takes", [](const Geometry& g) -> Value { return g.capacity; }},
     {"max_key_bytes", "bytes", "Longest key", [](const Geometry& g) -> Value { return g.max_key_bytes; }},
     {"max_value_bytes", "bytes", "Longest value", [](const Geometry& g) -> Value { return g.max_value_bytes; }},

@@ -61,6 +61,7 @@ struct Found {
   uint32_t value_bytes = 0;
   uint64_t revision = 0;
   uint64_t expiry_ns = 0;  // 0: never
+  Place place;             // where the entry was
 };
 
 // A disturbed round costs a writer a put, some 50 ns, and the reader about as much. A reader that
@@ -250,7 +251,8 @@ inline Outcome Reader::TryOnce(absl::string_view key, uint64_t hash, const Sink&
   const Geometry& geometry = table_.geometry();
   if (ABSL_PREDICT_FALSE(!LengthIsPossible(key))) return Outcome::kNotFound;
   // The steps of GetInRounds(), which explains them; only what differs is explained here.
-  const Bucket bucket = table_.bucket(HomeBucket(hash, geometry.bucket_count));
+  const uint64_t home = HomeBucket(hash, geometry.bucket_count);
+  const Bucket bucket = table_.bucket(home);
   const BucketHead& head = bucket.head();
   const uint64_t word0 = head.word0.load(std::memory_order_acquire);
   const uint32_t candidates =
@@ -262,7 +264,8 @@ inline Outcome Reader::TryOnce(absl::string_view key, uint64_t hash, const Sink&
                ? Outcome::kNotFound
                : Outcome::kContended;
   }
-  const SlotHead& slot = bucket.slot(static_cast<uint32_t>(__builtin_ctz(candidates)));
+  const auto way = static_cast<uint32_t>(__builtin_ctz(candidates));
+  const SlotHead& slot = bucket.slot(way);
   const uint64_t sequence = slot.sequence.load(std::memory_order_acquire);
   const uint64_t lengths = slot.lengths.load(std::memory_order_relaxed);
   const auto value_bytes = static_cast<uint32_t>(lengths);
@@ -279,6 +282,7 @@ inline Outcome Reader::TryOnce(absl::string_view key, uint64_t hash, const Sink&
   found->value_bytes = value_bytes;
   found->revision = RevisionOf(sequence);
   found->expiry_ns = slot.expiry_ns.load(std::memory_order_relaxed);
+  found->place = {home, way};
   if constexpr (!std::is_same_v<Sink, NoSink>) {
     if (ABSL_PREDICT_FALSE(!sink.Reserve(value_bytes))) return Outcome::kContended;
     CopyFromShared(sink.data(), bytes + key_room, value_bytes);
@@ -311,6 +315,7 @@ Outcome Reader::GetInRounds(absl::string_view key, const Sink& sink, Found* foun
     for (; candidates != 0 && look == Look::kOtherKey; candidates &= candidates - 1) {
       const auto way = static_cast<uint32_t>(__builtin_ctz(candidates));
       look = LookAt(head, word0, bucket.slot(way), key, hash, sink, found);
+      found->place = {index, way};
       if (ABSL_PREDICT_TRUE(look == Look::kWhole && found->expiry_ns == 0)) return Outcome::kFound;
     }
     switch (look) {

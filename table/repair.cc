@@ -16,6 +16,7 @@ struct Intended {
   Path path;
   uint64_t word0_after;
   bool moves;
+  bool evicts;
   Path gone;
   uint64_t gone_word0_after;
   Books books;
@@ -40,9 +41,11 @@ absl::optional<Intended> ReadIntent(const Table& table) {
   path.home = intent.home.load(kRelaxed);
   path.overflow_class = static_cast<uint32_t>(intent.overflow_class.load(kRelaxed));
   intended.word0_after = intent.word0_after.load(kRelaxed);
-  intended.moves = intent.operation.load(kRelaxed) == static_cast<uint64_t>(Operation::kMove);
+  const auto operation = static_cast<Operation>(intent.operation.load(kRelaxed));
+  intended.moves = operation == Operation::kMove;
+  intended.evicts = operation == Operation::kEvict;
   Path& gone = intended.gone;
-  if (intended.moves) {
+  if (intended.moves || intended.evicts) {
     gone.bucket = intent.gone_bucket.load(kRelaxed);
     gone.home = intent.gone_home.load(kRelaxed);
     gone.overflow_class = static_cast<uint32_t>(intent.gone_overflow_class.load(kRelaxed));
@@ -79,7 +82,8 @@ void Repair(const WritableTable& table) {
     }
     if (committed) SetBooks(table, intended->books);
     // Whatever the killed owner did, no count is too low.
-    RecountOverflow(table, intended->moves ? intended->gone : path);
+    if (!intended->moves) RecountOverflow(table, path);
+    if (intended->moves || intended->evicts) RecountOverflow(table, intended->gone);
   }
   table.mutable_fixed().counters.repairs.fetch_add(1, kRelaxed);
   ClearIntent(table);

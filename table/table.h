@@ -30,6 +30,12 @@ class Bucket {
   uint64_t slot_bytes_;
 };
 
+// A way of a bucket.
+struct Place {
+  uint64_t bucket = 0;
+  uint32_t way = 0;
+};
+
 // Read access: works on write-protected memory. REQUIRES: indices are in range.
 class Table {
  public:
@@ -63,6 +69,20 @@ class Table {
                                                            index * sizeof(uint64_t));
   }
 
+  // These three REQUIRE: geometry().evicts().
+  const MarkRow& marks(uint64_t bucket) const {
+    return *reinterpret_cast<const MarkRow*>(memory_ + geometry_.marks_offset +
+                                             bucket * sizeof(MarkRow));
+  }
+  const RankRow& ranks(uint64_t bucket) const {
+    return *reinterpret_cast<const RankRow*>(memory_ + geometry_.ranks_offset +
+                                             bucket * sizeof(RankRow));
+  }
+  const GhostRow& ghosts(uint64_t bucket) const {
+    return *reinterpret_cast<const GhostRow*>(memory_ + geometry_.ghosts_offset +
+                                              bucket * sizeof(GhostRow));
+  }
+
   uint64_t NextBucket(uint64_t bucket) const {
     return bucket + 1 == geometry_.bucket_count ? 0 : bucket + 1;
   }
@@ -89,6 +109,9 @@ class WritableTable : public Table {
   DistanceRow& mutable_distances(uint64_t bucket) const {
     return const_cast<DistanceRow&>(distances(bucket));
   }
+  MarkRow& mutable_marks(uint64_t bucket) const { return const_cast<MarkRow&>(marks(bucket)); }
+  RankRow& mutable_ranks(uint64_t bucket) const { return const_cast<RankRow&>(ranks(bucket)); }
+  GhostRow& mutable_ghosts(uint64_t bucket) const { return const_cast<GhostRow&>(ghosts(bucket)); }
   BucketHead& mutable_head(uint64_t bucket) const { return const_cast<BucketHead&>(head(bucket)); }
   SlotHead& mutable_slot(uint64_t bucket, uint32_t way) const {
     return const_cast<SlotHead&>(slot(bucket, way));

@@ -6,10 +6,12 @@
 
 #include "absl/base/attributes.h"
 #include "absl/strings/str_cat.h"
+#include "absl/types/optional.h"
 #include "base/plural.h"
 #include "base/status_macros.h"
 #include "table/bytes.h"
 #include "table/entry.h"
+#include "table/eviction.h"
 #include "table/hash.h"
 #include "table/repair.h"
 
@@ -50,6 +52,12 @@ void Writer::Prefetch(uint64_t hash, size_t bytes) const {
     return;
   }
   __builtin_prefetch(&table_.distances(home));
+  if (geometry.evicts()) {
+    PrefetchRecency(table_, home);
+    if (table_.fixed().counters.entries.load(kRelaxed) >= geometry.capacity) {
+      PrefetchVictim(table_, home);
+    }
+  }
   const Bucket bucket = table_.bucket(home);
   const uint32_t live = LiveWays(bucket.head().word0.load(kRelaxed)) & geometry.ways_mask;
   if (live == geometry.ways_mask) return;
@@ -160,18 +168,25 @@ absl::Status Writer::Decide(const Update& update, const Located& located) const 
   return ComputeValue(update, existing, table_.geometry().max_value_bytes);
 }
 
-ABSL_ATTRIBUTE_ALWAYS_INLINE inline absl::Status Writer::PlanPut(const PutRequest& request,
-                                                                 const Located& old,
-                                                                 absl::string_view value,
-                                                                 uint64_t expiry_ns,
-                                                                 Placement* placement) const {
+inline uint32_t Writer::ExtentsOf(absl::string_view key, absl::string_view value) const {
+  const Geometry& geometry = table_.geometry();
+  const size_t key_room = RoundUp8(key.size());
+  if (key_room + value.size() <= geometry.max_inline_bytes) return 0;
+  const bool long_key = key.size() > geometry.max_inline_key_bytes;
+  return ChainLength(geometry, (long_key ? key_room : 0) + value.size());
+}
+
+ABSL_ATTRIBUTE_ALWAYS_INLINE inline absl::Status Writer::PlanPut(
+    const PutRequest& request, const Located& old, const Place* victim, absl::string_view value,
+    uint64_t expiry_ns, Placement* placement) const {
   const Geometry& geometry = table_.geometry();
   const Counters& counters = table_.fixed().counters;
   Plan& plan = placement->plan;
   const uint64_t home = HomeBucket(request.hash, geometry.bucket_count);
   uint64_t bucket = home;
-  if (old.slot_found) {
-    bucket = old.place.bucket;
+  const Place* const leaving = old.slot_found ? &old.place : victim;
+  if (leaving != nullptr) {
+    bucket = leaving->bucket;
   } else {
     if (counters.entries.load(kRelaxed) >= geometry.capacity) {
       return absl::ResourceExhaustedError(
@@ -188,20 +203,20 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline absl::Status Writer::PlanPut(const PutReques
   }
   Chain freed;
   uint64_t expiring = counters.expiring.load(kRelaxed) + (expiry_ns != 0);
-  if (old.slot_found) {
-    const SlotHead& old_slot = table_.slot(old.place.bucket, old.place.way);
+  if (leaving != nullptr) {
+    const SlotHead& old_slot = table_.slot(leaving->bucket, leaving->way);
     ASSIGN_OR_RETURN(freed, ChainOf(table_, old_slot));
     expiring -= old_slot.expiry_ns.load(kRelaxed) != 0;
   }
   const uint32_t live = Live(bucket);
   if (live == geometry.ways_mask) return Damaged(bucket);
-  placement->place = {bucket, ChooseDeadWay(live, old.slot_found ? old.place.way : 0)};
+  placement->place = {bucket, ChooseDeadWay(live, leaving != nullptr ? leaving->way : 0)};
   placement->distance = table_.Distance(home, bucket);
 
   plan.path = {old.slot_found ? bucket : home, bucket, OverflowClass(request.hash)};
   plan.live_after = live | 1u << placement->place.way;
-  if (old.slot_found) plan.live_after &= ~(1u << old.place.way);
-  plan.books.entries_after = counters.entries.load(kRelaxed) + (old.slot_found ? 0 : 1);
+  if (leaving != nullptr) plan.live_after &= ~(1u << leaving->way);
+  plan.books.entries_after = counters.entries.load(kRelaxed) + (leaving != nullptr ? 0 : 1);
   plan.books.expiring_after = expiring;
   plan.expiry_ns = expiry_ns;
   plan.total = &Counters::puts;
@@ -280,13 +295,98 @@ absl::StatusOr<uint64_t> Writer::Put(const PutRequest& request) {
           ? table_.slot(old.place.bucket, old.place.way).expiry_ns.load(kRelaxed)
           : update.expiry_ns;
 
+  if (table_.geometry().evicts()) return PutEvicting(request, old, value, expiry_ns);
+
   Placement placement;
-  RETURN_IF_ERROR(PlanPut(request, old, value, expiry_ns, &placement));
+  RETURN_IF_ERROR(PlanPut(request, old, /*victim=*/nullptr, value, expiry_ns, &placement));
 
   return Execute<Operation::kPut>(
       table_, placement.plan, [&](uint64_t revision) CUBBY_REQUIRES_WRITER_LOCK {
         FillSlot(placement, request.key, request.hash, value, expiry_ns, revision);
       });
+}
+
+ABSL_ATTRIBUTE_NOINLINE absl::StatusOr<uint64_t> Writer::PutEvicting(const PutRequest& request,
+                                                                     Located old,
+                                                                     absl::string_view value,
+                                                                     uint64_t expiry_ns) {
+  const Geometry& geometry = table_.geometry();
+  const uint64_t home = HomeBucket(request.hash, geometry.bucket_count);
+  RETURN_IF_ERROR(EvictForExtents(request, value, &old));
+  Placement placement;
+  const auto fill = [&](uint64_t revision) CUBBY_REQUIRES_WRITER_LOCK {
+    FillSlot(placement, request.key, request.hash, value, expiry_ns, revision);
+    NoteExtents(table_, placement.place, placement.taken.length != 0);
+    if (old.slot_found) {
+      Carry(table_, old.place, placement.place, /*overwritten=*/true);
+    } else {
+      EnterNew(table_, placement.place, home, request.hash);
+    }
+  };
+  if (!old.slot_found && table_.fixed().counters.entries.load(kRelaxed) >= geometry.capacity) {
+    ASSIGN_OR_RETURN(const Victim victim, ChooseVictimFor(home));
+    const uint64_t victims_home = HomeBucket(victim.hash, geometry.bucket_count);
+    const auto leave_ghost = [&]() CUBBY_REQUIRES_WRITER_LOCK {
+      if (victim.total != &Counters::expired) {
+        LeaveGhost(table_, victim.place, victims_home, victim.hash);
+      }
+    };
+    if (victim.place.bucket == home || !HasRoom(home)) {
+      RETURN_IF_ERROR(PlanPut(request, old, &victim.place, value, expiry_ns, &placement));
+      const Gone gone = {{victims_home, victim.place.bucket, OverflowClass(victim.hash)},
+                         /*live_after=*/0,
+                         victim.total};
+      return Execute<Operation::kEvict>(
+          table_, placement.plan,
+          [&](uint64_t revision) CUBBY_REQUIRES_WRITER_LOCK {
+            fill(revision);
+            leave_ghost();
+          },
+          &gone);
+    }
+    leave_ghost();
+    RETURN_IF_ERROR(Erase(victim.place, victim.hash, victim.total));
+    PullBack(victim.place);
+  }
+  RETURN_IF_ERROR(PlanPut(request, old, /*victim=*/nullptr, value, expiry_ns, &placement));
+  return Execute<Operation::kPut>(table_, placement.plan, fill);
+}
+
+absl::Status Writer::EvictForExtents(const PutRequest& request, absl::string_view value,
+                                     Located* old) {
+  const uint32_t needed = ExtentsOf(request.key, value);
+  const auto missing = [&] { return needed > table_.fixed().extents.free_count.load(kRelaxed); };
+  while (missing()) {
+    const absl::optional<Place> chosen = ChooseVictimWithExtents(
+        table_, old->slot_found ? absl::make_optional(old->place) : absl::nullopt);
+    if (!chosen.has_value()) break;
+    const Place& place = *chosen;
+    ASSIGN_OR_RETURN(const uint64_t hash, HashOf(place));
+    const bool expired = HasExpired(table_.slot(place.bucket, place.way));
+    if (!expired) {
+      LeaveGhost(table_, place, HomeBucket(hash, table_.geometry().bucket_count), hash);
+    }
+    RETURN_IF_ERROR(Erase(place, hash, expired ? &Counters::expired : &Counters::evictions));
+    PullBack(place);
+    if (!old->slot_found) continue;
+    // That may have moved the key's old entry or, if it has expired, removed it.
+    *old = Located();
+    if (!Locate(request.key, request.hash, old)) return Damaged(old->place.bucket);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Writer::Victim> Writer::ChooseVictimFor(uint64_t home) {
+  const absl::optional<Place> chosen = ChooseVictim(table_, home);
+  if (!chosen.has_value()) {
+    return absl::DataLossError("the store's entry count is damaged: run cubby check");
+  }
+  Victim victim;
+  victim.place = *chosen;
+  ASSIGN_OR_RETURN(victim.hash, HashOf(victim.place));
+  const bool expired = HasExpired(table_.slot(victim.place.bucket, victim.place.way));
+  victim.total = expired ? &Counters::expired : &Counters::evictions;
+  return victim;
 }
 
 absl::Status Writer::Delete(absl::string_view key, uint64_t hash) {
@@ -325,8 +425,7 @@ absl::StatusOr<uint64_t> Writer::HashOf(const Place& place) const {
   const SlotHead& slot = table_.slot(place.bucket, place.way);
   const SlotLengths lengths = UnpackLengths(slot.lengths.load(kRelaxed));
   if (!LengthsArePossible(table_.geometry(), lengths)) return Damaged(place.bucket);
-  std::string key;
-  const uint64_t hash = HashOfKey(table_, slot, lengths, &key);
+  const uint64_t hash = HashOfKey(table_, slot, lengths);
   // Erasing by a wrong hash would lower counts that other keys are found by.
   if (table_.head(place.bucket).tags[place.way].load(kRelaxed) != TagOf(hash)) {
     return Damaged(place.bucket);
@@ -399,6 +498,10 @@ bool Writer::Move(const Place& from, uint64_t hash, const Place& hole) {
     CopyWithinShared(SlotBytes(slot), SlotBytes(source), used);
     slot.sequence.store(sequence, std::memory_order_release);
     SetTag(place, hash, table_.Distance(HomeBucket(hash, table_.geometry().bucket_count), to));
+    if (table_.geometry().evicts()) {
+      NoteExtents(table_, place, lengths.in_extents());
+      Carry(table_, from, place, /*overwritten=*/false);
+    }
   };
   Execute<Operation::kMove>(table_, plan, copy, &gone);
   return true;

@@ -12,11 +12,16 @@
 // away from home when it is new, and 39 % after ten times as many deletes and puts as it has
 // entries.)
 //
+// In a full store that evicts, a put of a new key replaces the entry of another (table/eviction.h),
+// with one commit if that is in the bucket that the new entry goes to; else it deletes it before. A
+// put for which there are too few free extents deletes entries that have some.
+//
 // REQUIRES, for all but CheckSizes and the prefetches: the caller holds the store's writer lock for
 // the whole call.
 #ifndef CUBBY_TABLE_WRITER_H_
 #define CUBBY_TABLE_WRITER_H_
 
+#include <atomic>
 #include <cstdint>
 
 #include "absl/base/optimization.h"
@@ -70,7 +75,9 @@ class Writer {
 
   // Does the update and returns the revision of the entry. Errors, each with nothing changed: those
   // of CheckCondition() and ComputeValue(); ResourceExhausted if there are as many entries as the
-  // capacity, or too few free extents; DataLoss for damage. REQUIRES: CheckSizes() of the key and
+  // capacity, or too few free extents; DataLoss for damage. A store that evicts
+  // has room for all that CheckSizes() accepts; it may have evicted entries before it met damage.
+  // REQUIRES: CheckSizes() of the key and
   // of update.value returned OK.
   absl::StatusOr<uint64_t> Put(const PutRequest& request) CUBBY_REQUIRES_WRITER_LOCK;
 
@@ -93,15 +100,17 @@ class Writer {
   Cleared ClearAll(uint64_t bucket) CUBBY_REQUIRES_WRITER_LOCK;
 
  private:
-  struct Place {
-    uint64_t bucket = 0;
-    uint32_t way = 0;
-  };
   // The key's slot, if it has one.
   struct Located {
     Place place;
     bool slot_found = false;
     bool visible = false;  // and not expired
+  };
+  // An entry that goes to make room.
+  struct Victim {
+    Place place;
+    uint64_t hash = 0;
+    std::atomic<uint64_t> Counters::*total = nullptr;  // &Counters::evictions or expired
   };
   // A put, planned: where its entry goes, and the extents that it takes.
   struct Placement {
@@ -118,9 +127,22 @@ class Writer {
   // For updates other than kSet: checks the condition, and computes the value if it depends on the
   // old one.
   absl::Status Decide(const Update& update, const Located& located) const;
-  // Chooses the place of the entry and the extents, and plans the commit.
-  absl::Status PlanPut(const PutRequest& request, const Located& old, absl::string_view value,
-                       uint64_t expiry_ns, Placement* placement) const;
+  // Chooses the place of the entry and the extents, and plans the commit, after which the entry in
+  // `victim`, unless that is null, is gone as the key's old one would be.
+  absl::Status PlanPut(const PutRequest& request, const Located& old, const Place* victim,
+                       absl::string_view value, uint64_t expiry_ns, Placement* placement) const;
+  // The rest of a put, once its value is known, in a store that evicts.
+  absl::StatusOr<uint64_t> PutEvicting(const PutRequest& request, Located old,
+                                       absl::string_view value,
+                                       uint64_t expiry_ns) CUBBY_REQUIRES_WRITER_LOCK;
+  // Evicts entries with extents until an entry of that key and value has enough, or there is none
+  // left but the key's own.
+  absl::Status EvictForExtents(const PutRequest& request, absl::string_view value,
+                               Located* old) CUBBY_REQUIRES_WRITER_LOCK;
+  // Chooses the entry that a new key with that home replaces. DataLoss if it is damaged.
+  absl::StatusOr<Victim> ChooseVictimFor(uint64_t home) CUBBY_REQUIRES_WRITER_LOCK;
+  // How many extents an entry takes.
+  uint32_t ExtentsOf(absl::string_view key, absl::string_view value) const;
   uint32_t Live(uint64_t bucket) const;
   // True if the bucket can take one more entry: one way stays dead, for the next overwrite.
   bool HasRoom(uint64_t bucket) const;

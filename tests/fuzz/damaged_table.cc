@@ -59,6 +59,8 @@ const std::vector<SoundTable>& SoundTables() {
     few_ways.max_value_bytes = 400;
     few_ways.extent_bytes = 64;
     few_ways.ways = 3;
+    table::GeometryOptions evicting = few_ways;
+    evicting.full_policy = table::FullPolicy::kEvict;
     table::GeometryOptions no_extents;
     no_extents.capacity = 10;
     no_extents.slot_bytes = 48;
@@ -74,7 +76,8 @@ const std::vector<SoundTable>& SoundTables() {
     two_ways.extent_bytes = 64;
     two_ways.ways = 2;
     return new std::vector<SoundTable>{MakeSound(few_ways), MakeSound(no_extents),
-                                       MakeSound(one_bucket), MakeSound(two_ways)};
+                                       MakeSound(one_bucket), MakeSound(two_ways),
+                                       MakeSound(evicting)};
   }();
   return *tables;
 }

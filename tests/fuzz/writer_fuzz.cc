@@ -109,6 +109,7 @@ class Operations {
         Require(kind == table::UpdateKind::kSet || present == (kind == table::UpdateKind::kReplace),
                 "an update is done if its condition holds");
         (*model_)[key] = {value, request.update.expiry_ns};
+        if (table_.geometry().evicts()) TakeEvictions(key);
         break;
       case absl::StatusCode::kAlreadyExists:
         Require(kind == table::UpdateKind::kAdd && present, "it is there already");
@@ -117,6 +118,7 @@ class Operations {
         Require(kind == table::UpdateKind::kReplace && !present, "it is not there");
         break;
       case absl::StatusCode::kResourceExhausted:
+        Require(!table_.geometry().evicts(), "a table that evicts has room");
         Require(model_->size() >= table_.geometry().capacity ||
                     table::RoundUp8(key.size()) + value.size() > table_.geometry().max_inline_bytes,
                 "a short key and value are refused only by a full table");
@@ -124,6 +126,20 @@ class Operations {
       default:
         Require(false, absl::StrCat("a put of a sound table succeeds: ", status.message()));
     }
+  }
+
+  // What a put of `key` has evicted goes from the model, too.
+  void TakeEvictions(const std::string& key) {
+    Model contents = Contents(table_);
+    Require(contents.count(key) != 0, "what was put is there");
+    Require(contents.size() <= table_.geometry().capacity, "no more than the capacity");
+    for (const auto& [other, entry] : contents) {
+      const auto expected = model_->find(other);
+      Require(expected != model_->end() && expected->second.value == entry.value &&
+                  expected->second.expiry_ns == entry.expiry_ns,
+              "an eviction only removes");
+    }
+    *model_ = std::move(contents);
   }
 
   void Delete() {

@@ -15,6 +15,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "table/checker.h"
+#include "table/eviction.h"
 #include "table/scan.h"
 #include "tests/support/checked_value.h"
 #include "tests/table/table_buffer.h"
@@ -146,6 +147,57 @@ TEST_P(ConcurrencyTest, NoValueIsTornAndNoPresentKeyMissed) {
   RecordProperty("contended", contended);
   RecordProperty("scans", scans);
   EXPECT_THAT(Check(buffer.table()).problems, IsEmpty());
+}
+
+// Readers count their gets while writers evict: no get is torn, and marks may get lost but harm
+// nothing.
+TEST(ConcurrentEvictionTest, NoValueIsTornAndTheTableStaysSound) {
+  constexpr uint64_t kCapacity = 100;
+  GeometryOptions options = TinyOptions();
+  options.capacity = kCapacity;
+  options.ways = kMaxWays;
+  options.extent_pool_bytes = 64 * 60;
+  options.full_policy = FullPolicy::kEvict;
+  TableBuffer buffer(options);
+  constexpr int kOfEach = 2;
+  constexpr int kKeys = 300;
+  constexpr size_t kMaxValue = 200;
+  std::mutex lock;
+  std::atomic<int> reading{0};
+  std::atomic<int> writing{kOfEach};
+  std::atomic<int> torn{0};
+  std::vector<std::thread> threads;
+  threads.reserve(2 * kOfEach);
+  for (int t = 0; t < kOfEach; ++t) {
+    threads.emplace_back([&, t] {
+      std::mt19937_64 random(t);
+      while (reading < kOfEach) std::this_thread::yield();
+      for (int n = 0; n < 20'000; ++n) {
+        const std::string key = absl::StrCat("key", random() % kKeys);
+        std::lock_guard<std::mutex> guard(lock);
+        EXPECT_TRUE(buffer.Put(key, CheckedValue(key, random(), kMaxValue)).ok());
+      }
+      --writing;
+    });
+    threads.emplace_back([&, t] {
+      std::mt19937_64 random(100 + t);
+      std::string value;
+      ++reading;
+      while (writing > 0) {
+        const std::string key = absl::StrCat("key", random() % kKeys);
+        Found found;
+        if (Reader(buffer.table()).Get(key, StringSink(&value), &found) != Outcome::kFound)
+          continue;
+        if (!IsCheckedValue(key, value)) ++torn;
+        MarkUse(buffer.table(), found.place);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(torn, 0);
+  const CheckResult result = Check(buffer.table());
+  EXPECT_THAT(result.problems, IsEmpty());
+  EXPECT_LE(result.entries, kCapacity);
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, ConcurrencyTest,

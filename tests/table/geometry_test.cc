@@ -167,6 +167,8 @@ TEST(GeometryTest, AForgedHeaderIsRefusedThoughItsChecksumIsRight) {
        [](Header* h) { h->capacity = h->bucket_count * (h->ways - 1) + 1; }},
       {"value too large", [](Header* h) { h->max_value_bytes = kMaxMaxValueBytes + 1; }},
       {"another policy", [](Header* h) { h->full_policy = 9; }},
+      {"eviction without its regions",
+       [](Header* h) { h->full_policy = static_cast<uint32_t>(FullPolicy::kEvict); }},
   };
   for (const Case& c : cases) {
     TableBuffer buffer(TinyOptions());
@@ -211,6 +213,24 @@ TEST(GeometryTest, AForgedRegionTableIsRefusedThoughItsChecksumIsRight) {
     EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << c.name;
     EXPECT_THAT(std::string(status.message()), HasSubstr("contradicts itself")) << c.name;
   }
+}
+
+TEST(GeometryTest, AStoreThatEvictsNeedsItsRegionsAndIsWrittenByThoseWhoKnow) {
+  GeometryOptions options = TinyOptions();
+  options.full_policy = FullPolicy::kEvict;
+  TableBuffer buffer(options);
+  EXPECT_TRUE(ReadSigned(&buffer)->evicts());
+  RegionTable& regions = RegionsOf(&buffer);
+  EXPECT_EQ(regions.required_to_write & kEvictionFeature, kEvictionFeature);
+  for (uint32_t i = 0; i < regions.region_count; ++i) {
+    const RegionKind kind = regions.regions[i].kind;
+    regions.regions[i].kind = RegionKind::kNone;
+    EXPECT_EQ(ReadSigned(&buffer).status().code(), absl::StatusCode::kDataLoss) << i;
+    regions.regions[i].kind = kind;
+  }
+  EXPECT_TRUE(ReadSigned(&buffer).ok());
+  regions.required_to_write &= ~kEvictionFeature;
+  EXPECT_EQ(ReadSigned(&buffer).status().code(), absl::StatusCode::kDataLoss);
 }
 
 TEST(GeometryTest, RegionsMayComeInAnyOrderAndUnknownOnesAreIgnored) {

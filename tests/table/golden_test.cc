@@ -21,8 +21,10 @@ namespace {
 using ::testing::HasSubstr;
 
 // The same at every run, unlike a real store's.
-Geometry GoldenGeometry() {
-  Geometry geometry = PlanGeometry(TinyOptions()).value();
+Geometry GoldenGeometry(FullPolicy full_policy) {
+  GeometryOptions options = TinyOptions();
+  options.full_policy = full_policy;
+  Geometry geometry = PlanGeometry(options).value();
   geometry.hash_seed = 0x0123456789abcdef;
   geometry.instance[0] = 1;
   geometry.instance[1] = 2;
@@ -61,19 +63,22 @@ std::string Golden(const std::string& version) {
   return std::string(std::istreambuf_iterator<char>(file), {});
 }
 
-TEST(GoldenTest, TheStoreOfTheCurrentLayoutIsByteForByteWhatIsKept) {
-  TableBuffer buffer(GoldenGeometry());
-  ASSERT_NO_FATAL_FAILURE(FillGolden(&buffer));
-  const std::string made(buffer.memory(), buffer.geometry().total_bytes);
-  if (const char* folder = std::getenv("CUBBY_WRITE_GOLDEN")) {
-    std::ofstream(absl::StrCat(folder, "/layout-", kLayoutMajor, ".", kLayoutMinor, ".store"),
-                  std::ios::binary)
-        << made;
-  }
-  const std::string kept = Golden("5.1");
-  ASSERT_EQ(made.size(), kept.size());
-  for (size_t at = 0; at < made.size(); ++at) {
-    ASSERT_EQ(static_cast<uint8_t>(made[at]), static_cast<uint8_t>(kept[at])) << "at byte " << at;
+TEST(GoldenTest, StoresOfTheCurrentLayoutAreByteForByteWhatIsKept) {
+  for (const FullPolicy policy : {FullPolicy::kReject, FullPolicy::kEvict}) {
+    SCOPED_TRACE(NameOf(policy));
+    TableBuffer buffer(GoldenGeometry(policy));
+    ASSERT_NO_FATAL_FAILURE(FillGolden(&buffer));
+    const std::string made(buffer.memory(), buffer.geometry().total_bytes);
+    const std::string version =
+        absl::StrCat(kLayoutMajor, ".", kLayoutMinor, policy == FullPolicy::kEvict ? "-evict" : "");
+    if (const char* folder = std::getenv("CUBBY_WRITE_GOLDEN")) {
+      std::ofstream(absl::StrCat(folder, "/layout-", version, ".store"), std::ios::binary) << made;
+    }
+    const std::string kept = Golden(version);
+    ASSERT_EQ(made.size(), kept.size());
+    for (size_t at = 0; at < made.size(); ++at) {
+      ASSERT_EQ(static_cast<uint8_t>(made[at]), static_cast<uint8_t>(kept[at])) << "at byte " << at;
+    }
   }
 }
 

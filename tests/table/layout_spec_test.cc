@@ -183,7 +183,7 @@ TEST(LayoutSpecTest, FieldsAreWhereThePageSays) {
                                            "cubby\x01\x00",
                                            8));
   EXPECT_EQ(At<uint16_t>(m, header("layout major")), 5);
-  EXPECT_EQ(At<uint16_t>(m, header("layout minor")), 1);
+  EXPECT_EQ(At<uint16_t>(m, header("layout minor")), 2);
   EXPECT_EQ(At<uint32_t>(m, header("header bytes")), 8192u);
   EXPECT_EQ(At<uint64_t>(m, header("total bytes")), geometry.total_bytes);
   EXPECT_EQ(At<uint32_t>(m, header("extent count")), geometry.extent_count);

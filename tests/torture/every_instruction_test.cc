@@ -76,6 +76,11 @@ struct Operation {
   bool full_home = false;
   // Whether other keys go too.
   bool others_go = false;
+  // Whether the store evicts, and what it must give up for the key: an entry that lives at the
+  // key's home; one whose home that is, and which lives in the next bucket, as the key will; one of
+  // the next bucket, while the key goes to its home; one with extents, because the pool is full.
+  enum class Evicts { kNothing, kFromHome, kOverflowed, kFromNext, kForExtents };
+  Evicts evicts = Evicts::kNothing;
   // How long the key lives before the operation.
   absl::Duration ttl = absl::InfiniteDuration();
   // Whether the value before and the value after lie in extents apart from each other, which are
@@ -96,6 +101,11 @@ struct Operation {
     others_go = true;
     return *this;
   }
+  Operation& Evicting(Evicts what) {
+    evicts = what;
+    others_go = true;
+    return *this;
+  }
   Operation& Scattered() {
     scattered = true;
     return *this;
@@ -110,6 +120,7 @@ struct Operation {
   }
 };
 using DeadOwner = Operation::DeadOwner;
+using Evicts = Operation::Evicts;
 
 void PrintTo(const Operation& operation, std::ostream* out) { *out << operation.name; }
 
@@ -150,6 +161,7 @@ class EveryInstructionTest : public test::DaemonFixture,
                              public ::testing::WithParamInterface<Operation> {
  protected:
   void Prepare(Store& store, const Operation& operation, const std::vector<std::string>& fillers) {
+    if (operation.evicts != Evicts::kNothing) return PrepareToEvict(store, operation, fillers);
     for (const std::string& filler : fillers) ASSERT_TRUE(store.Put(filler, "f").ok()) << filler;
     if (operation.scattered) {
       ASSERT_NO_FATAL_FAILURE(Scatter(store));
@@ -165,6 +177,23 @@ class EveryInstructionTest : public test::DaemonFixture,
       for (const int i : {4, 6}) ASSERT_TRUE(store.Delete(Piece(i)).ok());
     }
     if (operation.dead_owner != DeadOwner::kNone) LeaveDeadOwner(operation.dead_owner, fillers[0]);
+  }
+
+  // Makes the first of `fillers` the victim.
+  static void PrepareToEvict(Store& store, const Operation& operation,
+                             const std::vector<std::string>& fillers) {
+    for (const std::string& key : fillers) (void)store.Delete(key);
+    (void)store.Delete(operation.key);
+    const bool extents = operation.evicts == Evicts::kForExtents;
+    const std::string value(extents ? 1500 : 1, 'f');
+    std::vector<std::string> keys = fillers;
+    if (operation.evicts == Evicts::kOverflowed) {
+      // It comes when its home is full of others, which are got more often.
+      std::rotate(keys.begin(), keys.begin() + 1, keys.begin() + table::kMaxWays);
+    }
+    for (const std::string& key : keys) ASSERT_TRUE(store.Put(key, value).ok()) << key;
+    if (operation.evicts != Evicts::kOverflowed) return;
+    for (size_t i = 0; i + 1 < table::kMaxWays; ++i) ASSERT_TRUE(*store.Contains(keys[i]));
   }
 
   static std::string Piece(int i) { return absl::StrCat("piece", i); }
@@ -188,6 +217,36 @@ class EveryInstructionTest : public test::DaemonFixture,
       return table::HomeBucket(table::HashKey(key, geometry.hash_seed), geometry.bucket_count);
     };
     std::vector<std::string> fillers;
+    if (operation.evicts != Evicts::kNothing) {
+      // `count` more keys whose home that of the key under the knife is, or is not.
+      int next = 0;
+      const auto add = [&](uint64_t count, bool of_its_home) {
+        while (count != 0) {
+          std::string key = absl::StrCat("filler", next++);
+          if ((home(key) == home(operation.key)) != of_its_home) continue;
+          fillers.push_back(std::move(key));
+          --count;
+        }
+      };
+      const uint64_t full = geometry.ways - 1;
+      switch (operation.evicts) {
+        case Evicts::kFromHome:
+          add(full, true);
+          add(geometry.capacity - full, false);
+          break;
+        case Evicts::kOverflowed:
+          add(full + 1, true);
+          add(geometry.capacity - full - 1, false);
+          break;
+        case Evicts::kFromNext:
+          add(full, false);
+          add(geometry.capacity - full, true);
+          break;
+        default:
+          add(geometry.extent_count / 2, true);
+      }
+      return fillers;
+    }
     for (int i = 0; fillers.size() < (operation.full_home ? geometry.ways - 1 : 3); ++i) {
       std::string key = absl::StrCat("filler", i);
       if (!operation.full_home || home(key) == home(operation.key))
@@ -280,6 +339,12 @@ class EveryInstructionTest : public test::DaemonFixture,
     }
   }
 
+  // What another writer puts: in a store that evicts a key that it has, or it would evict another.
+  static std::string SuccessorsKey(const Operation& operation,
+                                   const std::vector<std::string>& fillers) {
+    return operation.evicts == Evicts::kNothing ? "successor" : fillers.back();
+  }
+
   // Whether the mapping's bytes are others than when this was asked last. If not, they need not be
   // judged again.
   bool BytesChanged(const os::Mapping& mapping) {
@@ -300,7 +365,7 @@ class EveryInstructionTest : public test::DaemonFixture,
     std::memcpy(bytes, mapping.data(), mapping.size());
     const table::WritableTable table(bytes, table::ReadGeometry(bytes, mapping.size()).value());
     table::PutRequest request;
-    request.key = "successor";
+    request.key = SuccessorsKey(operation, fillers);
     request.update.value = "h";
     request.hash = table::HashKey(request.key, table.geometry().hash_seed);
     const lock::HeldWriterRole role;
@@ -337,8 +402,11 @@ class EveryInstructionTest : public test::DaemonFixture,
 
 TEST_P(EveryInstructionTest, LeavesOldOrNewAndTheNextWriterGoesOn) {
   const Operation& operation = GetParam();
-  ASSERT_TRUE(StartDaemon(
-      {"--capacity", "40", "--slot-bytes", "64", "--max-value", "2000", "--extent-pool", "16KiB"}));
+  const bool evicts = operation.evicts != Evicts::kNothing;
+  // One that evicts has two buckets.
+  ASSERT_TRUE(
+      StartDaemon({"--capacity", evicts ? "20" : "40", "--full", evicts ? "evict" : "reject",
+                   "--slot-bytes", "64", "--max-value", "2000", "--extent-pool", "16KiB"}));
   absl::StatusOr<std::unique_ptr<Store>> opened = Store::Open(store());
   ASSERT_TRUE(opened.ok()) << opened.status();
   Store& successor = **opened;
@@ -371,6 +439,9 @@ TEST_P(EveryInstructionTest, LeavesOldOrNewAndTheNextWriterGoesOn) {
   }
   ASSERT_NO_FATAL_FAILURE(End(pid));
   ASSERT_GT(new_seen, 0);
+  if (evicts) {
+    ASSERT_FALSE(*successor.Contains(fillers[0])) << "another was evicted";
+  }
   if (operation.before != operation.after) {
     ASSERT_GT(old_seen, 0);
   }
@@ -390,8 +461,9 @@ TEST_P(EveryInstructionTest, LeavesOldOrNewAndTheNextWriterGoesOn) {
     Step(pid, at);
     ASSERT_NO_FATAL_FAILURE(End(pid));
     ASSERT_NO_FATAL_FAILURE(ReadKeys(table, operation, fillers, &value)) << "killed after " << at;
-    ASSERT_TRUE(successor.Put("successor", absl::StrCat(at)).ok()) << "killed after " << at;
-    ASSERT_TRUE(successor.Delete("successor").ok());
+    const std::string key = SuccessorsKey(operation, fillers);
+    ASSERT_TRUE(successor.Put(key, absl::StrCat(at)).ok()) << "killed after " << at;
+    ASSERT_TRUE(successor.Delete(key).ok());
     const table::CheckResult check = table::Check(table);
     ASSERT_THAT(check.problems, IsEmpty()) << "killed after " << at;
     ASSERT_EQ(check.loose_overflow_counts, 0u) << "killed after " << at;
@@ -444,6 +516,10 @@ INSTANTIATE_TEST_SUITE_P(
             .OthersGo()
             .Expired(),
         Operation{"PutOverExpired", kAbsent, "new"}.Expired(),
+        Operation{"EvictFromHome", kAbsent, "new"}.Evicting(Evicts::kFromHome),
+        Operation{"EvictOverflowed", kAbsent, "new"}.Evicting(Evicts::kOverflowed),
+        Operation{"EvictFromNext", kAbsent, "new"}.Evicting(Evicts::kFromNext),
+        Operation{"EvictForExtents", kAbsent, Long(1500, 'n')}.Evicting(Evicts::kForExtents),
         Operation{"TakeOverFromUncommitted", "old", "new"}.After(DeadOwner::kNotCommitted),
         Operation{"TakeOverFromCommitted", "old", "new"}.After(DeadOwner::kCommitted)),
     [](const auto& info) { return info.param.name; });
