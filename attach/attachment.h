@@ -82,12 +82,18 @@ class Attachment {
   class Generation {
    public:
     Generation(MappedTable mapped, std::unique_ptr<lock::WriterLock> lock)
-        : mapped_(std::move(mapped)), lock_(std::move(lock)) {}
+        : mapped_(std::move(mapped)),
+          lock_(std::move(lock)),
+          marks_uses_(lock_ != nullptr && table().geometry().evicts()) {}
 
     const table::WritableTable& table() const { return mapped_.table(); }
     const MappedTable& mapped() const { return mapped_; }
     // Null if open read-only.
     lock::WriterLock* lock() const { return lock_.get(); }
+
+    // True if gets are to be counted in the entries' marks: the store evicts, and is open for
+    // writing.
+    bool marks_uses() const { return marks_uses_; }
 
     // For a write that is about to be acknowledged: retires the store if no name leads to it any
     // more, as far as it was time to look.
@@ -108,6 +114,7 @@ class Attachment {
    private:
     const MappedTable mapped_;
     const std::unique_ptr<lock::WriterLock> lock_;
+    const bool marks_uses_;
     mutable NameWatch name_watch_;  // guarded by the writer lock
   };
 

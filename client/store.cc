@@ -18,6 +18,7 @@
 #include "os/deadline.h"
 #include "os/mapping.h"
 #include "table/batch.h"
+#include "table/eviction.h"
 #include "table/expiry.h"
 #include "table/geometry.h"
 #include "table/hash.h"
@@ -114,8 +115,17 @@ struct Store::Impl {
   ABSL_ATTRIBUTE_ALWAYS_INLINE absl::StatusOr<Entry> Get(absl::string_view key,
                                                          const Sink& sink) const {
     const attach::Attachment::Generation& generation = attachment->current();
+    // Two paths from here on, so that a get which marks nothing does not keep the entry's place.
+    return ABSL_PREDICT_FALSE(generation.marks_uses()) ? GetFrom<true>(generation, key, sink)
+                                                       : GetFrom<false>(generation, key, sink);
+  }
+  template <bool kMarks, typename Sink>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE absl::StatusOr<Entry> GetFrom(
+      const attach::Attachment::Generation& generation, absl::string_view key,
+      const Sink& sink) const {
     table::Found found;
     const table::Outcome outcome = table::Reader(generation.table()).Get(key, sink, &found);
+    if (kMarks && outcome == table::Outcome::kFound) MarkUse(generation.table(), found.place);
     return Answer(generation, outcome, key, sink, found);
   }
 
@@ -137,6 +147,9 @@ struct Store::Impl {
       RETURN_IF_ERROR(attachment->Follow(*generation));
       generation = &attachment->current();
       const table::Outcome outcome = table::Reader(generation->table()).Get(key, sink, &found);
+      if (outcome == table::Outcome::kFound && generation->marks_uses()) {
+        MarkUse(generation->table(), found.place);
+      }
       if (generation->Readable()) return FromOutcome(outcome, found);
     }
     return FromOutcome(table::Outcome::kContended, found);
@@ -147,12 +160,23 @@ struct Store::Impl {
   void MultiGet(absl::Span<const absl::string_view> keys, const SinkOf& sink_of,
                 absl::Span<absl::StatusOr<Entry>> results) const {
     const attach::Attachment::Generation& generation = attachment->current();
+    if (generation.marks_uses()) {
+      MultiGetFrom<true>(generation, keys, sink_of, results);
+    } else {
+      MultiGetFrom<false>(generation, keys, sink_of, results);
+    }
+  }
+  template <bool kMarks, typename SinkOf>
+  void MultiGetFrom(const attach::Attachment::Generation& generation,
+                    absl::Span<const absl::string_view> keys, const SinkOf& sink_of,
+                    absl::Span<absl::StatusOr<Entry>> results) const {
     // By value: what lies behind a reference would be loaded again for every key.
     table::VisitPrefetched(generation.table(), keys, [=, &generation](size_t i, uint64_t hash) {
       const auto sink = sink_of(i);
       table::Found found;
       const table::Outcome outcome =
           table::Reader(generation.table()).GetPrefetched(keys[i], hash, sink, &found);
+      if (kMarks && outcome == table::Outcome::kFound) MarkUse(generation.table(), found.place);
       results[i] = Answer(generation, outcome, keys[i], sink, found);
     });
   }

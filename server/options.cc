@@ -45,10 +45,14 @@ absl::Status ReadSize(absl::string_view source, const std::string& word, Options
 }
 
 // There is one policy so far, so that nothing is to be kept.
-absl::Status ReadFullPolicy(absl::string_view source, const std::string& word, Options*) {
-  if (word == "reject") return absl::OkStatus();
+absl::Status ReadFullPolicy(absl::string_view source, const std::string& word, Options* options) {
+  for (const table::FullPolicy policy : {table::FullPolicy::kReject, table::FullPolicy::kEvict}) {
+    if (word != table::NameOf(policy)) continue;
+    options->full_policy = policy;
+    return absl::OkStatus();
+  }
   return absl::InvalidArgumentError(
-      absl::StrCat("bad ", source, " '", word, "': a full store can only 'reject' new keys"));
+      absl::StrCat("bad ", source, " '", word, "': use reject or evict"));
 }
 
 absl::Status ReadMode(absl::string_view source, const std::string& word, Options* options) {
@@ -150,8 +154,8 @@ constexpr Definition kDefinitions[] = {
      [] { return std::string("a quarter of the slots', at least 4 times --max-value"); }, &ReadSize<&Options::extent_pool_bytes>},
     {"--extent-bytes", "SIZE", "Bytes of an extent: a piece of a long entry and 16 more; smaller wastes less, larger copies faster",
      [] { return absl::StrCat(table::GeometryOptions().extent_bytes); }, &ReadSize<&Options::extent_bytes>},
-    {"--full", "POLICY", "What a full store does with a new key: reject it",
-     [] { return std::string("reject"); }, &ReadFullPolicy},
+    {"--full", "POLICY", "What a full store does with a new key: reject it, or evict another entry",
+     [] { return std::string(table::NameOf(table::GeometryOptions().full_policy)); }, &ReadFullPolicy},
     {"--mode", "MODE", "Permissions of the store, as a file's mode, such as 0644 to let others read",
      [] { return absl::StrFormat("%#o", kDefaultMode); }, &ReadMode},
     {"--group", "GROUP", "Group that the group bits of --mode apply to; not on Windows",

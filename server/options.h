@@ -15,6 +15,7 @@
 #include "absl/types/optional.h"
 #include "program/exit_code.h"
 #include "server/log.h"
+#include "table/layout.h"
 
 namespace cubby::server {
 
@@ -35,6 +36,7 @@ struct Options {
   absl::optional<uint64_t> max_value_bytes;
   absl::optional<uint64_t> extent_pool_bytes;
   absl::optional<uint64_t> extent_bytes;
+  absl::optional<table::FullPolicy> full_policy;
   absl::optional<uint32_t> mode;  // POSIX permission bits of the store's mapping; else kDefaultMode
   // The group that the mode's group bits apply to; unset: the daemon's own group.
   absl::optional<uint32_t> group;

@@ -133,6 +133,10 @@ absl::Status CheckShape(const Options& options, const os::Mapping& mapping,
     return Conflict("--extent-pool", uint64_t{geometry.extent_count} * geometry.extent_bytes,
                     *options.extent_pool_bytes);
   }
+  const table::FullPolicy full_policy = options.full_policy.value_or(geometry.full_policy);
+  if (full_policy != geometry.full_policy) {
+    return Conflict("--full", table::NameOf(geometry.full_policy), table::NameOf(full_policy));
+  }
   if (options.mode.has_value() && !HasModeAskedFor(mapping, options)) {
     return Conflict("--mode", Octal(mapping.mode()), Octal(*options.mode));
   }
@@ -145,7 +149,8 @@ absl::Status CheckShape(const Options& options, const os::Mapping& mapping,
 bool SameShape(const table::Geometry& a, const table::Geometry& b) {
   return a.capacity == b.capacity && a.max_value_bytes == b.max_value_bytes &&
          a.slot_bytes == b.slot_bytes && a.ways == b.ways && a.bucket_count == b.bucket_count &&
-         a.extent_bytes == b.extent_bytes && a.extent_count == b.extent_count;
+         a.extent_bytes == b.extent_bytes && a.extent_count == b.extent_count &&
+         a.full_policy == b.full_policy;
 }
 
 table::GeometryOptions ShapeAskedFor(const Options& options) {
@@ -155,6 +160,7 @@ table::GeometryOptions ShapeAskedFor(const Options& options) {
   shape.max_value_bytes = options.max_value_bytes.value_or(shape.max_value_bytes);
   shape.extent_pool_bytes = options.extent_pool_bytes;
   shape.extent_bytes = options.extent_bytes.value_or(shape.extent_bytes);
+  shape.full_policy = options.full_policy.value_or(shape.full_policy);
   return shape;
 }
 

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
@@ -328,11 +329,43 @@ TEST_F(DaemonTest, LogLevelDebugTellsEachAnswer) {
   EXPECT_THAT(StopDaemon().err, HasSubstr("answered request"));
 }
 
-TEST_F(DaemonTest, FullPolicyIsRejectAndNothingElse) {
-  const test::ExitResult result = RunDaemon({"--full", "evict"});
-  EXPECT_EQ(result.exit_code, 2);
-  EXPECT_THAT(result.err, HasSubstr("bad --full 'evict': a full store can only 'reject' new keys"));
-  EXPECT_TRUE(StartDaemon({"--full", "reject"}));
+TEST_F(DaemonTest, FullStoreRejectsOrEvicts) {
+  EXPECT_THAT(RunDaemon({"--full", "forget"}).err,
+              HasSubstr("bad --full 'forget': use reject or evict"));
+  for (const bool evicts : {false, true}) {
+    const std::string policy = evicts ? "evict" : "reject";
+    const std::string other = evicts ? "reject" : "evict";
+    ASSERT_TRUE(StartDaemon({"--full", policy, "--capacity", "100", "--fresh"}));
+    auto store = Store::Open(this->store());
+    ASSERT_TRUE(store.ok()) << store.status();
+    for (int i = 0; i < 100; ++i) ASSERT_TRUE((*store)->Put(absl::StrCat(i), "v").ok()) << i;
+    for (int i = 100; i < 300; ++i) {
+      const absl::Status status = (*store)->Put(absl::StrCat(i), "v").status();
+      EXPECT_EQ(status.code(),
+                evicts ? absl::StatusCode::kOk : absl::StatusCode::kResourceExhausted)
+          << status;
+    }
+    // Read-only, a get stores nothing, in a store that evicts either: here that would be a fault.
+    OpenOptions read_only;
+    read_only.mode = Mode::kReadOnly;
+    auto reader = Store::Open(this->store(), read_only);
+    ASSERT_TRUE(reader.ok()) << reader.status();
+    for (int i = 0; i < 300; ++i) {
+      EXPECT_EQ((*reader)->Contains(absl::StrCat(i)).value(),
+                (*store)->Contains(absl::StrCat(i)).value());
+    }
+    EXPECT_EQ((*store)->Stats().entries, 100u);
+    EXPECT_EQ((*store)->Stats().evictions, evicts ? 200u : 0u);
+    // It stays what it was made as. (On Windows it lives as long as a program has it open.)
+    KillDaemon();
+    const test::ExitResult refused = RunDaemon({"--full", other});
+    EXPECT_EQ(refused.exit_code, 2) << refused.err;
+    EXPECT_THAT(refused.err,
+                HasSubstr(absl::StrCat("it exists with --full ", policy, ", not ", other)));
+    ASSERT_TRUE(StartDaemon({}));
+    EXPECT_EQ((*store)->Stats().entries, 100u);
+    StopDaemon();
+  }
 }
 
 TEST_F(DaemonTest, NameOfAnyBytesIsRefusedInOneLine) {
