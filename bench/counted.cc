@@ -45,6 +45,7 @@ struct Operation {
   const char* name;
   uint32_t keys;  // that one call of `run` handles
   bool (*run)(Store& store, const std::vector<Key>& keys, uint32_t i);
+  bool evicting = false;  // on a full store that evicts
 };
 
 absl::string_view View(const Value& value) { return {value.data(), value.size()}; }
@@ -96,6 +97,16 @@ constexpr Operation kKinds[] = {
      [](Store& store, const std::vector<Key>& keys, uint32_t i) {
        return store.Delete(keys[i].view()).ok();
      }},
+    {"get-marking", 1,
+     [](Store& store, const std::vector<Key>& keys, uint32_t i) {
+       return store.Get(keys[i].view(), absl::MakeSpan(value)).ok();
+     },
+     /*evicting=*/true},
+    {"put-evicting", 1,
+     [](Store& store, const std::vector<Key>& keys, uint32_t i) {
+       return store.Put(keys[kEntries + i].view(), View(kFresh)).ok();
+     },
+     /*evicting=*/true},
 };
 
 absl::StatusOr<uint32_t> Run(absl::string_view name) {
@@ -104,7 +115,8 @@ absl::StatusOr<uint32_t> Run(absl::string_view name) {
   for (const Operation& kind : kKinds) {
     if (name != kind.name) continue;
     table::GeometryOptions options;
-    options.capacity = kEntries + kOperations;
+    options.capacity = kind.evicting ? kEntries : kEntries + kOperations;
+    if (kind.evicting) options.full_policy = table::FullPolicy::kEvict;
     options.max_value_bytes = sizeof(Value);
     absl::StatusOr<std::unique_ptr<Store>> store = MakeLocalStore(options);
     if (!store.ok()) return store.status();
