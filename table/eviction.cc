@@ -75,7 +75,7 @@ uint64_t HighestBits(uint64_t word) {
 // `second` have numbers from kMaxWays on.
 Candidates EntriesOf(const Table& table, uint64_t first, uint64_t second) {
   Candidates candidates;
-  constexpr int kBoth = 2 * kMaxWays;
+  constexpr uint32_t kBoth = 2 * kMaxWays;
   for (const uint64_t bucket : {second, first}) {
     const uint64_t live =
         LiveWays(table.head(bucket).word0.load(kRelaxed)) & table.geometry().ways_mask;
@@ -86,13 +86,13 @@ Candidates EntriesOf(const Table& table, uint64_t first, uint64_t second) {
     CopyFromShared(reinterpret_cast<char*>(bucket == first ? ranks : ranks + kMaxWays),
                    reinterpret_cast<const char*>(&table.ranks(bucket)), sizeof(RankRow));
   }
-  for (int word = 0; word < kBoth / 8; ++word) {
+  for (uint64_t at = 0; at < kBoth; at += 8) {
     uint64_t eight;
-    std::memcpy(&eight, ranks + 8 * word, sizeof(eight));
-    candidates.main |= HighestBits(eight) << 8 * word;
+    std::memcpy(&eight, ranks + at, sizeof(eight));
+    candidates.main |= HighestBits(eight) << at;
   }
   const uint32_t now = EpochNow(table);
-  for (int i = 0; i < kBoth; ++i) candidates.ages[i] = AgeOf(ranks[i], now);
+  for (uint32_t i = 0; i < kBoth; ++i) candidates.ages[i] = AgeOf(ranks[i], now);
   return candidates;
 }
 

@@ -279,7 +279,7 @@ TEST_F(ExtentEvictionTest, AnOverwriteThatNeedsRoomKeepsTheOldValueUntilItIsDone
   ASSERT_TRUE(buffer_.Put("k", Value(8)).ok());
   for (int i = 0; i < 8; ++i) ASSERT_TRUE(buffer_.Put(absl::StrCat("other", i), Value(1)).ok());
   // The pool is full: the other 8 go, for a copy beside the old one.
-  const std::string value(8 * 48, 'w');
+  const std::string value(size_t{8} * 48, 'w');
   ASSERT_TRUE(buffer_.Put("k", value).ok());
   EXPECT_EQ(buffer_.Get("k"), value);
   EXPECT_EQ(ReadStats(buffer_.table()).evictions, 8u);
