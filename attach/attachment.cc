@@ -73,12 +73,13 @@ absl::StatusOr<std::unique_ptr<lock::Seats>> OpenSeats(absl::string_view store,
   if (!seats->BelongTo(mapped.table().geometry().instance)) {
     // A daemon that discards a store retires it before it gives the seats to the next one.
     if (StateOf(mapped.table()) == table::State::kRetired) return NoStore(store);
-    // The daemon mends the file that it has open; nobody else knows whether it is the store's.
+    // The daemon repairs the file that it has open; no other process knows whether that is the
+    // store's.
     if (seats->BelongToNone() && seats->IsHeld(lock::kDaemonSeat)) {
       return absl::UnavailableError(absl::StrCat(
           "store '", store,
           "' cannot be written just now, because its lock file was emptied: try again: its cubbyd "
-          "mends that within a second"));
+          "repairs that within a second"));
     }
     return absl::FailedPreconditionError(
         absl::StrCat("store '", store,

@@ -15,7 +15,7 @@ namespace cubby::fuzz {
 void Geometry(absl::string_view input);  // attaching, at every size of the mapping
 void Reader(absl::string_view input);    // gets and scans
 void Checker(absl::string_view input);   // check, and that what it calls sound is
-void Writer(absl::string_view input);    // mending, puts, deletes and sweeps, against a model
+void Writer(absl::string_view input);    // repair, puts, deletes and sweeps, against a model
 void Lock(absl::string_view input);      // takeovers from forged owners
 
 // The control channel.

@@ -576,7 +576,7 @@ TEST_F(DaemonPosixTest, StoreWithoutItsLockFileIsRefusedUntilFresh) {
   ExpectEmptyAndSound();
 }
 
-TEST_F(DaemonPosixTest, OverwrittenLockFileIsMendedAndLogged) {
+TEST_F(DaemonPosixTest, OverwrittenLockFileIsRepairedAndLogged) {
   ASSERT_TRUE(StartDaemon());
   auto before = OpenStore();
   ASSERT_TRUE(before);

@@ -272,7 +272,7 @@ TEST(WriterTest, AKeyPutAgainAndAgainGoesRoundAllWays) {
 
 // Whatever the intent says, and however full the overflow counts are, the next owner is not busy
 // for long: it recounts the first buckets and leaves the others as they are.
-TEST(WriterTest, AForgedIntentIsMendedWithinABudget) {
+TEST(WriterTest, AForgedIntentIsRepairedWithinABudget) {
   GeometryOptions options = TinyOptions();
   options.capacity = 20'000;
   TableBuffer buffer(options);

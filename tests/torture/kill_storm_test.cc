@@ -87,7 +87,7 @@ class KillStormTest : public test::DaemonFixture {
     ASSERT_TRUE(put.ok()) << put;
     next_put_ms_.push_back(ms);
     if (successor_->Stats().lock_takeovers != takeovers) takeover_ms_.push_back(ms);
-    ASSERT_NO_FATAL_FAILURE(CheckKeys(*successor_, victim, &notes)) << "mended";
+    ASSERT_NO_FATAL_FAILURE(CheckKeys(*successor_, victim, &notes)) << "repaired";
     notes.seat = 0;
     writers_[victim] = StartWriter(victim);
   }
@@ -118,7 +118,7 @@ class KillStormTest : public test::DaemonFixture {
                                 {"deadlocks", "0"},
                                 {"kills", absl::StrCat(next_put_ms_.size())},
                                 {"with the lock held", absl::StrCat(takeover_ms_.size())},
-                                {"mended", absl::StrCat(successor_->Stats().repairs)},
+                                {"repaired", absl::StrCat(successor_->Stats().repairs)},
                                 {"next put p50", ms(next_put_ms_, 0.5)},
                                 {"next put p99", ms(next_put_ms_, 0.99)},
                                 {"takeover p50", ms(takeover_ms_, 0.5)},

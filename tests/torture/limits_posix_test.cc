@@ -265,7 +265,7 @@ TEST_F(LimitsTest, WriterEndedForItsGroupsMemory) {
   test::Report("writer out of its group's memory",
                {{"killed", absl::StrCat(rounds)},
                 {"with the lock", absl::StrCat(stats.lock_takeovers)},
-                {"operations mended", absl::StrCat(stats.repairs)},
+                {"operations repaired", absl::StrCat(stats.repairs)},
                 {"damaged", "0"}});
 }
 
