@@ -2,13 +2,14 @@
 
 #include <algorithm>
 
+#include "base/framing.h"
 #include "os/pipe.h"
-
-#define XXH_INLINE_ALL
-#include <xxhash.h>
 
 namespace cubby::os {
 namespace {
+
+using base::AppendLittleEndian;
+using base::LittleEndian;
 
 constexpr absl::string_view kMagic = "cbE\xf1";
 constexpr size_t kLengthOffset = 4;
@@ -16,20 +17,8 @@ constexpr size_t kReplyToOffset = 8;
 constexpr size_t kChecksumOffset = 16;
 static_assert(kChecksumOffset + 4 == kEnvelopeBytes);
 
-void AppendLittleEndian(uint64_t value, int bytes, std::string* out) {
-  for (int i = 0; i < bytes; ++i) out->push_back(static_cast<char>(value >> (8 * i)));
-}
-
-uint64_t LittleEndian(absl::string_view from, size_t offset, int bytes) {
-  uint64_t value = 0;
-  for (int i = 0; i < bytes; ++i) {
-    value |= uint64_t{static_cast<unsigned char>(from[offset + i])} << (8 * i);
-  }
-  return value;
-}
-
 uint32_t Checksum(absl::string_view header, absl::string_view payload) {
-  return XXH32(payload.data(), payload.size(), XXH32(header.data(), kChecksumOffset, 0));
+  return base::FrameChecksum(header.substr(0, kChecksumOffset), payload);
 }
 
 // Returns the payload of the envelope that `bytes` begin with; an empty one if there is none.

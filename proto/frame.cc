@@ -5,12 +5,13 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-
-#define XXH_INLINE_ALL
-#include <xxhash.h>
+#include "base/framing.h"
 
 namespace cubby::proto {
 namespace {
+
+using base::AppendLittleEndian;
+using base::LittleEndian;
 
 constexpr size_t kMaxParts = (kMaxMessageBytes + kMaxPayloadBytes - 1) / kMaxPayloadBytes;
 static_assert(kMaxParts <= 0xffff, "the header has 16 bits for the number of parts");
@@ -20,18 +21,6 @@ constexpr size_t kPartOffset = 8;
 constexpr size_t kPartsOffset = 10;
 constexpr size_t kChecksumOffset = 12;
 static_assert(kChecksumOffset + 4 == kFrameHeaderBytes);
-
-void AppendLittleEndian(uint32_t value, int bytes, std::string* out) {
-  for (int i = 0; i < bytes; ++i) out->push_back(static_cast<char>(value >> (8 * i)));
-}
-
-uint32_t LittleEndian(absl::string_view from, size_t offset, int bytes) {
-  uint32_t value = 0;
-  for (int i = 0; i < bytes; ++i) {
-    value |= uint32_t{static_cast<unsigned char>(from[offset + i])} << (8 * i);
-  }
-  return value;
-}
 
 const std::string& MagicBytes() {
   static const std::string* const bytes = [] {
@@ -43,8 +32,7 @@ const std::string& MagicBytes() {
 }
 
 uint32_t Checksum(absl::string_view header, absl::string_view payload) {
-  const uint32_t seed = XXH32(header.data(), kChecksumOffset, 0);
-  return XXH32(payload.data(), payload.size(), seed);
+  return base::FrameChecksum(header.substr(0, kChecksumOffset), payload);
 }
 
 // Returns the length of the longest proper prefix of the magic that ends `bytes`.
@@ -72,9 +60,9 @@ absl::StatusOr<std::string> EncodeFrames(absl::string_view message) {
     const absl::string_view payload = message.substr(part * kMaxPayloadBytes, kMaxPayloadBytes);
     const size_t header = frames.size();
     AppendLittleEndian(kFrameMagic, 4, &frames);
-    AppendLittleEndian(static_cast<uint32_t>(payload.size()), 4, &frames);
-    AppendLittleEndian(static_cast<uint32_t>(part), 2, &frames);
-    AppendLittleEndian(static_cast<uint32_t>(parts), 2, &frames);
+    AppendLittleEndian(payload.size(), 4, &frames);
+    AppendLittleEndian(part, 2, &frames);
+    AppendLittleEndian(parts, 2, &frames);
     AppendLittleEndian(Checksum(absl::string_view(frames).substr(header), payload), 4, &frames);
     frames.append(payload.data(), payload.size());
   }
@@ -98,7 +86,7 @@ absl::optional<FrameDecoder::Frame> FrameDecoder::NextFrame() {
     Skip(magic);
     left.remove_prefix(magic);
     if (left.size() >= kFrameHeaderBytes) {
-      const uint32_t payload_bytes = LittleEndian(left, kLengthOffset, 4);
+      const uint64_t payload_bytes = LittleEndian(left, kLengthOffset, 4);
       const Frame frame = {LittleEndian(left, kPartOffset, 2), LittleEndian(left, kPartsOffset, 2),
                            left.substr(kFrameHeaderBytes, payload_bytes)};
       if (payload_bytes > kMaxPayloadBytes || frame.part >= frame.parts ||

@@ -52,8 +52,8 @@ class FrameDecoder {
 
  private:
   struct Frame {
-    uint32_t part;
-    uint32_t parts;
+    uint64_t part;
+    uint64_t parts;
     absl::string_view payload;  // in buffer_
   };
   absl::optional<Frame> NextFrame();
@@ -66,8 +66,8 @@ class FrameDecoder {
   uint64_t rejected_ = 0;
 
   std::string message_;  // the parts received so far
-  uint32_t next_part_ = 0;
-  uint32_t parts_ = 0;
+  uint64_t next_part_ = 0;
+  uint64_t parts_ = 0;
 };
 
 }  // namespace cubby::proto
