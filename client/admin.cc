@@ -5,23 +5,16 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "attach/attachment.h"
-#include "attach/store_clock.h"
 #include "base/status_macros.h"
 #include "base/store_name.h"
 #include "client/answers.h"
 #include "client/served_store.h"
 #include "os/deadline.h"
-#include "os/pipe.h"
 #include "os/pipe_client.h"
-#include "os/process.h"
 #include "proto/control.pb.h"
-#include "proto/frame.h"
-#include "proto/protocol.h"
+#include "proto/exchange.h"
 
 namespace cubby {
-
-static_assert(proto::kMaxFrameBytes <= os::kMaxRequestBytes,
-              "a request is one frame, sent at once");
 
 namespace {
 
@@ -76,12 +69,7 @@ struct Admin::Impl {
 absl::StatusOr<control::Response> Admin::Impl::Call(
     control::Request request, control::Response::ResponseCase expected) const {
   const os::Deadline deadline(timeout);
-  request.set_protocol(proto::kProtocol);
-  request.set_request_id(os::RandomBits());
-  request.set_deadline_ns(deadline.InBootNanos());
-  const attach::BootClock clock = attach::OwnBootClock();
-  request.mutable_clock()->set_offset_ns(clock.offset_ns);
-  request.mutable_clock()->set_unix_ahead_ns(clock.unix_ahead_ns);
+  proto::Complete(deadline, &request);
   absl::Status lost;  // of an answer that did not come
   for (int attempt = 1;; ++attempt) {
     ASSIGN_OR_RETURN(const ServedStore served, Served(store));
@@ -122,18 +110,7 @@ absl::StatusOr<control::Response> Admin::Impl::Ask(const control::Request& reque
   ASSIGN_OR_RETURN_AS(const std::unique_ptr<os::PipeClient> pipe,
                       os::PipeClient::Connect(store, deadline.Left()),
                       WhyUnreachable(store, status));
-  ASSIGN_OR_RETURN(const std::string frame, proto::EncodeFrames(request.SerializeAsString()));
-  RETURN_IF_ERROR(pipe->Send(frame, deadline.Left()));
-  proto::FrameDecoder decoder;
-  for (;;) {
-    ASSIGN_OR_RETURN(const std::string bytes, pipe->Receive(deadline.Left()));
-    decoder.Append(bytes);
-    while (absl::optional<std::string> message = decoder.Next()) {
-      control::Response response;
-      if (!response.ParseFromString(*message)) return NoAnswer(store);
-      if (response.request_id() == request.request_id()) return response;
-    }
-  }
+  return proto::Exchange(pipe.get(), request, deadline);
 }
 
 Admin::Admin(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

@@ -1,19 +1,15 @@
 #include "server/successor.h"
 
 #include <memory>
-#include <string>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "absl/types/optional.h"
 #include "base/status_macros.h"
 #include "os/deadline.h"
 #include "os/pipe_client.h"
-#include "os/process.h"
 #include "proto/control.pb.h"
-#include "proto/frame.h"
-#include "proto/protocol.h"
+#include "proto/exchange.h"
 #include "server/hand_over.h"
 
 namespace cubby::server {
@@ -22,24 +18,6 @@ namespace {
 constexpr absl::Duration kPause = absl::Milliseconds(1);
 // A daemon that has been killed loses its channel before its seat.
 constexpr absl::Duration kEndPatience = absl::Seconds(1);
-
-// Returns the daemon's answer. Unavailable if the daemon ends before it answers.
-absl::StatusOr<control::Response> Ask(os::PipeClient* pipe, const control::Request& request,
-                                      const os::Deadline& deadline) {
-  ASSIGN_OR_RETURN(const std::string frame, proto::EncodeFrames(request.SerializeAsString()));
-  RETURN_IF_ERROR(pipe->Send(frame, deadline.Left()));
-  proto::FrameDecoder decoder;
-  for (;;) {
-    ASSIGN_OR_RETURN(const std::string bytes, pipe->Receive(deadline.Left()));
-    decoder.Append(bytes);
-    while (absl::optional<std::string> message = decoder.Next()) {
-      control::Response response;
-      if (response.ParseFromString(*message) && response.request_id() == request.request_id()) {
-        return response;
-      }
-    }
-  }
-}
 
 absl::Status TooLate(absl::Duration timeout) {
   return absl::DeadlineExceededError(
@@ -52,11 +30,9 @@ absl::Status AwaitHandOver(absl::string_view store, const table::Geometry& geome
                            const lock::Seats& seats, absl::Duration timeout) {
   const os::Deadline deadline(timeout);
   control::Request request;
-  request.set_protocol(proto::kProtocol);
-  request.set_request_id(os::RandomBits());
-  request.set_deadline_ns(deadline.InBootNanos());
-  request.set_instance(table::InstanceOf(geometry));
   request.mutable_replace();
+  request.set_instance(table::InstanceOf(geometry));
+  proto::Complete(deadline, &request);
   const os::Deadline end_patience(kEndPatience);
   while (!deadline.Passed()) {
     const absl::StatusOr<std::unique_ptr<os::PipeClient>> pipe =
@@ -67,7 +43,8 @@ absl::Status AwaitHandOver(absl::string_view store, const table::Geometry& geome
       continue;
     }
     RETURN_IF_ERROR(pipe.status());
-    const absl::StatusOr<control::Response> response = Ask(pipe->get(), request, deadline);
+    const absl::StatusOr<control::Response> response =
+        proto::Exchange(pipe->get(), request, deadline);
     if (absl::IsUnavailable(response.status())) return absl::OkStatus();
     if (absl::IsDeadlineExceeded(response.status())) break;
     RETURN_IF_ERROR(response.status());

@@ -271,6 +271,7 @@ TEST_F(ReplaceTest, DaemonThatDoesNotKnowTheRequestIsNamedWithTheRemedy) {
   control::Request request;
   ASSERT_TRUE(request.ParseFromString(decoder.Next().value()));
   EXPECT_TRUE(request.has_replace());
+  EXPECT_TRUE(request.has_clock()) << "its deadline is on it";
   control::Response response;
   response.set_protocol(proto::kProtocol);
   response.set_request_id(request.request_id());
