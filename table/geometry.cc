@@ -423,10 +423,9 @@ std::string InstanceIn(const char* memory, size_t size) {
   if (size < kHeaderBytes) return "";
   const auto* shared = reinterpret_cast<const Header*>(memory);
   if (shared->magic.load(std::memory_order_acquire) != kMagic) return "";
-  Geometry copied;
-  CopyFromShared(reinterpret_cast<char*>(copied.instance), memory + offsetof(Header, instance),
-                 sizeof(copied.instance));
-  return InstanceOf(copied);
+  std::string instance(sizeof(Header::instance), '\0');
+  CopyFromShared(&instance[0], memory + offsetof(Header, instance), sizeof(Header::instance));
+  return instance;
 }
 
 std::string FeatureNames(uint64_t mask) {
