@@ -112,6 +112,25 @@ void PlaceRegions(Geometry* geometry) {
   geometry->total_bytes = end;
 }
 
+// Calls copy(the header's, the geometry's) for each number that both have.
+template <typename AHeader, typename AGeometry, typename Copy>
+void ForEachNumber(AHeader& header, AGeometry& geometry, const Copy& copy) {
+  copy(header.layout_minor, geometry.layout_minor);
+  copy(header.total_bytes, geometry.total_bytes);
+  copy(header.bucket_count, geometry.bucket_count);
+  copy(header.ways, geometry.ways);
+  copy(header.slot_bytes, geometry.slot_bytes);
+  copy(header.extent_bytes, geometry.extent_bytes);
+  copy(header.extent_count, geometry.extent_count);
+  copy(header.capacity, geometry.capacity);
+  copy(header.max_value_bytes, geometry.max_value_bytes);
+  copy(header.hash_seed, geometry.hash_seed);
+  copy(header.instance[0], geometry.instance[0]);
+  copy(header.instance[1], geometry.instance[1]);
+  copy(header.generation, geometry.generation);
+  copy(header.created_unix_ns, geometry.created_unix_ns);
+}
+
 void WriteRegions(const Geometry& geometry, RegionTable* table) {
   table->required = kRequiredFeatures;
   table->required_to_write = kRequiredToWriteFeatures | (geometry.evicts() ? kEvictionFeature : 0);
@@ -294,21 +313,8 @@ void Format(char* memory, const Geometry& geometry) {
   WriteRegions(geometry, &fixed->regions);
   Header& header = fixed->header;
   header.layout_major = kLayoutMajor;
-  header.layout_minor = geometry.layout_minor;
   header.header_bytes = kHeaderBytes;
-  header.total_bytes = geometry.total_bytes;
-  header.bucket_count = geometry.bucket_count;
-  header.ways = geometry.ways;
-  header.slot_bytes = geometry.slot_bytes;
-  header.extent_bytes = geometry.extent_bytes;
-  header.extent_count = geometry.extent_count;
-  header.capacity = geometry.capacity;
-  header.max_value_bytes = geometry.max_value_bytes;
-  header.hash_seed = geometry.hash_seed;
-  header.instance[0] = geometry.instance[0];
-  header.instance[1] = geometry.instance[1];
-  header.generation = geometry.generation;
-  header.created_unix_ns = geometry.created_unix_ns;
+  ForEachNumber(header, geometry, [](auto& to, const auto& from) { to = from; });
   header.full_policy = static_cast<uint32_t>(geometry.full_policy);
   header.byte_order = kByteOrderMark;
   Sign(fixed);
@@ -368,21 +374,8 @@ absl::StatusOr<Geometry> ReadGeometry(const char* memory, size_t size) {
   }
 
   Geometry geometry = {};
-  geometry.capacity = header.capacity;
-  geometry.max_value_bytes = header.max_value_bytes;
-  geometry.bucket_count = header.bucket_count;
-  geometry.hash_seed = header.hash_seed;
-  geometry.instance[0] = header.instance[0];
-  geometry.instance[1] = header.instance[1];
-  geometry.generation = header.generation;
-  geometry.created_unix_ns = header.created_unix_ns;
-  geometry.ways = header.ways;
-  geometry.slot_bytes = header.slot_bytes;
-  geometry.extent_bytes = header.extent_bytes;
-  geometry.extent_count = header.extent_count;
-  geometry.layout_minor = header.layout_minor;
+  ForEachNumber(header, geometry, [](const auto& from, auto& to) { to = from; });
   geometry.full_policy = static_cast<FullPolicy>(header.full_policy);
-  geometry.total_bytes = header.total_bytes;
   geometry.clock_offset_ns = regions.clock_offset_ns;
   geometry.unknown_to_write = regions.required_to_write & ~kKnownFeatures;
   const absl::Status impossible =
