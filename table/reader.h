@@ -195,6 +195,37 @@ inline Look Confirm(const BucketHead& head, uint64_t word0, const SlotHead& slot
 // that the way was live throughout, else kDisturbed.
 Look DamagedUnlessDisturbed(const BucketHead& head, uint64_t word0);
 
+// Copies the value of a way that was live in `word0` to `sink`, and confirms all that was read of
+// `slot` since its sequence and lengths were loaded. REQUIRES: these are possible.
+template <typename Sink>
+ABSL_ATTRIBUTE_ALWAYS_INLINE inline Look CopyValue(const Table& table, const BucketHead& head,
+                                                   uint64_t word0, const SlotHead& slot,
+                                                   uint64_t sequence, const SlotLengths& lengths,
+                                                   const Sink& sink) {
+  if constexpr (!std::is_same_v<Sink, NoSink>) {
+    if (ABSL_PREDICT_FALSE(lengths.in_extents())) {
+      // Confirmed before the copy, so that a torn entry's length, which may be large, reserves no
+      // memory, and so that commits of other entries during a long copy do not disturb it: the
+      // extents' own sequences tell whether the value is whole, for none is filled twice with the
+      // same one.
+      const uint32_t first = FirstExtent(slot, lengths);
+      const Look look = Confirm(head, word0, slot, sequence);
+      if (look != Look::kWhole) return look;
+      if (!sink.Reserve(lengths.value_bytes)) return Look::kTooSmall;
+      return CopyChain(table, first, sequence, lengths.key_in_chain(), lengths.value_bytes,
+                       sink.data()) == Look::kWhole
+                 ? Look::kWhole
+                 : DamagedUnlessDisturbed(head, word0);
+    }
+    if (ABSL_PREDICT_FALSE(!sink.Reserve(lengths.value_bytes))) {
+      const Look look = Confirm(head, word0, slot, sequence);
+      return look == Look::kWhole ? Look::kTooSmall : look;
+    }
+    CopyFromShared(sink.data(), SlotBytes(slot) + RoundUp8(lengths.key_bytes), lengths.value_bytes);
+  }
+  return Confirm(head, word0, slot, sequence);
+}
+
 template <typename Sink>
 inline Look Reader::LookAt(const BucketHead& head, uint64_t word0, const SlotHead& slot,
                            absl::string_view key, uint64_t hash, const Sink& sink,
@@ -221,28 +252,7 @@ inline Look Reader::LookAt(const BucketHead& head, uint64_t word0, const SlotHea
   found->value_bytes = lengths.value_bytes;
   found->revision = RevisionOf(sequence);
   found->expiry_ns = slot.expiry_ns.load(std::memory_order_relaxed);
-  if constexpr (!std::is_same_v<Sink, NoSink>) {
-    if (ABSL_PREDICT_FALSE(lengths.in_extents())) {
-      // Confirmed before the copy, so that a torn entry's length, which may be large, reserves no
-      // memory, and so that commits of other entries during a long copy do not disturb it: the
-      // extents' own sequences tell whether the value is whole, for none is filled twice with the
-      // same one.
-      const uint32_t first = FirstExtent(slot, lengths);
-      const Look look = Confirm(head, word0, slot, sequence);
-      if (look != Look::kWhole) return look;
-      if (!sink.Reserve(lengths.value_bytes)) return Look::kTooSmall;
-      return CopyChain(table_, first, sequence, lengths.key_in_chain(), lengths.value_bytes,
-                       sink.data()) == Look::kWhole
-                 ? Look::kWhole
-                 : DamagedUnlessDisturbed(head, word0);
-    }
-    if (ABSL_PREDICT_FALSE(!sink.Reserve(lengths.value_bytes))) {
-      const Look look = Confirm(head, word0, slot, sequence);
-      return look == Look::kWhole ? Look::kTooSmall : look;
-    }
-    CopyFromShared(sink.data(), SlotBytes(slot) + RoundUp8(lengths.key_bytes), lengths.value_bytes);
-  }
-  return Confirm(head, word0, slot, sequence);
+  return CopyValue(table_, head, word0, slot, sequence, lengths, sink);
 }
 
 template <typename Sink>

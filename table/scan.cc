@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "absl/container/inlined_vector.h"
-#include "table/bytes.h"
 #include "table/entry.h"
 #include "table/hash.h"
 #include "table/overflow.h"
@@ -79,21 +78,7 @@ Look ScanWay(const Table& table, uint64_t home, const PathBucket& part, uint32_t
       return look == Look::kWhole ? Look::kOtherKey : look;
     }
   }
-  if (lengths.in_extents()) {
-    // As in a get.
-    const uint32_t first = FirstExtent(slot, lengths);
-    const Look look = Confirm(head, part.word0, slot, sequence);
-    if (look != Look::kWhole) return look;
-    entry.value.resize(lengths.value_bytes);
-    return CopyChain(table, first, sequence, lengths.key_in_chain(), lengths.value_bytes,
-                     &entry.value[0]) == Look::kWhole
-               ? Look::kWhole
-               : DamagedUnlessDisturbed(head, part.word0);
-  }
-  entry.value.resize(lengths.value_bytes);
-  CopyFromShared(&entry.value[0], SlotBytes(slot) + RoundUp8(lengths.key_bytes),
-                 lengths.value_bytes);
-  return Confirm(head, part.word0, slot, sequence);
+  return CopyValue(table, head, part.word0, slot, sequence, lengths, StringSink(&entry.value));
 }
 
 }  // namespace
