@@ -442,16 +442,15 @@ absl::StatusOr<OwnedStore::Memory> OwnedStore::Make(const Options& options, lock
     return huge.status();
   }
   // Before the store can be opened: writers would take it for a store without a daemon
-  // (attach/name_watch.h). And before its seats are given: see CheckHalfMade().
-  auto& line = reinterpret_cast<table::FixedPart*>(mapping->data())->state;
-  attach::NoteTime(*seats, &line);
+  // (attach/name_watch.h). And before its seats are given: see CheckHalfMade(). That changes the
+  // lock file's time once more, and the first heartbeat, which follows at once, notes it again.
+  attach::NoteTime(*seats, &reinterpret_cast<table::FixedPart*>(mapping->data())->state);
   // Also before, so that no writer finds its seats without its instance.
   const absl::Status given = seats->GiveTo(geometry.instance);
   if (!given.ok()) {
     mapping->Remove().IgnoreError();
     return given;
   }
-  attach::NoteTime(*seats, &line);  // again: giving them has changed the lock file's time
   return Memory{MappedTable::Format(*std::move(mapping), kGuard, geometry), *huge, /*made=*/true};
 }
 
