@@ -777,16 +777,13 @@ TEST_F(DaemonPosixTest, FailureOfTheControlChannelLeavesTheStoreAndItsEntries) {
 #if defined(__SANITIZE_ADDRESS__)
   GTEST_SKIP() << "the sanitizer needs descriptors of its own";
 #endif
-  ASSERT_TRUE(StartDaemon({"--capacity", "1000"}));
-  auto opened = OpenStore();
-  ASSERT_TRUE(opened);
-  ASSERT_TRUE(opened->Put("k", "v").ok());
+  ASSERT_NO_FATAL_FAILURE(StartWithEntry());
   const struct rlimit none = {1, 1};  // poll(2) fails
   ASSERT_EQ(prlimit(static_cast<pid_t>(daemon()->pid()), RLIMIT_NOFILE, &none, nullptr), 0);
   const test::ExitResult ended = daemon()->Wait(test::kLong);
   EXPECT_EQ(ended.exit_code, 10) << ended.err;
   EXPECT_THAT(ended.err, HasSubstr("its control channel failed (cannot wait for requests"));
-  EXPECT_TRUE(opened->Put("l", "w").ok());
+  EXPECT_TRUE(opened_->Put("l", "w").ok());
   EXPECT_EQ(Cubby({"get", "k"}).out, "v");
   EXPECT_FALSE(fs::exists(ControlFile()));
   ASSERT_TRUE(StartDaemon());

@@ -92,17 +92,14 @@ TEST_F(DaemonTest, OverwrittenFixedPartIsNoticed) {
   };
   for (const auto& test : cases) {
     SCOPED_TRACE(test.what);
-    ASSERT_TRUE(StartDaemon({"--capacity", "1000", "--fresh"}));
-    auto opened = OpenStore();
-    ASSERT_TRUE(opened);
-    ASSERT_TRUE(opened->Put("k", "v").ok());
+    ASSERT_NO_FATAL_FAILURE(StartWithEntry({"--capacity", "1000", "--fresh"}));
     ASSERT_EQ(Cubby({"ping", "--wait", "60s"}).exit_code, 0);
     auto mapping = os::Mapping::Open(store(), os::Access::kReadWrite);
     ASSERT_TRUE(mapping.ok()) << mapping.status();
     std::memcpy(mapping->data() + test.at, &test.word, sizeof(test.word));
     const absl::Status noticed = daemon()->WaitForError("was overwritten by another", kLong);
     EXPECT_TRUE(noticed.ok()) << noticed;
-    EXPECT_TRUE(absl::IsDataLoss(opened->Put("l", "v").status()));
+    EXPECT_TRUE(absl::IsDataLoss(opened_->Put("l", "v").status()));
     EXPECT_NE(Cubby({"get", "k", "--timeout", "10ms"}).exit_code, 0);
     EXPECT_EQ(Cubby({"ping"}).exit_code, 0);
     EXPECT_EQ(Cubby({"check"}).exit_code, 8);
@@ -110,7 +107,7 @@ TEST_F(DaemonTest, OverwrittenFixedPartIsNoticed) {
     EXPECT_EQ(shutdown.exit_code, 0) << shutdown.err;
     EXPECT_EQ(daemon()->Wait(kLong).exit_code, 0);
     // On Windows the memory lasts as long as these.
-    opened.reset();
+    opened_.reset();
     *mapping = os::Mapping();
   }
 }
@@ -126,34 +123,28 @@ TEST_F(DaemonTest, StoreCanBeMadeAgainAtOnceAfterShutdown) {
 }
 
 TEST_F(DaemonTest, ShutdownThatKeepsLeavesTheStoreToTheNextDaemon) {
-  ASSERT_TRUE(StartDaemon({"--capacity", "1000"}));
-  auto opened = OpenStore();  // on Windows, what keeps the memory
-  ASSERT_TRUE(opened);
-  ASSERT_TRUE(opened->Put("k", "v").ok());
+  ASSERT_NO_FATAL_FAILURE(StartWithEntry());
   const test::ExitResult shutdown = Cubby({"shutdown", "--keep"});
   EXPECT_EQ(shutdown.exit_code, 0) << shutdown.err;
   EXPECT_EQ(daemon()->Wait(kLong).exit_code, 0);
-  EXPECT_TRUE(opened->Put("l", "v").ok()) << "while there is no daemon";
+  EXPECT_TRUE(opened_->Put("l", "v").ok()) << "while there is no daemon";
   ASSERT_TRUE(StartDaemon());
-  EXPECT_TRUE(opened->Put("m", "v").ok());
+  EXPECT_TRUE(opened_->Put("m", "v").ok());
   EXPECT_THAT(Connect()->Check()->problems, IsEmpty());
   EXPECT_THAT(StopDaemon().err, HasSubstr("kept 2 entries"));
 }
 
 TEST_F(DaemonTest, StopSignalKeepsTheStoreIfThatIsAskedFor) {
-  ASSERT_TRUE(StartDaemon({"--capacity", "1000", "--keep-on-exit"}));
-  auto opened = OpenStore();
-  ASSERT_TRUE(opened);
-  ASSERT_TRUE(opened->Put("k", "v").ok());
+  ASSERT_NO_FATAL_FAILURE(StartWithEntry({"--capacity", "1000", "--keep-on-exit"}));
   const test::ExitResult stopped = StopDaemon();
   EXPECT_EQ(stopped.exit_code, 0);
   EXPECT_THAT(stopped.err, HasSubstr("its entries stay for the next cubbyd"));
-  EXPECT_TRUE(opened->Contains("k").value());
+  EXPECT_TRUE(opened_->Contains("k").value());
   ASSERT_TRUE(StartDaemon({"--keep-on-exit"}));
   EXPECT_TRUE(OpenStore()->Contains("k").value());
   // A request says itself what it wants.
   ASSERT_TRUE(Connect()->Shutdown().ok());
-  EXPECT_EQ(opened->Contains("k").status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(opened_->Contains("k").status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(daemon()->Wait(kLong).exit_code, 0);
 }
 
@@ -203,10 +194,7 @@ TEST_F(DaemonTest, KilledDaemonsStoreIsServedOnWithItsEntries) {
 }
 
 TEST_F(DaemonTest, FreshDiscardsTheEntriesOfAKilledDaemonsStore) {
-  ASSERT_TRUE(StartDaemon());
-  auto opened = OpenStore();
-  ASSERT_TRUE(opened);
-  ASSERT_TRUE(opened->Put("k", "v").ok());
+  ASSERT_NO_FATAL_FAILURE(StartWithEntry(/*flags=*/{}));
   KillDaemon();
   ASSERT_TRUE(StartDaemon({"--fresh"}));
   auto again = OpenStore();

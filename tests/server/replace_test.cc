@@ -34,7 +34,6 @@ using test::FrameOf;
 using test::kLong;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 
 control::Request Replace(const std::string& store) {
   control::Request request = test::Ping(store);
@@ -44,28 +43,12 @@ control::Request Replace(const std::string& store) {
 
 class ReplaceTest : public test::ServerFixture {
  protected:
-  // A store of one entry, kept open, and its daemon.
-  void StartWithEntry() {
-    ASSERT_TRUE(StartDaemon({"--capacity", "1000"}));
-    opened_ = OpenStore();
-    ASSERT_TRUE(opened_);
-    ASSERT_TRUE(opened_->Put("k", "v").ok());
-  }
   uint64_t PidOfDaemon() {
     const auto admin = Connect();
     if (admin == nullptr) return 0;
     const absl::StatusOr<DaemonInfo> info = admin->Info();
     EXPECT_TRUE(info.ok()) << info.status();
     return info.ok() ? info->pid : 0;
-  }
-  // Expects that the entry is there, and that the store can be written and is sound.
-  void ExpectEntry() {
-    EXPECT_TRUE(opened_->Contains("k").value());
-    EXPECT_TRUE(opened_->Put("k", "v").ok());
-    const absl::StatusOr<CheckReport> check = Connect()->Check();
-    ASSERT_TRUE(check.ok()) << check.status();
-    EXPECT_EQ(check->entries, 1u);
-    EXPECT_THAT(check->problems, IsEmpty());
   }
   // Has a thread check the store, which is to be sound.
   std::thread StartCheck() {
@@ -78,8 +61,6 @@ class ReplaceTest : public test::ServerFixture {
     flags.emplace_back("--replace");
     return RunDaemon(flags);
   }
-
-  std::unique_ptr<Store> opened_;
 };
 
 TEST_F(ReplaceTest, TheNewDaemonServesTheSameStore) {
@@ -108,10 +89,7 @@ TEST_F(ReplaceTest, TheOldDaemonSaysWhyItEnds) {
 }
 
 TEST_F(ReplaceTest, WithoutADaemonItIsAStart) {
-  ASSERT_TRUE(StartDaemon({"--replace", "--capacity", "1000"}));
-  opened_ = OpenStore();
-  ASSERT_TRUE(opened_);
-  ASSERT_TRUE(opened_->Put("k", "v").ok());
+  ASSERT_NO_FATAL_FAILURE(StartWithEntry({"--replace", "--capacity", "1000"}));
   KillDaemon();
   ASSERT_TRUE(StartDaemon({"--replace"}));
   ExpectEntry();
