@@ -112,6 +112,28 @@ absl::StatusOr<std::unique_ptr<const Attachment::Generation>> OpenGeneration(
   return std::make_unique<const Attachment::Generation>(std::move(mapped), std::move(lock));
 }
 
+// Counts the looks at a generation whose state was another at the next one.
+class Looks {
+ public:
+  explicit Looks(absl::string_view store) : store_(store) {}
+
+  // Returns Unavailable if it is the kMaxLooks-th at that generation in a row.
+  absl::Status Add(const Attachment::Generation& generation) {
+    count_ = &generation == last_ ? count_ + 1 : 1;
+    last_ = &generation;
+    if (count_ < kMaxLooks) return absl::OkStatus();
+    return absl::UnavailableError(
+        absl::StrCat("store '", store_, "': its state changed at each of ", kMaxLooks,
+                     " looks, which no cubbyd causes: end the program that overwrites it, and "
+                     "restart its cubbyd"));
+  }
+
+ private:
+  const absl::string_view store_;
+  const Attachment::Generation* last_ = nullptr;
+  int count_ = 0;
+};
+
 }  // namespace
 
 absl::Status About(absl::string_view store, const absl::Status& status) {
@@ -137,7 +159,9 @@ absl::StatusOr<std::unique_ptr<Attachment>> Attachment::Open(absl::string_view s
   }
   ASSIGN_OR_RETURN(std::unique_ptr<const Generation> generation, OpenGeneration(store, 0, options));
   std::unique_ptr<Attachment> attachment(new Attachment(store, options, std::move(generation)));
+  Looks looks(store);
   while (!attachment->current().Readable()) {
+    RETURN_IF_ERROR(looks.Add(attachment->current()));
     RETURN_IF_ERROR(attachment->Follow(attachment->current()));
   }
   return attachment;
@@ -208,6 +232,20 @@ absl::Status Attachment::AwaitWritable(const Generation& generation, const os::D
     absl::SleepFor(kSealedPause);
   }
   return Follow(generation);
+}
+
+absl::StatusOr<const Attachment::Generation*> Attachment::AcquireWritable(
+    const Generation* generation, absl::Duration timeout) {
+  const os::Deadline deadline(timeout);
+  Looks looks(name_);
+  do {
+    generation->lock()->Release();
+    RETURN_IF_ERROR(looks.Add(*generation));
+    RETURN_IF_ERROR(AwaitWritable(*generation, deadline));
+    generation = &current();
+    RETURN_IF_ERROR(About(name_, generation->lock()->Acquire(deadline.Left())));
+  } while (StateOf(generation->table()) != table::State::kServing);
+  return generation;
 }
 
 absl::Status Attachment::WhyUnreadable(const Generation& generation) const {

@@ -57,6 +57,10 @@ absl::StatusOr<std::unique_ptr<lock::WriterLock>> OpenLock(absl::string_view sto
 // The name under which a generation's mapping is found: NAME, or NAME.3 for generation 3.
 std::string GenerationName(absl::string_view store, uint64_t generation);
 
+// How often in a row Open() and AsWriter() look again at a generation of the store whose state has
+// changed since the last look. A resize changes it two or three times.
+inline constexpr int kMaxLooks = 64;
+
 class Attachment {
  public:
   // Opens the store's newest generation. Errors:
@@ -65,7 +69,8 @@ class Attachment {
   //   Unimplemented       another layout version, a feature that this program does not know, or
   //                       another boot clock (a Linux time namespace)
   //   DataLoss            truncated or damaged
-  //   Unavailable         half made; or, for writing, the lock file was emptied just now
+  //   Unavailable         half made; or, for writing, the lock file was emptied just now; or the
+  //                       state has changed at each of kMaxLooks looks
   //   FailedPrecondition  something else has the name; or, for writing, the store has lost its lock
   //                       file, or another store's has its name
   //   ResourceExhausted   no free writer's seat
@@ -135,6 +140,7 @@ class Attachment {
   // an earlier call. Without running it, returns
   //   FailedPrecondition  open read-only, or in a fork's child, or the store was shut down
   //   DeadlineExceeded    another writer held the lock, or the store was sealed, for `timeout`
+  //   Unavailable         the state has changed at each of kMaxLooks looks
   // and the errors of Follow().
   template <typename Operation>
   auto AsWriter(absl::Duration timeout, const Operation& operation)
@@ -149,6 +155,10 @@ class Attachment {
   absl::Status NoSuccessor(const Generation& generation, uint64_t next) const;
   // For a generation that cannot be written: waits until it is not sealed, or follows.
   absl::Status AwaitWritable(const Generation& generation, const os::Deadline& deadline);
+  // For a generation whose lock the caller has acquired and that cannot be written: releases the
+  // lock, and returns a generation that can be, with its lock acquired. Errors as AsWriter().
+  absl::StatusOr<const Generation*> AcquireWritable(const Generation* generation,
+                                                    absl::Duration timeout);
   // Why a generation is not readable; OK if it is, or is superseded.
   absl::Status WhyUnreadable(const Generation& generation) const;
 
@@ -168,15 +178,9 @@ auto Attachment::AsWriter(absl::Duration timeout, const Operation& operation)
   if (ABSL_PREDICT_FALSE(!acquired.ok())) return About(name_, acquired);
   if (ABSL_PREDICT_FALSE(StateOf(generation->table()) != table::State::kServing ||
                          generation->mapped().Tripped())) {
-    const os::Deadline deadline(timeout);
-    do {
-      generation->lock()->Release();
-      absl::Status writable = AwaitWritable(*generation, deadline);
-      if (!writable.ok()) return writable;
-      generation = &current();
-      acquired = generation->lock()->Acquire(deadline.Left());
-      if (!acquired.ok()) return About(name_, acquired);
-    } while (StateOf(generation->table()) != table::State::kServing);
+    absl::StatusOr<const Generation*> writable = AcquireWritable(generation, timeout);
+    if (!writable.ok()) return std::move(writable).status();
+    generation = *writable;
   }
   lock::WriterLockHolder holder(generation->lock());
   auto result = operation(generation->table());

@@ -1,12 +1,16 @@
 #include "attach/attachment.h"
 
+#include <atomic>
 #include <cstring>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "lock/writer_lock.h"
+#include "os/mapping.h"
 #include "table/geometry.h"
 #include "table/hash.h"
 #include "table/writer.h"
@@ -111,6 +115,66 @@ TEST_F(AttachmentTest, WritersWaitWhileTheStoreIsSealed) {
   std::thread unseals([&] { SetState(table, table::State::kServing); });
   EXPECT_TRUE(Write(attachment.get()).ok());
   unseals.join();
+}
+
+// The state is "serving" whenever the writer looks at it without the lock, and "sealed" whenever it
+// looks with the lock: the writer takes that over, each time, from an owner that does not live, and
+// asks whether it does just before.
+TEST_F(AttachmentTest, WritersGiveUpIfTheStateChangesAtEachLook) {
+  constexpr int kEnough = 2 * kMaxLooks;  // then the state stays, so that the test ends
+  const table::WritableTable& table = store_.Make(0);
+  const auto lock_at = [&](const table::WritableTable& where, uint32_t seat,
+                           lock::WriterLock::IsHeld is_held) {
+    table::FixedPart& fixed = where.mutable_fixed();
+    return lock::WriterLock::OpenAt(store_.name(), seat, std::move(is_held), &fixed.lock.lock,
+                                    &fixed.incarnations)
+        .value();
+  };
+  const auto owner = lock_at(table, 1, [](uint32_t) { return true; });
+  os::Mapping mapping = os::Mapping::Open(store_.name(), os::Access::kReadWrite).value();
+  MappedTable mapped = MappedTable::Adopt(&mapping, Guard::kNone).value();
+  std::atomic<int> takeovers{0};
+  auto lock = lock_at(mapped.table(), 2, [&](uint32_t) {
+    if (takeovers < kEnough) SetState(table, table::State::kSealed);
+    ++takeovers;
+    return false;
+  });
+  Attachment attachment(store_.name(), std::move(mapped), std::move(lock));
+
+  ASSERT_TRUE(owner->Acquire(absl::InfiniteDuration()).ok());
+  std::atomic<bool> done{false};
+  std::thread overwrites([&] {
+    for (int turn = 0; turn < kEnough; ++turn) {
+      while (takeovers == turn && !done) std::this_thread::yield();
+      if (done) return;
+      EXPECT_TRUE(owner->Acquire(absl::InfiniteDuration()).ok());
+      SetState(table, table::State::kServing);
+    }
+  });
+  const absl::Status status = Write(&attachment, absl::InfiniteDuration());
+  done = true;
+  overwrites.join();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("its state changed at each of 64 looks"));
+  EXPECT_EQ(takeovers, kMaxLooks);
+  EXPECT_EQ(Entries(table), 0u);
+}
+
+TEST_F(AttachmentTest, OpensEndWhileTheStateChangesAllTheTime) {
+  const table::WritableTable& table = store_.Make(0);
+  std::atomic<bool> done{false};
+  std::thread overwrites([&] {
+    while (!done) {
+      SetState(table, table::State::kPoisoned);
+      SetState(table, table::State::kServing);
+    }
+  });
+  for (int i = 0; i < 1000; ++i) {
+    const absl::Status status = OpenStatus(os::Access::kReadOnly);
+    EXPECT_TRUE(status.ok() || absl::IsUnavailable(status) || absl::IsDataLoss(status)) << status;
+  }
+  done = true;
+  overwrites.join();
 }
 
 // Only hostile bytes do this: the daemon supersedes a store with its lock held.
