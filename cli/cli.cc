@@ -16,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
+#include "base/status_macros.h"
 #include "base/version.h"
 #include "cli/output.h"
 #include "cli/status.h"
@@ -220,43 +221,50 @@ absl::StatusOr<std::unique_ptr<Store>> StoreOptions::TryOpen(Mode mode) const {
   return Store::Open(store_, options);
 }
 
-absl::StatusOr<std::unique_ptr<Store>> StoreOptions::Open(Mode mode) const {
+absl::Status StoreOptions::Await(absl::FunctionRef<Attempt()> attempt) const {
   if (store_.empty()) return NoStoreNamed();
   const os::Deadline found(wait_);
   const os::Deadline made(std::max(wait_, LockTimeout()));
   bool in_the_making = false;
   for (;; absl::SleepFor(kWaitPause)) {
-    absl::StatusOr<std::unique_ptr<Store>> store = TryOpen(mode);
-    if (absl::IsNotFound(store.status())) {
-      // A daemon removes what another one left half made before it makes the store anew.
-      if ((in_the_making ? made : found).Passed()) return store;
-    } else if (absl::IsUnavailable(store.status())) {
-      if (made.Passed()) return absl::DeadlineExceededError(store.status().message());
-      in_the_making = true;
-    } else {
-      return store;
+    const Attempt tried = attempt();
+    switch (tried.outcome) {
+      case Attempt::kFinal:
+        return tried.status;
+      case Attempt::kNothingThere:
+        // A daemon removes what another one left half made before it makes the store anew.
+        if ((in_the_making ? made : found).Passed()) return tried.status;
+        break;
+      case Attempt::kInTheMaking:
+        if (made.Passed()) return absl::DeadlineExceededError(tried.status.message());
+        in_the_making = true;
+        break;
     }
   }
 }
 
+absl::StatusOr<std::unique_ptr<Store>> StoreOptions::Open(Mode mode) const {
+  absl::StatusOr<std::unique_ptr<Store>> store;
+  RETURN_IF_ERROR(Await([&]() -> Attempt {
+    store = TryOpen(mode);
+    if (absl::IsNotFound(store.status())) return {Attempt::kNothingThere, store.status()};
+    if (absl::IsUnavailable(store.status())) return {Attempt::kInTheMaking, store.status()};
+    return {Attempt::kFinal, store.status()};
+  }));
+  return store;
+}
+
 absl::StatusOr<std::unique_ptr<Admin>> StoreOptions::Connect() const {
-  if (store_.empty()) return NoStoreNamed();
-  const os::Deadline found(wait_);
-  const os::Deadline made(std::max(wait_, LockTimeout()));
-  bool in_the_making = false;
-  for (;; absl::SleepFor(kWaitPause)) {
-    absl::StatusOr<std::unique_ptr<Admin>> admin =
-        Admin::Connect(store_, timeout_ > absl::ZeroDuration() ? timeout_ : absl::Seconds(30));
-    if (!absl::IsUnavailable(admin.status())) return admin;
+  absl::StatusOr<std::unique_ptr<Admin>> admin;
+  RETURN_IF_ERROR(Await([&]() -> Attempt {
+    admin = Admin::Connect(store_, timeout_ > absl::ZeroDuration() ? timeout_ : absl::Seconds(30));
+    if (!absl::IsUnavailable(admin.status())) return {Attempt::kFinal, admin.status()};
     // No daemon answers: either there is no such store, or it is being made, or it has no daemon.
     const absl::Status store = TryOpen(Mode::kReadOnly).status();
-    if (absl::IsUnavailable(store)) {
-      if (made.Passed()) return absl::DeadlineExceededError(store.message());
-      in_the_making = true;
-    } else if ((in_the_making ? made : found).Passed()) {
-      return absl::IsNotFound(store) ? store : admin.status();
-    }
-  }
+    if (absl::IsUnavailable(store)) return {Attempt::kInTheMaking, store};
+    return {Attempt::kNothingThere, absl::IsNotFound(store) ? store : admin.status()};
+  }));
+  return admin;
 }
 
 void Subcommand::Notes(const std::string& notes) { app_->footer(notes); }

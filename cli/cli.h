@@ -12,6 +12,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
@@ -44,6 +46,14 @@ class StoreOptions {
   const std::string& store() const { return store_; }
 
  private:
+  // What one attempt to reach a store, or its daemon, has met.
+  struct Attempt {
+    enum Outcome { kFinal, kNothingThere, kInTheMaking } outcome;
+    absl::Status status;
+  };
+  // Attempts it until that is final, or until as long as Open() and Connect() wait; returns the
+  // last status.
+  absl::Status Await(absl::FunctionRef<Attempt()> attempt) const;
   absl::StatusOr<std::unique_ptr<Store>> TryOpen(Mode mode) const;
   absl::Duration LockTimeout() const;
 
