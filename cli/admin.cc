@@ -131,10 +131,10 @@ void DefineStats(Subcommand* stats) {
       "docs/reference.md says what each number is.\n\n"
       "Examples:\n  cubby stats -s sessions\n  cubby stats -s sessions --json\n"
       "  cubby stats -s sessions --openmetrics");
-  stats->AddFlag("--json", &options->json, kJsonHelp);
+  stats->AddJson(&options->json);
   stats->AddFlag("--openmetrics", &options->openmetrics,
                  "In the OpenMetrics text format, for Prometheus and others");
-  stats->Do([options](const StoreOptions& store) { return Stats(store, *options); });
+  stats->Do(options, &Stats);
 }
 
 ExitCode Flush(const StoreOptions& store_options) {
@@ -182,8 +182,8 @@ void DefineReport(Subcommand* subcommand, const char* name, const char* notes,
   const auto json = std::make_shared<bool>(false);
   subcommand->Notes(absl::StrCat(notes, "Examples:\n  cubby ", name, " -s sessions\n  cubby ", name,
                                  " -s sessions --json"));
-  subcommand->AddFlag("--json", json.get(), kJsonHelp);
-  subcommand->Do([json, run](const StoreOptions& store) { return run(store, *json); });
+  subcommand->AddJson(json.get());
+  subcommand->Do(json, run);
 }
 
 void DefinePlain(Subcommand* subcommand, const char* notes, ExitCode (*run)(const StoreOptions&)) {
@@ -200,7 +200,7 @@ void DefineShutdown(Subcommand* shutdown) {
   shutdown->AddFlag("--keep", &options->keep,
                     "Keep the store and its entries for the next cubbyd; gets and puts go on\n"
                     "meanwhile (Windows: while a program has it open)");
-  shutdown->Do([options](const StoreOptions& store) { return Shutdown(store, *options); });
+  shutdown->Do(options, &Shutdown);
 }
 
 constexpr Command kCommands[] = {

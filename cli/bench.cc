@@ -308,9 +308,8 @@ void DefineBench(Subcommand* bench) {
   bench->AddDuration("--seconds", &options->seconds, "Duration of each of the two runs [1]");
   bench->AddNumber("--threads", 1, kMaxThreads, &options->threads,
                    absl::StrCat("Number of reading threads, 1 to ", kMaxThreads, " [1]"));
-  bench->AddFlag("--json", &options->json, kJsonHelp);
-  bench->DoWithStore(Mode::kReadOnly,
-                     [options](const Store& store) { return Bench(store, *options); });
+  bench->AddJson(&options->json);
+  bench->DoWithStore(Mode::kReadOnly, options, &Bench);
 }
 
 constexpr Command kCommands[] = {

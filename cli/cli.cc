@@ -292,6 +292,8 @@ void Subcommand::AddNumber(const std::string& name, int least, int most, int* va
   app_->add_option(name, *value, help)->type_name("N")->check(CLI::Validator(refuse, ""));
 }
 
+void Subcommand::AddJson(bool* value, const std::string& help) { AddFlag("--json", value, help); }
+
 void Subcommand::AddDuration(const std::string& name, absl::Duration* value,
                              const std::string& help) {
   AddDurationTo(app_, name, value, help);

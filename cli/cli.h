@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
@@ -27,6 +28,14 @@ class App;
 }
 
 namespace cubby::cli {
+
+// Help texts of options that several subcommands have.
+inline constexpr char kTtlHelp[] =
+    "Lifetime in seconds, or as in 500ms, 5m, 1h30m, 7d, 1w [unlimited]";
+inline constexpr char kJsonHelp[] = "Print a JSON object";
+inline constexpr char kEntryJsonHelp[] =
+    "Print JSON: key, value, revision, ttl_seconds; key_base64 or\n"
+    "value_base64 instead if the bytes are not UTF-8";
 
 // The options that select a store, and say how long to wait for it: -s/--store, --owner, --timeout
 // and --wait. Accepted before and after the subcommand's name.
@@ -78,6 +87,8 @@ class Subcommand {
   void AddText(const std::string& name, const std::string& type, std::string* value,
                const std::string& help);
   void AddFlag(const std::string& name, bool* value, const std::string& help);
+  // Adds --json.
+  void AddJson(bool* value, const std::string& help = kJsonHelp);
   // Adds an option whose value is a number from `least` to `most`.
   void AddNumber(const std::string& name, int least, int most, int* value, const std::string& help);
   // Adds an option whose value is a duration (text.h).
@@ -87,6 +98,18 @@ class Subcommand {
   void Do(std::function<program::ExitCode(const StoreOptions&)> run) { run_ = std::move(run); }
   // As Do(), but opens the store first.
   void DoWithStore(Mode mode, std::function<program::ExitCode(Store&)> run);
+  // The same for actions that also take *options, the subcommand's own.
+  template <typename Options, typename Action>
+  void Do(std::shared_ptr<Options> options, Action run) {
+    Do([options = std::move(options), run](const StoreOptions& store_options) {
+      return run(store_options, *options);
+    });
+  }
+  template <typename Options, typename Action>
+  void DoWithStore(Mode mode, std::shared_ptr<Options> options, Action run) {
+    DoWithStore(mode,
+                [options = std::move(options), run](Store& store) { return run(store, *options); });
+  }
 
   program::ExitCode Run(const StoreOptions& store_options) const { return run_(store_options); }
 
@@ -109,14 +132,6 @@ absl::Span<const Command> VersionCommands();  // version
 
 // Executes a command line. `arguments` excludes the program's name.
 program::ExitCode Run(std::vector<std::string> arguments);
-
-// Help texts of options that several subcommands have.
-inline constexpr char kTtlHelp[] =
-    "Lifetime in seconds, or as in 500ms, 5m, 1h30m, 7d, 1w [unlimited]";
-inline constexpr char kJsonHelp[] = "Print a JSON object";
-inline constexpr char kEntryJsonHelp[] =
-    "Print JSON: key, value, revision, ttl_seconds; key_base64 or\n"
-    "value_base64 instead if the bytes are not UTF-8";
 
 }  // namespace cubby::cli
 

@@ -64,7 +64,7 @@ void DefineGet(Subcommand* get) {
       "  cubby get -s sessions user:7 --json\n"
       "  cubby get -s sessions --escaped 'two\\nlines'");
   AddKey(get, &options->key);
-  get->AddFlag("--json", &options->json, kEntryJsonHelp);
+  get->AddJson(&options->json, kEntryJsonHelp);
   get->DoWithStore(Mode::kReadOnly, [options](const Store& store) {
     return Get(store, options->key, options->json);
   });

@@ -149,9 +149,8 @@ void DefineScan(Subcommand* scan) {
   scan->AddFlag("-0,--null", &options->null,
                 "Print bytes as they are, NUL after each key and value, for xargs -0;\n"
                 "exit code 1 if entries that contain a NUL were left out");
-  scan->AddFlag("--json", &options->json, kEntryJsonHelp);
-  scan->DoWithStore(Mode::kReadOnly,
-                    [options](const Store& store) { return Scan(store, *options); });
+  scan->AddJson(&options->json, kEntryJsonHelp);
+  scan->DoWithStore(Mode::kReadOnly, options, &Scan);
 }
 
 ExitCode Count(const Store& store) {
@@ -276,7 +275,7 @@ void DefineLoad(Subcommand* load) {
                 "Leave out lines that fail, and count them; exit code 1 if there are any");
   load->AddDuration("--ttl", &options->put.ttl,
                     absl::StrCat(kTtlHelp, ";\nof lines that state no expiry"));
-  load->DoWithStore(Mode::kReadWrite, [options](Store& store) { return Load(store, *options); });
+  load->DoWithStore(Mode::kReadWrite, options, &Load);
 }
 
 // Returns OK if the store has this entry, Aborted with the difference if it has another one.
@@ -330,8 +329,7 @@ void DefineVerify(Subcommand* verify) {
       "Example:\n"
       "  cubby verify -s words < words.tsv");
   verify->AddFlag("--escaped", escaped.get(), kEscapedHelp);
-  verify->DoWithStore(Mode::kReadOnly,
-                      [escaped](const Store& store) { return Verify(store, *escaped); });
+  verify->DoWithStore(Mode::kReadOnly, escaped, &Verify);
 }
 
 constexpr Command kCommands[] = {

@@ -13,7 +13,7 @@ namespace {
 void DefineVersion(Subcommand* version) {
   const auto json = std::make_shared<bool>(false);
   version->Notes("Example:\n  cubby version");
-  version->AddFlag("--json", json.get(), kJsonHelp);
+  version->AddJson(json.get());
   version->Do([json](const StoreOptions&) {
     Output out;
     out.Write(*json ? absl::StrCat(Record().AddText("version", base::kVersion).ToJson(), "\n")
