@@ -708,7 +708,7 @@ TEST_F(DaemonPosixTest, EveryDiscardedStoreIsTakenFromThoseWhoHaveItOpen) {
       {"a damaged region table", [](auto* fixed) { fixed->regions.region_count ^= 1; }},
       {"an unknown feature",
        [](auto* fixed) {
-         fixed->regions.required |= 1;
+         fixed->regions.required |= 2;
          table::Sign(fixed);
        }},
       {"another clock",
