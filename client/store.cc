@@ -6,6 +6,7 @@
 
 #include "absl/base/attributes.h"
 #include "absl/base/optimization.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "attach/attachment.h"
 #include "attach/mapped_table.h"
@@ -64,6 +65,37 @@ uint64_t ExpiryOf(const PutOptions& options) {
           : absl::Nanoseconds(os::BootNanos() + os::BootStepNanos()) + options.ttl;
   if (expiry >= absl::Nanoseconds(INT64_MAX)) return 0;
   return static_cast<uint64_t>(std::max<int64_t>(absl::ToInt64Nanoseconds(expiry), 1));
+}
+
+PutOptions Lasting(absl::Duration ttl) {
+  PutOptions options;
+  options.ttl = ttl;
+  return options;
+}
+
+table::PutRequest RequestOf(absl::string_view key, absl::string_view value,
+                            const PutOptions& options, table::UpdateKind kind) {
+  table::PutRequest request;
+  request.key = key;
+  request.update.kind = kind;
+  request.update.value = value;
+  request.update.keep_expiry = options.keep_ttl;
+  if (ABSL_PREDICT_FALSE(options.if_revision.has_value())) {
+    request.update.kind = table::UpdateKind::kCompareAndSet;
+    request.update.if_revision = *options.if_revision;
+  }
+  return request;
+}
+
+ABSL_ATTRIBUTE_NOINLINE absl::Status TooShort(absl::Duration ttl) {
+  return absl::InvalidArgumentError(absl::StrCat("a ttl of ", absl::FormatDuration(ttl),
+                                                 " is over before it begins: use 1ns or more"));
+}
+
+absl::Status TakesNoRevision(absl::string_view call, const PutOptions& options) {
+  if (!options.if_revision.has_value()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(call, " takes no if_revision: use Put() or Replace()"));
 }
 
 absl::Status SameSizes(size_t keys, size_t values, size_t results) {
@@ -181,29 +213,32 @@ struct Store::Impl {
     });
   }
 
-  absl::Status CheckPut(const table::WritableTable& table, absl::string_view key,
-                        absl::string_view value, const PutOptions& options) const {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE absl::Status CheckPut(const table::WritableTable& table,
+                                                     absl::string_view key, absl::string_view value,
+                                                     const PutOptions& options) const {
     absl::Status sizes = table::Writer(table).CheckSizes(key, value);
-    if (!sizes.ok() || options.ttl >= absl::Nanoseconds(1)) return sizes;
-    return absl::InvalidArgumentError(absl::StrCat("a ttl of ", absl::FormatDuration(options.ttl),
-                                                   " is over before it begins: use 1ns or more"));
+    if (ABSL_PREDICT_TRUE(options.ttl >= absl::Nanoseconds(1)) || !sizes.ok()) return sizes;
+    return TooShort(options.ttl);
   }
 
-  absl::StatusOr<uint64_t> Put(absl::string_view key, absl::string_view value,
-                               const PutOptions& options, table::UpdateKind kind) {
+  // Does what `request` says, of which it sets the hash and, by `options`, the expiry.
+  ABSL_ATTRIBUTE_NOINLINE absl::StatusOr<uint64_t> Put(table::PutRequest& request,
+                                                       const PutOptions& options) {
+    return PutInline(request, options);
+  }
+  // The same, where a call more would count.
+  ABSL_ATTRIBUTE_ALWAYS_INLINE absl::StatusOr<uint64_t> PutInline(table::PutRequest& request,
+                                                                  const PutOptions& options) {
     const table::WritableTable& prepared = attachment->current().table();
-    RETURN_IF_ERROR(CheckPut(prepared, key, value, options));
-    table::PutRequest request;
-    request.key = key;
-    request.update.value = value;
-    request.update.kind = kind;
-    request.hash = table::HashKey(key, prepared.geometry().hash_seed);
-    table::Writer(prepared).Prefetch(request.hash, key.size() + value.size());
+    RETURN_IF_ERROR(CheckPut(prepared, request.key, request.update.value, options));
+    request.hash = table::HashKey(request.key, prepared.geometry().hash_seed);
+    table::Writer(prepared).Prefetch(request.hash,
+                                     request.key.size() + request.update.value.size());
     const auto put = [&](const table::WritableTable& table)
                          CUBBY_REQUIRES_WRITER_LOCK -> absl::StatusOr<uint64_t> {
       if (ABSL_PREDICT_FALSE(&table != &prepared)) {  // a later generation
-        RETURN_IF_ERROR(CheckPut(table, key, value, options));
-        request.hash = table::HashKey(key, table.geometry().hash_seed);
+        RETURN_IF_ERROR(CheckPut(table, request.key, request.update.value, options));
+        request.hash = table::HashKey(request.key, table.geometry().hash_seed);
       }
       // Here, with the lock: waiting for it does not shorten the entry's life.
       request.update.expiry_ns = ExpiryOf(options);
@@ -255,7 +290,7 @@ struct Store::Impl {
           lock_timeout, [&](const table::WritableTable& table) CUBBY_REQUIRES_WRITER_LOCK {
             if (ABSL_PREDICT_FALSE(&table != &prepared)) return absl::OkStatus();  // begin again
             table::Writer writer(table);
-            table::PutRequest request;
+            table::PutRequest request = RequestOf("", "", options, table::UpdateKind::kSet);
             request.update.expiry_ns = ExpiryOf(options);
             for (; at < batch.end(); ++at) {
               absl::Status checked = CheckPut(table, keys[at], values[at], options);
@@ -280,11 +315,29 @@ struct Store::Impl {
         return;
       }
       if (at < batch.end() && &attachment->current().table() == &prepared) {
-        results[at] = Put(keys[at], values[at], options, table::UpdateKind::kSet);  // sweeps
+        table::PutRequest request =
+            RequestOf(keys[at], values[at], options, table::UpdateKind::kSet);
+        results[at] = Put(request, options);  // sweeps
         sweeps = !absl::IsResourceExhausted(results[at].status());
         ++at;
       }
     }
+  }
+
+  // Returns what `remove(writer, hash)`, with the lock held, returns. `hash` is the key's.
+  template <typename Remove>
+  auto RemoveWith(absl::string_view key, const Remove& remove) {
+    const auto hash_in = [key](const table::WritableTable& table) {
+      return table::HashKey(key, table.geometry().hash_seed);
+    };
+    const table::WritableTable& prepared = attachment->current().table();
+    const uint64_t hash = hash_in(prepared);
+    table::Writer(prepared).Prefetch(hash, 0);
+    return attachment->AsWriter(
+        lock_timeout, [&](const table::WritableTable& table) CUBBY_REQUIRES_WRITER_LOCK {
+          table::Writer writer(table);
+          return remove(writer, &table == &prepared ? hash : hash_in(table));
+        });
   }
 
   std::unique_ptr<attach::Attachment> attachment;
@@ -346,9 +399,14 @@ absl::StatusOr<bool> Store::Contains(absl::string_view key) const {
   return entry.status();
 }
 
+absl::StatusOr<Entry> Store::GetMetadata(absl::string_view key) const {
+  return impl_->Get(key, table::NoSink());
+}
+
 absl::StatusOr<uint64_t> Store::Put(absl::string_view key, absl::string_view value,
                                     const PutOptions& options) {
-  return impl_->Put(key, value, options, table::UpdateKind::kSet);
+  table::PutRequest request = RequestOf(key, value, options, table::UpdateKind::kSet);
+  return impl_->PutInline(request, options);
 }
 
 absl::Status Store::MultiPut(absl::Span<const absl::string_view> keys,
@@ -363,25 +421,92 @@ absl::Status Store::MultiPut(absl::Span<const absl::string_view> keys,
 
 absl::StatusOr<uint64_t> Store::Add(absl::string_view key, absl::string_view value,
                                     const PutOptions& options) {
-  return impl_->Put(key, value, options, table::UpdateKind::kAdd);
+  RETURN_IF_ERROR(TakesNoRevision("Add()", options));
+  table::PutRequest request = RequestOf(key, value, options, table::UpdateKind::kAdd);
+  return impl_->Put(request, options);
 }
 
 absl::StatusOr<uint64_t> Store::Replace(absl::string_view key, absl::string_view value,
                                         const PutOptions& options) {
-  return impl_->Put(key, value, options, table::UpdateKind::kReplace);
+  table::PutRequest request = RequestOf(key, value, options, table::UpdateKind::kReplace);
+  return impl_->Put(request, options);
 }
 
 absl::Status Store::Delete(absl::string_view key) {
-  const auto hash_in = [key](const table::WritableTable& table) {
-    return table::HashKey(key, table.geometry().hash_seed);
-  };
-  const table::WritableTable& prepared = impl_->attachment->current().table();
-  const uint64_t hash = hash_in(prepared);
-  table::Writer(prepared).Prefetch(hash, 0);
-  return impl_->attachment->AsWriter(
-      impl_->lock_timeout, [&](const table::WritableTable& table) CUBBY_REQUIRES_WRITER_LOCK {
-        return table::Writer(table).Delete(key, &table == &prepared ? hash : hash_in(table));
-      });
+  return impl_->RemoveWith(key,
+                           [key](table::Writer& writer, uint64_t hash)
+                               CUBBY_REQUIRES_WRITER_LOCK { return writer.Delete(key, hash); });
+}
+
+absl::StatusOr<int64_t> Store::Increment(absl::string_view key, int64_t by,
+                                         const IncrementOptions& options) {
+  std::string text;
+  table::PutRequest request;
+  request.key = key;
+  request.update.kind = table::UpdateKind::kAddNumber;
+  request.update.addend = by;
+  request.update.initial = options.initial;
+  request.update.keep_expiry = true;
+  request.update.result = &text;
+  RETURN_IF_ERROR(impl_->Put(request, Lasting(options.ttl)).status());
+  int64_t sum;
+  if (!absl::SimpleAtoi(text, &sum)) return absl::InternalError("the sum is no number");
+  return sum;
+}
+
+absl::StatusOr<uint64_t> Store::Append(absl::string_view key, absl::string_view suffix,
+                                       const AppendOptions& options) {
+  std::string value;
+  table::PutRequest request;
+  request.key = key;
+  request.update.kind = table::UpdateKind::kAppend;
+  request.update.value = suffix;
+  request.update.keep_expiry = true;
+  request.update.result = &value;
+  return impl_->Put(request, Lasting(options.ttl));
+}
+
+absl::StatusOr<absl::optional<Entry>> Store::GetAndSet(absl::string_view key,
+                                                       absl::string_view value,
+                                                       std::string* old_value,
+                                                       const PutOptions& options) {
+  RETURN_IF_ERROR(TakesNoRevision("GetAndSet()", options));
+  table::Existing replaced;
+  table::PutRequest request = RequestOf(key, value, options, table::UpdateKind::kExchange);
+  request.update.result = old_value;
+  request.update.replaced = &replaced;
+  RETURN_IF_ERROR(impl_->Put(request, options).status());
+  if (!replaced.visible) return absl::nullopt;
+  return EntryOf(old_value->size(), replaced.revision, replaced.expiry_ns);
+}
+
+absl::StatusOr<Entry> Store::GetAndDelete(absl::string_view key, std::string* value) {
+  ASSIGN_OR_RETURN(const table::Existing deleted,
+                   impl_->RemoveWith(key, [key, value](table::Writer& writer, uint64_t hash)
+                                              CUBBY_REQUIRES_WRITER_LOCK {
+                                                return writer.Take(key, hash, value);
+                                              }));
+  return EntryOf(value->size(), deleted.revision, deleted.expiry_ns);
+}
+
+absl::StatusOr<Entry> Store::GetAndTouch(absl::string_view key, absl::Duration ttl,
+                                         std::string* value) {
+  table::PutRequest request;
+  request.key = key;
+  request.update.kind = table::UpdateKind::kTouch;
+  request.update.result = value;
+  ASSIGN_OR_RETURN(const uint64_t revision, impl_->Put(request, Lasting(ttl)));
+  return EntryOf(value->size(), revision, request.update.expiry_ns);
+}
+
+absl::StatusOr<uint64_t> Store::Touch(absl::string_view key, absl::Duration ttl) {
+  std::string value;
+  ASSIGN_OR_RETURN(const Entry entry, GetAndTouch(key, ttl, &value));
+  return entry.revision;
+}
+
+absl::StatusOr<uint64_t> Store::Persist(absl::string_view key) {
+  return Touch(key, absl::InfiniteDuration());
 }
 
 absl::Status Store::ForEach(

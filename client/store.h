@@ -6,6 +6,7 @@
 //   absl::StatusOr<uint64_t> revision = (*store)->Put("user:7", "ada", {absl::Minutes(30)});
 //   std::string value;
 //   if ((*store)->Get("user:7", &value).ok()) std::cout << value;
+//   absl::StatusOr<int64_t> visits = (*store)->Increment("visits", 1, {/*initial=*/1});
 //
 // A get takes no lock, makes no system call and stores nothing; it works on a read-only mapping. A
 // put holds the store's writer lock for some hundred nanoseconds. A process killed at any
@@ -76,6 +77,21 @@ struct PutOptions {
   // If set, the moment at which the entry expires, in place of the ttl: such as the expires() of
   // another entry. One that has passed makes an entry that no get finds.
   absl::optional<absl::Time> expires = absl::nullopt;
+  // If true, and the key has an entry, the new value expires when the old one would have; `ttl` is
+  // then for a new entry.
+  bool keep_ttl = false;
+  // If set, the put happens only if the key's entry has this revision. It returns NotFound if there
+  // is no entry, and Aborted, naming the revision, if there is one with another.
+  absl::optional<uint64_t> if_revision = absl::nullopt;
+};
+
+// Options of Increment() and Append(), which leave an entry that exists its lifetime.
+struct IncrementOptions {
+  absl::optional<int64_t> initial = absl::nullopt;  // the number if the key has no entry
+  absl::Duration ttl = absl::InfiniteDuration();    // of an entry that the call makes
+};
+struct AppendOptions {
+  absl::Duration ttl = absl::InfiniteDuration();  // of an entry that the call makes
 };
 
 // An entry's metadata.
@@ -144,6 +160,8 @@ class Store {
 
   // Returns true if Get() would find the key. Errors as Get().
   absl::StatusOr<bool> Contains(absl::string_view key) const;
+  // As Get(), without the value: its time does not depend on the value's length.
+  absl::StatusOr<Entry> GetMetadata(absl::string_view key) const;
 
   // Sets the key's value and returns the entry's revision. Errors, each with nothing changed:
   //   InvalidArgument    the key is empty, or the ttl is below 1 ns
@@ -162,7 +180,8 @@ class Store {
                         absl::Span<const absl::string_view> values,
                         absl::Span<absl::StatusOr<uint64_t>> results,
                         const PutOptions& options = {});
-  // As Put(), but returns AlreadyExists if the key has an entry.
+  // As Put(), but returns AlreadyExists if the key has an entry; InvalidArgument if
+  // options.if_revision is set.
   absl::StatusOr<uint64_t> Add(absl::string_view key, absl::string_view value,
                                const PutOptions& options = {});
   // As Put(), but returns NotFound if the key has no entry.
@@ -170,6 +189,39 @@ class Store {
                                    const PutOptions& options = {});
   // Removes the key's entry. Returns NotFound if there is none.
   absl::Status Delete(absl::string_view key);
+
+  // Each of the following reads the old entry and commits the new one with the writer lock held: no
+  // other write comes in between, and a kill leaves the old or the new. They copy the value, of an
+  // entry that changes into new room, so a long value needs as many free extents as a Put() of it.
+  // All but GetAndDelete() make a new revision, and return the errors of Put() besides their own.
+
+  // Adds `by` to the key's value, a decimal number from -2^63 to 2^63 - 1 without leading zeros or
+  // spaces, and returns the sum. If the key has no entry, puts and returns options.initial.
+  //   NotFound         there is no entry, and options.initial is not set
+  //   InvalidArgument  the value is not such a number
+  //   OutOfRange       the sum is not such a number
+  absl::StatusOr<int64_t> Increment(absl::string_view key, int64_t by = 1,
+                                    const IncrementOptions& options = {});
+  // Puts the key's value with `suffix` behind it, or `suffix` if the key has no entry.
+  absl::StatusOr<uint64_t> Append(absl::string_view key, absl::string_view suffix,
+                                  const AppendOptions& options = {});
+  // Puts as Put() does, and returns the entry that it replaced, with its value in *old_value;
+  // nullopt if there was none. InvalidArgument if options.if_revision is set.
+  absl::StatusOr<absl::optional<Entry>> GetAndSet(absl::string_view key, absl::string_view value,
+                                                  std::string* old_value,
+                                                  const PutOptions& options = {});
+  // Removes the key's entry and returns it, with its value in *value. Returns NotFound if there is
+  // none. Of many calls at once for one entry, one returns it.
+  absl::StatusOr<Entry> GetAndDelete(absl::string_view key, std::string* value);
+
+  // Gives the key's entry a lifetime that begins now; absl::InfiniteDuration() for one without end.
+  // Returns its new revision: a put with the revision of before returns Aborted. NotFound if there
+  // is no entry.
+  absl::StatusOr<uint64_t> Touch(absl::string_view key, absl::Duration ttl);
+  // The same, and copies the value to *value; returns the entry as it is then.
+  absl::StatusOr<Entry> GetAndTouch(absl::string_view key, absl::Duration ttl, std::string* value);
+  // Gives the key's entry a lifetime without end, as Touch() does.
+  absl::StatusOr<uint64_t> Persist(absl::string_view key);
 
   // Calls `visit` with every entry, in no particular order, until it returns false. Visits an entry
   // that exists throughout the call exactly once, and one that is put or deleted during it at most

@@ -19,7 +19,7 @@ absl::Status AddNumber(const Update& update, const Existing& existing) {
   int64_t number;
   // SimpleAtoi also takes spaces and a plus sign, which a sum would silently drop.
   if (!absl::SimpleAtoi(value, &number) || absl::StrCat(number) != value) {
-    return absl::FailedPreconditionError(
+    return absl::InvalidArgumentError(
         "the value is not a decimal number of 64 bits: put one first");
   }
   int64_t sum;
@@ -37,11 +37,13 @@ absl::Status CheckCondition(const Update& update, const Existing& existing) {
   switch (update.kind) {
     case UpdateKind::kSet:
     case UpdateKind::kAppend:
+    case UpdateKind::kExchange:
       return absl::OkStatus();
     case UpdateKind::kAdd:
       return existing.visible ? absl::AlreadyExistsError("the key is there already")
                               : absl::OkStatus();
     case UpdateKind::kReplace:
+    case UpdateKind::kTouch:
       return existing.visible ? absl::OkStatus() : NoEntry();
     case UpdateKind::kCompareAndSet:
       if (!existing.visible) return NoEntry();
@@ -54,13 +56,17 @@ absl::Status CheckCondition(const Update& update, const Existing& existing) {
   return absl::InternalError("no such update");
 }
 
-absl::Status ComputeValue(const Update& update, const Existing& existing,
-                          uint64_t max_value_bytes) {
+absl::Status ComputeResult(const Update& update, const Existing& existing,
+                           uint64_t max_value_bytes) {
+  if (!existing.visible) update.result->clear();
+  if (update.kind == UpdateKind::kExchange) {
+    *update.replaced = existing;
+    return absl::OkStatus();
+  }
   if (update.kind == UpdateKind::kAddNumber) {
     RETURN_IF_ERROR(AddNumber(update, existing));
   } else {
-    if (!existing.visible) update.result->clear();
-    absl::StrAppend(update.result, update.value);
+    absl::StrAppend(update.result, update.value);  // nothing for kTouch
   }
   if (update.result->size() <= max_value_bytes) return absl::OkStatus();
   return absl::OutOfRangeError(absl::StrCat("the new value has ", update.result->size(),

@@ -141,31 +141,38 @@ inline uint32_t Writer::ChooseDeadWay(uint32_t live, uint32_t after) const {
   return static_cast<uint32_t>(__builtin_ctz(behind != 0 ? behind : dead));
 }
 
-absl::Status Writer::Decide(const Update& update, const Located& located) const {
+Existing Writer::ExistingIn(const Located& located) const {
   Existing existing;
-  existing.visible = located.visible;
-  if (existing.visible) {
-    const SlotHead& slot = table_.slot(located.place.bucket, located.place.way);
-    existing.revision = RevisionOf(slot.sequence.load(kRelaxed));
+  if (!located.visible) return existing;
+  const SlotHead& slot = table_.slot(located.place.bucket, located.place.way);
+  existing.visible = true;
+  existing.revision = RevisionOf(slot.sequence.load(kRelaxed));
+  existing.expiry_ns = slot.expiry_ns.load(kRelaxed);
+  return existing;
+}
+
+absl::Status Writer::CopyValue(const Place& place, std::string* value) const {
+  const SlotHead& slot = table_.slot(place.bucket, place.way);
+  const SlotLengths lengths = UnpackLengths(slot.lengths.load(kRelaxed));
+  // Other bytes than Locate() saw, if a process has stored them without the lock.
+  if (!LengthsArePossible(table_.geometry(), lengths)) return Damaged(place.bucket);
+  value->resize(lengths.value_bytes);
+  if (!lengths.in_extents()) {
+    CopyFromShared(&(*value)[0], SlotBytes(slot) + RoundUp8(lengths.key_bytes),
+                   lengths.value_bytes);
+  } else if (CopyChain(table_, FirstExtent(slot, lengths), slot.sequence.load(kRelaxed),
+                       lengths.key_in_chain(), lengths.value_bytes, &(*value)[0]) != Look::kWhole) {
+    return Damaged(place.bucket);
   }
+  return absl::OkStatus();
+}
+
+absl::Status Writer::Decide(const Update& update, const Located& located) const {
+  const Existing existing = ExistingIn(located);
   RETURN_IF_ERROR(CheckCondition(update, existing));
   if (!NeedsOldValue(update.kind)) return absl::OkStatus();
-  if (existing.visible) {
-    const SlotHead& slot = table_.slot(located.place.bucket, located.place.way);
-    const SlotLengths lengths = UnpackLengths(slot.lengths.load(kRelaxed));
-    // Other bytes than Locate() saw, if a process has stored them without the lock.
-    if (!LengthsArePossible(table_.geometry(), lengths)) return Damaged(located.place.bucket);
-    update.result->resize(lengths.value_bytes);
-    if (!lengths.in_extents()) {
-      CopyFromShared(&(*update.result)[0], SlotBytes(slot) + RoundUp8(lengths.key_bytes),
-                     lengths.value_bytes);
-    } else if (CopyChain(table_, FirstExtent(slot, lengths), slot.sequence.load(kRelaxed),
-                         lengths.key_in_chain(), lengths.value_bytes,
-                         &(*update.result)[0]) != Look::kWhole) {
-      return Damaged(located.place.bucket);
-    }
-  }
-  return ComputeValue(update, existing, table_.geometry().max_value_bytes);
+  if (existing.visible) RETURN_IF_ERROR(CopyValue(located.place, update.result));
+  return ComputeResult(update, existing, table_.geometry().max_value_bytes);
 }
 
 inline uint32_t Writer::ExtentsOf(absl::string_view key, absl::string_view value) const {
@@ -288,7 +295,7 @@ absl::StatusOr<uint64_t> Writer::Put(const PutRequest& request) {
   absl::string_view value = update.value;
   if (update.kind != UpdateKind::kSet) {
     RETURN_IF_ERROR(Decide(update, old));
-    if (NeedsOldValue(update.kind)) value = *update.result;
+    if (ResultIsNewValue(update.kind)) value = *update.result;
   }
   const uint64_t expiry_ns =
       update.keep_expiry && old.visible
@@ -389,16 +396,31 @@ absl::StatusOr<Writer::Victim> Writer::ChooseVictimFor(uint64_t home) {
   return victim;
 }
 
-absl::Status Writer::Delete(absl::string_view key, uint64_t hash) {
-  RepairIfNeeded(table_);
-  Located located;
-  if (!Locate(key, hash, &located)) return Damaged(located.place.bucket);
+ABSL_ATTRIBUTE_ALWAYS_INLINE inline absl::Status Writer::Remove(const Located& located,
+                                                                uint64_t hash) {
   const absl::Status not_found(absl::StatusCode::kNotFound, "");
   if (!located.slot_found) return not_found;
   RETURN_IF_ERROR(
       Erase(located.place, hash, located.visible ? &Counters::deletes : &Counters::expired));
   PullBack(located.place);
   return located.visible ? absl::OkStatus() : not_found;
+}
+
+absl::Status Writer::Delete(absl::string_view key, uint64_t hash) {
+  RepairIfNeeded(table_);
+  Located located;
+  if (!Locate(key, hash, &located)) return Damaged(located.place.bucket);
+  return Remove(located, hash);
+}
+
+absl::StatusOr<Existing> Writer::Take(absl::string_view key, uint64_t hash, std::string* value) {
+  RepairIfNeeded(table_);
+  Located located;
+  if (!Locate(key, hash, &located)) return Damaged(located.place.bucket);
+  const Existing existing = ExistingIn(located);
+  if (existing.visible) RETURN_IF_ERROR(CopyValue(located.place, value));
+  RETURN_IF_ERROR(Remove(located, hash));
+  return existing;
 }
 
 absl::Status Writer::Erase(const Place& place, uint64_t hash,

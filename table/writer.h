@@ -23,6 +23,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <string>
 
 #include "absl/base/optimization.h"
 #include "absl/status/status.h"
@@ -74,7 +75,7 @@ class Writer {
   void PrefetchHome(uint64_t hash) const;
 
   // Does the update and returns the revision of the entry. Errors, each with nothing changed: those
-  // of CheckCondition() and ComputeValue(); ResourceExhausted if there are as many entries as the
+  // of CheckCondition() and ComputeResult(); ResourceExhausted if there are as many entries as the
   // capacity, or too few free extents; DataLoss for damage. A store that evicts
   // has room for all that CheckSizes() accepts; it may have evicted entries before it met damage.
   // REQUIRES: CheckSizes() of the key and
@@ -83,6 +84,10 @@ class Writer {
 
   // Returns NotFound, without a message, if there is no such entry.
   absl::Status Delete(absl::string_view key, uint64_t hash) CUBBY_REQUIRES_WRITER_LOCK;
+  // The same, and copies the value of the entry that it deletes to *value. Returns DataLoss, with
+  // nothing deleted, if the value is damaged.
+  absl::StatusOr<Existing> Take(absl::string_view key, uint64_t hash,
+                                std::string* value) CUBBY_REQUIRES_WRITER_LOCK;
 
   // The outcome of ClearBucket(): how many entries it deleted, the earliest expiry among those it
   // left, and DataLoss if it left a damaged one.
@@ -124,8 +129,10 @@ class Writer {
   absl::Status WrongSizes(absl::string_view key, absl::string_view value) const;
   // Finds the live entry of that key, expired or not. False for damage in located->place.bucket.
   bool Locate(absl::string_view key, uint64_t hash, Located* located) const;
-  // For updates other than kSet: checks the condition, and computes the value if it depends on the
-  // old one.
+  Existing ExistingIn(const Located& located) const;
+  // Copies the value of the live entry in `place`.
+  absl::Status CopyValue(const Place& place, std::string* value) const;
+  // For updates other than kSet: checks the condition, and sets *update.result.
   absl::Status Decide(const Update& update, const Located& located) const;
   // Chooses the place of the entry and the extents, and plans the commit, after which the entry in
   // `victim`, unless that is null, is gone as the key's old one would be.
@@ -173,6 +180,8 @@ class Writer {
   void FillExtents(const Chain& chain, absl::string_view key, uint64_t hash,
                    absl::string_view value, uint64_t sequence,
                    SlotHead* slot) CUBBY_REQUIRES_WRITER_LOCK;
+  // Deletes the entry. NotFound if it is not visible.
+  absl::Status Remove(const Located& located, uint64_t hash) CUBBY_REQUIRES_WRITER_LOCK;
   // Deletes the live entry in `place` and counts it in `total`. REQUIRES: `hash` is its key's.
   absl::Status Erase(const Place& place, uint64_t hash,
                      std::atomic<uint64_t> Counters::*total) CUBBY_REQUIRES_WRITER_LOCK;

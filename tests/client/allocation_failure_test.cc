@@ -87,6 +87,41 @@ TEST_F(AllocationFailureTest, LeavesTheStoreWholeAndUnlocked) {
       {"add what is there", [](Store* store) { return store->Add("k", "v").status(); }},
       {"replace what is not", [](Store* store) { return store->Replace("absent", "v").status(); }},
       {"delete", [](Store* store) { return store->Delete("k"); }},
+      {"increment",
+       [](Store* store) {
+         absl::Status status = store->Put("k", "1234567890123456789").status();
+         status.Update(store->Increment("k").status());
+         return status;
+       }},
+      {"increment what is no number",
+       [](Store* store) { return store->Increment(kLongKey).status(); }},
+      {"append to nothing", [](Store* store) { return store->Append("absent", "v").status(); }},
+      {"append", [](Store* store) { return store->Append("k", std::string(100, 'v')).status(); }},
+      {"put of another revision",
+       [](Store* store) {
+         PutOptions options;
+         options.if_revision = 1;
+         return store->Put("k", "v", options).status();
+       }},
+      {"get and set",
+       [](Store* store) {
+         std::string fresh;
+         return store->GetAndSet("k", std::string(100, 'v'), &fresh).status();
+       }},
+      {"get and set, to the same",
+       [&](Store* store) {
+         std::string fresh;
+         return store->GetAndSet(kLongKey, long_value, &fresh).status();
+       }},
+      {"get and delete",
+       [](Store* store) {
+         std::string fresh;
+         return store->GetAndDelete("k", &fresh).status();
+       }},
+      {"touch a long value",
+       [](Store* store) { return store->Touch(kLongKey, absl::Hours(1)).status(); }},
+      {"touch nothing",
+       [](Store* store) { return store->Touch("absent", absl::Hours(1)).status(); }},
       {"delete nothing", [](Store* store) { return store->Delete("absent"); }},
       {"for each",
        [](Store* store) {
