@@ -9,6 +9,7 @@
 #include <CLI/Formatter.hpp>
 #include <algorithm>
 #include <cstdlib>
+#include <limits>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -142,6 +143,22 @@ void AddDurationTo(CLI::App* app, const std::string& name, absl::Duration* durat
       ->type_name("TIME");
 }
 
+// Adds option `name`, whose value is any number of that type.
+template <typename Integer>
+CLI::Option* AddIntegerTo(CLI::App* app, const std::string& name, absl::optional<Integer>* value,
+                          const std::string& help) {
+  const auto parse = [name, value](const std::string& text) {
+    Integer number;
+    if (!absl::SimpleAtoi(text, &number)) {
+      using Limits = std::numeric_limits<Integer>;
+      throw CLI::ValidationError(absl::StrCat(name, " ", Quoted(text), " is not a number from ",
+                                              Limits::min(), " to ", Limits::max()));
+    }
+    *value = number;
+  };
+  return app->add_option_function<std::string>(name, parse, help);
+}
+
 constexpr char kProgram[] = "cubby";
 
 // How often --wait looks again.
@@ -149,8 +166,8 @@ constexpr absl::Duration kWaitPause = absl::Milliseconds(5);
 
 std::vector<Command> AllCommands() {
   std::vector<Command> all;
-  for (const auto& commands :
-       {KeyCommands(), ListingCommands(), AdminCommands(), BenchCommands(), VersionCommands()}) {
+  for (const auto& commands : {KeyCommands(), UpdateCommands(), ListingCommands(), AdminCommands(),
+                               BenchCommands(), VersionCommands()}) {
     all.insert(all.end(), commands.begin(), commands.end());
   }
   return all;
@@ -267,6 +284,12 @@ absl::StatusOr<std::unique_ptr<Admin>> StoreOptions::Connect() const {
   return admin;
 }
 
+program::ExitCode WithStore(const StoreOptions& options, Mode mode,
+                            absl::FunctionRef<program::ExitCode(Store&)> run) {
+  const auto store = options.Open(mode);
+  return store.ok() ? run(**store) : Fail(store.status(), Subject::kStore);
+}
+
 void Subcommand::Notes(const std::string& notes) { app_->footer(notes); }
 
 void Subcommand::AddWord(const std::string& name, std::string* value, const std::string& help) {
@@ -293,6 +316,15 @@ void Subcommand::AddNumber(const std::string& name, int least, int most, int* va
 }
 
 void Subcommand::AddJson(bool* value, const std::string& help) { AddFlag("--json", value, help); }
+void Subcommand::AddInteger(const std::string& name, absl::optional<int64_t>* value,
+                            const std::string& help) {
+  AddIntegerTo(app_, name, value, help)->type_name(name.front() == '-' ? "N" : "");
+}
+
+void Subcommand::AddRevision(const std::string& name, bool required,
+                             absl::optional<uint64_t>* value, const std::string& help) {
+  AddIntegerTo(app_, name, value, help)->type_name("REVISION")->required(required);
+}
 
 void Subcommand::AddDuration(const std::string& name, absl::Duration* value,
                              const std::string& help) {
@@ -301,8 +333,7 @@ void Subcommand::AddDuration(const std::string& name, absl::Duration* value,
 
 void Subcommand::DoWithStore(Mode mode, std::function<program::ExitCode(Store&)> run) {
   Do([mode, run = std::move(run)](const StoreOptions& options) {
-    const auto store = options.Open(mode);
-    return store.ok() ? run(**store) : Fail(store.status(), Subject::kStore);
+    return WithStore(options, mode, run);
   });
 }
 

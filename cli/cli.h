@@ -7,6 +7,7 @@
 #ifndef CUBBY_CLI_CLI_H_
 #define CUBBY_CLI_CLI_H_
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -18,6 +19,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "absl/types/optional.h"
 #include "absl/types/span.h"
 #include "client/admin.h"
 #include "client/store.h"
@@ -32,6 +34,9 @@ namespace cubby::cli {
 // Help texts of options that several subcommands have.
 inline constexpr char kTtlHelp[] =
     "Lifetime in seconds, or as in 500ms, 5m, 1h30m, 7d, 1w [unlimited]";
+inline constexpr char kKeepTtlHelp[] =
+    "Leave an entry that exists its lifetime; --ttl is then for a new one";
+inline constexpr char kNewTtlHelp[] = "Lifetime of a new entry, as in `cubby put` [unlimited]";
 inline constexpr char kJsonHelp[] = "Print a JSON object";
 inline constexpr char kEntryJsonHelp[] =
     "Print JSON: key, value, revision, ttl_seconds; key_base64 or\n"
@@ -72,6 +77,10 @@ class StoreOptions {
   absl::Duration wait_;     // 0 if not given
 };
 
+// Opens the store and returns what `run` returns; prints why if it cannot be opened.
+program::ExitCode WithStore(const StoreOptions& options, Mode mode,
+                            absl::FunctionRef<program::ExitCode(Store&)> run);
+
 // A subcommand: its options, its help and its action. The Add functions store through their pointer
 // argument when the command line is parsed.
 class Subcommand {
@@ -86,6 +95,11 @@ class Subcommand {
   // Adds an option; without it *value is unchanged. `type` names the value in the help text.
   void AddText(const std::string& name, const std::string& type, std::string* value,
                const std::string& help);
+  // Adds an option, or an argument that may be left out, whose value is a whole number of 64 bits.
+  void AddInteger(const std::string& name, absl::optional<int64_t>* value, const std::string& help);
+  // Adds an option whose value is a revision.
+  void AddRevision(const std::string& name, bool required, absl::optional<uint64_t>* value,
+                   const std::string& help);
   void AddFlag(const std::string& name, bool* value, const std::string& help);
   // Adds --json.
   void AddJson(bool* value, const std::string& help = kJsonHelp);
@@ -124,7 +138,8 @@ struct Command {
   void (*define)(Subcommand* subcommand);
 };
 
-absl::Span<const Command> KeyCommands();      // get put add replace del exists
+absl::Span<const Command> KeyCommands();      // get put add replace cas del exists
+absl::Span<const Command> UpdateCommands();   // incr decr append getset getdel touch ttl persist
 absl::Span<const Command> ListingCommands();  // scan count load verify
 absl::Span<const Command> AdminCommands();    // ping info stats flush check shutdown
 absl::Span<const Command> BenchCommands();    // bench

@@ -1,114 +1,100 @@
-// get put add replace del exists: operations on one key.
-#include <cerrno>
-#include <cstdio>
+// get put add replace cas del exists: operations on one key.
 #include <memory>
 #include <string>
-#include <system_error>
 
-#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/substitute.h"
+#include "absl/time/time.h"
 #include "base/status_macros.h"
 #include "cli/cli.h"
-#include "cli/input.h"
+#include "cli/entry.h"
 #include "cli/output.h"
 #include "cli/status.h"
 #include "cli/text.h"
-#include "program/standard_streams.h"
 
 namespace cubby::cli {
 namespace {
 
 using program::ExitCode;
 
-// The KEY argument.
-struct KeyOptions {
-  std::string word;
-  bool escaped = false;
+struct GetOptions {
+  KeyOptions key;
+  bool json = false;
+  bool revision = false;
+  absl::Duration touch;  // 0 if not given
 };
 
-void AddKey(Subcommand* subcommand, KeyOptions* key) {
-  subcommand->AddWord("KEY", &key->word, "The key; put -- before a key that begins with a dash");
-  subcommand->AddFlag("--escaped", &key->escaped,
-                      "Decode the escapes of `cubby scan` in KEY, such as \\n and \\x00");
-}
-
-absl::StatusOr<std::string> KeyOf(const KeyOptions& key) { return BytesOf(key.word, key.escaped); }
-
-ExitCode Get(const Store& store, const KeyOptions& key_options, bool json) {
-  ASSIGN_OR_RETURN_AS(const std::string key, KeyOf(key_options), Fail(status, Subject::kEntry));
+ExitCode Get(Store& store, const GetOptions& options) {
+  ASSIGN_OR_RETURN_AS(const std::string key, KeyOf(options.key), Fail(status, Subject::kEntry));
   std::string value;
-  ASSIGN_OR_RETURN_AS(const Entry entry, store.Get(key, &value),
-                      Fail(EntryError(status, key), Subject::kEntry));
-  Output out;
-  if (json) {
-    out.Write(EntryRecord(key, value, entry).ToJson());
-    out.Write("\n");
-  } else {
-    out.Write(value);
-    if (program::OutputIsTerminal()) out.Write("\n");
+  const absl::StatusOr<Entry> entry = options.touch == absl::ZeroDuration()
+                                          ? store.Get(key, &value)
+                                          : store.GetAndTouch(key, options.touch, &value);
+  if (!entry.ok()) return Fail(EntryError(entry.status(), key), Subject::kEntry);
+  if (!options.json) {
+    return PrintValue(options.revision ? absl::StrCat(entry->revision, "\n") : "", value);
   }
+  Output out;
+  out.Write(EntryRecord(key, value, *entry).ToJson());
+  out.Write("\n");
   return out.Finish();
 }
 
 void DefineGet(Subcommand* get) {
-  struct Options {
-    KeyOptions key;
-    bool json = false;
-  };
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<GetOptions>();
   get->Notes(
       "Prints the exact bytes of the value; appends a line end only on a terminal.\n"
+      "With --touch the store must be writable, and the get is a write like a put.\n"
       "Examples:\n"
       "  cubby get -s sessions user:7\n"
       "  cubby get -s sessions user:7 --json\n"
+      "  cubby get -s sessions user:7 --touch 30m\n"
       "  cubby get -s sessions --escaped 'two\\nlines'");
   AddKey(get, &options->key);
   get->AddJson(&options->json, kEntryJsonHelp);
-  get->DoWithStore(Mode::kReadOnly, [options](const Store& store) {
-    return Get(store, options->key, options->json);
+  get->AddFlag("--revision", &options->revision,
+               "Print the revision, for `cubby cas`, on a line before the value");
+  get->AddDuration("--touch", &options->touch,
+                   "Give the entry a lifetime that begins now, as `cubby touch --ttl`");
+  get->Do([options](const StoreOptions& store) {
+    return WithStore(store,
+                     options->touch == absl::ZeroDuration() ? Mode::kReadOnly : Mode::kReadWrite,
+                     [&options](Store& opened) { return Get(opened, *options); });
   });
 }
 
 struct WriteOptions {
   KeyOptions key;
-  std::string value;
+  ValueOptions value;
   PutOptions put;
-  bool literal = false;
+  bool if_absent = false;
+  bool if_present = false;
 };
 
-// The only difference between put, add and replace.
-using WriteFunction = absl::StatusOr<uint64_t> (Store::*)(absl::string_view, absl::string_view,
-                                                          const PutOptions&);
-
-// Returns the bytes that VALUE denotes: itself, or the contents of a file or of standard input.
-absl::StatusOr<std::string> ReadValue(const WriteOptions& options, uint64_t max_bytes) {
-  if (options.literal) return options.value;
-  if (options.value == "-") return ReadAll(stdin, "standard input", max_bytes);
-  if (options.value.empty() || options.value.front() != '@') return options.value;
-  const std::string path = options.value.substr(1);
-  std::FILE* const file = program::OpenFile(path);
-  if (file == nullptr) {
-    return absl::InternalError(
-        absl::StrCat("cannot open ", Quoted(path), ": ",
-                     std::error_code(errno, std::generic_category()).message(),
-                     "; give --literal for a value that begins with @"));
-  }
-  const absl::Cleanup close_file = [file] { std::fclose(file); };
-  return ReadAll(file, Quoted(path), max_bytes);
-}
-
-ExitCode Write(Store& store, const WriteOptions& options, WriteFunction write) {
+ExitCode Write(Store& store, const WriteOptions& options) {
   ASSIGN_OR_RETURN_AS(const std::string key, KeyOf(options.key), Fail(status, Subject::kEntry));
-  ASSIGN_OR_RETURN_AS(const std::string value, ReadValue(options, store.limits().max_value_bytes),
+  ASSIGN_OR_RETURN_AS(const std::string value,
+                      ReadValue(options.value, store.limits().max_value_bytes),
                       Fail(status, Subject::kEntry));
+  const auto write = options.if_absent    ? &Store::Add
+                     : options.if_present ? &Store::Replace
+                                          : &Store::Put;
   const absl::Status status = (store.*write)(key, value, options.put).status();
   if (!status.ok()) return Fail(EntryError(status, key), Subject::kEntry);
   return ExitCode::kOk;
 }
 
-void DefineWrite(Subcommand* subcommand, const char* name, WriteFunction write) {
-  const auto options = std::make_shared<WriteOptions>();
+ExitCode CheckAndWrite(const StoreOptions& store, const WriteOptions& options) {
+  if (options.if_absent + options.if_present + options.put.if_revision.has_value() > 1) {
+    return Fail(ExitCode::kUsage, "give one of --if-absent, --if-present and --if-revision");
+  }
+  return WithStore(store, Mode::kReadWrite,
+                   [&options](Store& opened) { return Write(opened, options); });
+}
+
+// Defines a subcommand that sets a value, as far as all have it in common.
+std::shared_ptr<WriteOptions> DefineWrite(Subcommand* subcommand, absl::string_view usage) {
+  auto options = std::make_shared<WriteOptions>();
   subcommand->Notes(absl::Substitute(
       "Without --ttl the entry never expires, whatever lifetime the key had before."
       "\n\n"
@@ -118,14 +104,40 @@ void DefineWrite(Subcommand* subcommand, const char* name, WriteFunction write) 
       "  cubby $0 -s sessions photo @photo.jpg\n"
       "  date | cubby $0 -s sessions now -\n"
       "  cubby $0 -s sessions handle @ada --literal",
-      name));
+      usage));
   AddKey(subcommand, &options->key);
-  subcommand->AddWord("VALUE", &options->value,
-                      "The value; - reads standard input, @FILE reads a file");
-  subcommand->AddFlag("--literal", &options->literal, "Take VALUE literally, even - or @FILE");
+  AddValue(subcommand, &options->value);
   subcommand->AddDuration("--ttl", &options->put.ttl, kTtlHelp);
-  subcommand->DoWithStore(Mode::kReadWrite,
-                          [options, write](Store& store) { return Write(store, *options, write); });
+  subcommand->Do([options](const StoreOptions& store) { return CheckAndWrite(store, *options); });
+  return options;
+}
+
+void DefinePut(Subcommand* put) {
+  const auto options = DefineWrite(put, "put");
+  put->AddFlag("--keep-ttl", &options->put.keep_ttl, kKeepTtlHelp);
+  put->AddFlag("--if-absent", &options->if_absent,
+               "Only if the key has no entry; else exit code 1");
+  put->AddFlag("--if-present", &options->if_present,
+               "Only if the key has an entry; else exit code 1");
+  put->AddRevision("--if-revision", /*required=*/false, &options->put.if_revision,
+                   "Only if the entry has this revision (`cubby get --revision`);\n"
+                   "else exit code 1");
+}
+
+void DefineAdd(Subcommand* add) { DefineWrite(add, "add")->if_absent = true; }
+
+void DefineReplace(Subcommand* replace) {
+  const auto options = DefineWrite(replace, "replace");
+  options->if_present = true;
+  replace->AddFlag("--keep-ttl", &options->put.keep_ttl, kKeepTtlHelp);
+}
+
+void DefineCas(Subcommand* cas) {
+  const auto options = DefineWrite(cas, "cas --revision 12");
+  cas->AddFlag("--keep-ttl", &options->put.keep_ttl, kKeepTtlHelp);
+  cas->AddRevision("--revision", /*required=*/true, &options->put.if_revision,
+                   "The revision that the entry must have, as `cubby get --revision` or\n"
+                   "--json printed it");
 }
 
 ExitCode Delete(Store& store, const std::string& key) {
@@ -139,25 +151,12 @@ ExitCode Exists(Store& store, const std::string& key) {
   return found ? ExitCode::kOk : ExitCode::kNotFound;
 }
 
-void DefineKeyOnly(Subcommand* subcommand, Mode mode, const std::string& notes,
-                   ExitCode (*run)(Store&, const std::string& key)) {
-  const auto key = std::make_shared<KeyOptions>();
-  subcommand->Notes(notes);
-  AddKey(subcommand, key.get());
-  subcommand->DoWithStore(mode, [key, run](Store& store) {
-    ASSIGN_OR_RETURN_AS(const std::string bytes, KeyOf(*key), Fail(status, Subject::kEntry));
-    return run(store, bytes);
-  });
-}
-
 constexpr Command kCommands[] = {
     {"get", "Print the value of a key", &DefineGet},
-    {"put", "Set the value of a key",
-     [](Subcommand* put) { DefineWrite(put, "put", &Store::Put); }},
-    {"add", "Set the value of a new key; exit code 1 if the key exists",
-     [](Subcommand* add) { DefineWrite(add, "add", &Store::Add); }},
-    {"replace", "Set the value of an existing key; exit code 1 if there is none",
-     [](Subcommand* replace) { DefineWrite(replace, "replace", &Store::Replace); }},
+    {"put", "Set the value of a key", &DefinePut},
+    {"add", "Set the value of a new key; exit code 1 if the key exists", &DefineAdd},
+    {"replace", "Set the value of an existing key; exit code 1 if there is none", &DefineReplace},
+    {"cas", "Set the value if the entry has a revision; exit code 1 if not", &DefineCas},
     {"del", "Remove a key; exit code 1 if it does not exist",
      [](Subcommand* del) {
        DefineKeyOnly(del, Mode::kReadWrite, "Example:\n  cubby del -s sessions user:7", &Delete);

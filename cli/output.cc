@@ -26,14 +26,18 @@ Record& Record::AddText(absl::string_view name, absl::string_view bytes) {
   return *this;
 }
 
+std::string SecondsText(absl::Duration value) {
+  if (value == absl::InfiniteDuration()) return "never";
+  // Decimal microseconds: a double in short form loses digits or has an exponent.
+  const int64_t us = absl::ToInt64Microseconds(value);
+  return absl::StrCat(us / 1'000'000, ".", absl::Dec(us % 1'000'000, absl::kZeroPad6));
+}
+
 Record& Record::AddSeconds(absl::string_view name, absl::Duration value) {
   if (value == absl::InfiniteDuration()) {
-    Add(name, "null", "never");
+    Add(name, "null", SecondsText(value));
   } else {
-    // Decimal microseconds: a double in short form loses digits or has an exponent.
-    const int64_t us = absl::ToInt64Microseconds(value);
-    const std::string text =
-        absl::StrCat(us / 1'000'000, ".", absl::Dec(us % 1'000'000, absl::kZeroPad6));
+    const std::string text = SecondsText(value);
     Add(name, text, text);
   }
   return *this;

@@ -19,6 +19,9 @@ class Output : public program::Output {
   Output() : program::Output("cubby") {}
 };
 
+// Returns a number of seconds with six digits of fraction, or "never" if infinite.
+std::string SecondsText(absl::Duration value);
+
 // An ordered list of named values, printed as lines or as a JSON object.
 class Record {
  public:
