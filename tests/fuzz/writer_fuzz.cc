@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/types/optional.h"
 #include "table/bytes.h"
@@ -65,11 +66,14 @@ class Operations {
         case 0:
         case 1:
         case 2:
-          Put(static_cast<table::UpdateKind>(what / 8 % 3), /*expires=*/what >= 128);
+          Put(static_cast<table::UpdateKind>(what / 8 % 8), /*expires=*/what >= 128,
+              /*keeps=*/what / 64 % 2 != 0);
           break;
         case 3:
-        case 4:
           Delete();
+          break;
+        case 4:
+          Take();
           break;
         case 5:
           ClearBucket(/*everything=*/what >= 128);
@@ -89,42 +93,89 @@ class Operations {
     return table::HashKey(key, table_.geometry().hash_seed);
   }
 
-  void Put(table::UpdateKind kind, bool expires) {
+  // A number as often as not, so that there is something to add to.
+  std::string Value() {
+    const uint16_t number = input_.Number16();
+    return number % 2 == 0 ? absl::StrCat(number) : std::string(number % 512, 'w');
+  }
+
+  void Put(table::UpdateKind kind, bool expires, bool keeps) {
+    using table::UpdateKind;
     const std::string& key = Key();
-    const std::string value(input_.Number16() % 512, 'w');
+    const bool has_value = kind != UpdateKind::kAddNumber && kind != UpdateKind::kTouch;
+    const std::string value = has_value ? Value() : "";
     if (!writer_.CheckSizes(key, value).ok()) return;
+    std::string result;
+    table::Existing replaced;
     table::PutRequest request;
     request.key = key;
-    request.update.value = value;
     request.hash = Hash(key);
-    request.update.kind = kind;
-    request.update.expiry_ns = expires ? FuzzedNow() + input_.Byte() : 0;
+    table::Update& update = request.update;
+    update.kind = kind;
+    update.value = value;
+    update.expiry_ns = expires ? FuzzedNow() + input_.Byte() : 0;
+    update.keep_expiry = keeps;
+    update.if_revision = newest_;
+    update.addend = int64_t{input_.Byte()} - 128;
+    if (update.addend % 2 == 0) update.initial = update.addend;
+    update.result = &result;
+    update.replaced = &replaced;
     const lock::HeldWriterRole role;
-    const absl::Status status = writer_.Put(request).status();
+    const absl::StatusOr<uint64_t> put = writer_.Put(request);
+    if (put.ok()) newest_ = *put;
     if (model_ == nullptr) return;
     const auto old = model_->find(key);
     const bool present = old != model_->end() && !Expired(old->second);
-    switch (status.code()) {
-      case absl::StatusCode::kOk:
-        Require(kind == table::UpdateKind::kSet || present == (kind == table::UpdateKind::kReplace),
+    const std::string before = present ? old->second.value : "";
+    switch (put.status().code()) {
+      case absl::StatusCode::kOk: {
+        Require(kind != UpdateKind::kAdd || !present, "an update is done if its condition holds");
+        Require((kind != UpdateKind::kReplace && kind != UpdateKind::kCompareAndSet &&
+                 kind != UpdateKind::kTouch) ||
+                    present,
                 "an update is done if its condition holds");
-        (*model_)[key] = {value, request.update.expiry_ns};
+        const std::string after = ValueAfter(update, present, before);
+        if (kind == UpdateKind::kExchange) {
+          Require(replaced.visible == present && result == before,
+                  "an exchange returns what it replaces");
+        } else if (NeedsOldValue(kind)) {
+          Require(result == after, "an update returns what it puts");
+        }
+        (*model_)[key] = {after, keeps && present ? old->second.expiry_ns : update.expiry_ns};
         if (table_.geometry().evicts()) TakeEvictions(key);
         break;
+      }
       case absl::StatusCode::kAlreadyExists:
-        Require(kind == table::UpdateKind::kAdd && present, "it is there already");
+        Require(kind == UpdateKind::kAdd && present, "it is there already");
         break;
       case absl::StatusCode::kNotFound:
-        Require(kind == table::UpdateKind::kReplace && !present, "it is not there");
+        Require(!present && (kind == UpdateKind::kReplace || kind == UpdateKind::kCompareAndSet ||
+                             kind == UpdateKind::kTouch || kind == UpdateKind::kAddNumber),
+                "it is not there");
+        break;
+      case absl::StatusCode::kAborted:
+        Require(kind == UpdateKind::kCompareAndSet && present, "it has another revision");
+        break;
+      case absl::StatusCode::kInvalidArgument: {
+        int64_t number;
+        Require(kind == UpdateKind::kAddNumber && present &&
+                    !(absl::SimpleAtoi(before, &number) && absl::StrCat(number) == before),
+                "it is no number");
+        break;
+      }
+      case absl::StatusCode::kOutOfRange:
+        Require(kind == UpdateKind::kAppend || kind == UpdateKind::kAddNumber,
+                "only a value that grows grows too long");
         break;
       case absl::StatusCode::kResourceExhausted:
         Require(!table_.geometry().evicts(), "a table that evicts has room");
         Require(model_->size() >= table_.geometry().capacity ||
-                    table::RoundUp8(key.size()) + value.size() > table_.geometry().max_inline_bytes,
+                    table::RoundUp8(key.size()) + ValueAfter(update, present, before).size() >
+                        table_.geometry().max_inline_bytes,
                 "a short key and value are refused only by a full table");
         break;
       default:
-        Require(false, absl::StrCat("a put of a sound table succeeds: ", status.message()));
+        Require(false, absl::StrCat("a put of a sound table succeeds: ", put.status().message()));
     }
   }
 
@@ -140,6 +191,39 @@ class Operations {
               "an eviction only removes");
     }
     *model_ = std::move(contents);
+  }
+
+  // Returns what an update whose condition holds puts over the value `before`.
+  static std::string ValueAfter(const table::Update& update, bool present,
+                                const std::string& before) {
+    int64_t number = 0;
+    switch (update.kind) {
+      case table::UpdateKind::kTouch:
+        return before;
+      case table::UpdateKind::kAppend:
+        return absl::StrCat(before, update.value);
+      case table::UpdateKind::kAddNumber:
+        if (!present) return absl::StrCat(*update.initial);
+        Require(absl::SimpleAtoi(before, &number), "only a number is added to");
+        return absl::StrCat(number + update.addend);
+      default:
+        return std::string(update.value);
+    }
+  }
+
+  void Take() {
+    const std::string& key = Key();
+    std::string value;
+    const lock::HeldWriterRole role;
+    const absl::StatusOr<table::Existing> taken = writer_.Take(key, Hash(key), &value);
+    if (model_ == nullptr) return;
+    const auto old = model_->find(key);
+    const bool present = old != model_->end() && !Expired(old->second);
+    Require(present ? taken.ok() : absl::IsNotFound(taken.status()), "what is there is taken");
+    Require(!present || (value == old->second.value && taken->expiry_ns == old->second.expiry_ns),
+            "what is taken is what was there");
+    if (old != model_->end()) model_->erase(old);
+    ForgetRemoved();
   }
 
   void Delete() {
@@ -196,6 +280,7 @@ class Operations {
   Input& input_;
   Model* const model_;
   table::Writer writer_;
+  uint64_t newest_ = 0;  // revision of the last put
 };
 
 bool IsSound(const table::Table& table) {

@@ -25,6 +25,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
 #include "absl/time/time.h"
 #include "attach/attachment.h"
 #include "attach/mapped_table.h"
@@ -56,6 +58,8 @@ const std::string& LongKey() {
   return *key;
 }
 constexpr char kAbsent[] = "<absent>";
+// Follows the value of an entry that has an expiry.
+constexpr char kExpires[] = "<expires>";
 
 // The process that is stepped through: a store of its own, and what lies under it.
 struct Victim {
@@ -67,7 +71,7 @@ using Act = void (*)(Victim& victim);
 
 struct Operation {
   const char* name;
-  std::string before;  // the key's value, or kAbsent
+  std::string before;  // the key's value, with kExpires if it has an hour to live, or kAbsent
   std::string after;
   Act act = nullptr;  // null: the victim puts `after`, or deletes the key if that is kAbsent
 
@@ -157,6 +161,25 @@ void DeleteFromHomeOf(const std::string& key, Victim& victim) {
 void DeleteFromHome(Victim& victim) { DeleteFromHomeOf(kKey, victim); }
 void DeleteFromHomeOfLongKey(Victim& victim) { DeleteFromHomeOf(LongKey(), victim); }
 
+void CompareAndSet(Victim& victim) {
+  PutOptions options;
+  options.if_revision = victim.store.GetMetadata(kKey)->revision;
+  (void)victim.store.Put(kKey, "new", options);
+}
+void Increment(Victim& victim) { (void)victim.store.Increment(kKey, 1, {/*initial=*/1}); }
+void IncrementLongKey(Victim& victim) { (void)victim.store.Increment(LongKey()); }
+void Append(Victim& victim) { (void)victim.store.Append(kKey, std::string(300, 'a')); }
+void GetAndSet(Victim& victim) {
+  std::string old_value;
+  (void)victim.store.GetAndSet(kKey, "new", &old_value);
+}
+void GetAndDelete(Victim& victim) {
+  std::string value;
+  (void)victim.store.GetAndDelete(kKey, &value);
+}
+void Touch(Victim& victim) { (void)victim.store.Touch(kKey, absl::Hours(2)); }
+void Persist(Victim& victim) { (void)victim.store.Persist(kKey); }
+
 class EveryInstructionTest : public test::DaemonFixture,
                              public ::testing::WithParamInterface<Operation> {
  protected:
@@ -168,9 +191,11 @@ class EveryInstructionTest : public test::DaemonFixture,
     }
     PutOptions options;
     options.ttl = operation.ttl;
-    absl::Status status = operation.before == kAbsent && options.ttl == absl::InfiniteDuration()
+    absl::string_view before = operation.before;
+    if (absl::ConsumeSuffix(&before, kExpires)) options.ttl = absl::Hours(1);
+    absl::Status status = before == kAbsent && options.ttl == absl::InfiniteDuration()
                               ? store.Delete(operation.key)
-                              : store.Put(operation.key, operation.before, options).status();
+                              : store.Put(operation.key, before, options).status();
     if (absl::IsNotFound(status)) status = absl::OkStatus();
     ASSERT_TRUE(status.ok()) << status;
     if (operation.scattered) {
@@ -329,6 +354,7 @@ class EveryInstructionTest : public test::DaemonFixture,
       *value = kAbsent;
     } else {
       ASSERT_EQ(outcome, table::Outcome::kFound);
+      if (found.expiry_ns != 0) *value += kExpires;
     }
     ASSERT_TRUE(*value == operation.before || *value == operation.after) << *value;
     for (const std::string& filler : fillers) {
@@ -520,6 +546,22 @@ INSTANTIATE_TEST_SUITE_P(
         Operation{"EvictOverflowed", kAbsent, "new"}.Evicting(Evicts::kOverflowed),
         Operation{"EvictFromNext", kAbsent, "new"}.Evicting(Evicts::kFromNext),
         Operation{"EvictForExtents", kAbsent, Long(1500, 'n')}.Evicting(Evicts::kForExtents),
+        Operation{"CompareAndSet", "old", "new", CompareAndSet},
+        Operation{"Increment", "41", "42", Increment},
+        Operation{"IncrementNothing", kAbsent, "1", Increment},
+        Operation{"IncrementExpiring", absl::StrCat("9", kExpires), absl::StrCat("10", kExpires),
+                  Increment},
+        Operation{"IncrementLongKey", "41", "42", IncrementLongKey}.WithLongKey(),
+        Operation{"AppendIntoExtents", "o", "o" + Long(300, 'a'), Append},
+        Operation{"AppendInExtents", Long(900, 'o'), Long(900, 'o') + Long(300, 'a'), Append},
+        Operation{"GetAndSetOutOfExtents", Long(300, 'o'), "new", GetAndSet},
+        Operation{"GetAndDelete", "old", kAbsent, GetAndDelete},
+        Operation{"GetAndDeleteFromExtents", Long(1500, 'o'), kAbsent, GetAndDelete}.Scattered(),
+        Operation{"Touch", "old", absl::StrCat("old", kExpires), Touch},
+        Operation{"TouchInExtents", Long(1500, 'o'), absl::StrCat(Long(1500, 'o'), kExpires), Touch}
+            .Scattered(),
+        Operation{"TouchOverflowed", "old", absl::StrCat("old", kExpires), Touch}.FullHome(),
+        Operation{"Persist", absl::StrCat("old", kExpires), "old", Persist},
         Operation{"TakeOverFromUncommitted", "old", "new"}.After(DeadOwner::kNotCommitted),
         Operation{"TakeOverFromCommitted", "old", "new"}.After(DeadOwner::kCommitted)),
     [](const auto& info) { return info.param.name; });
