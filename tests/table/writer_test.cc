@@ -360,6 +360,12 @@ TEST(WriterTest, EveryOperationRepairsFirst) {
   const Case cases[] = {
       {"put", [](TableBuffer* b) { (void)b->Put("absent", "v", UpdateKind::kReplace); }},
       {"delete", [](TableBuffer* b) { (void)b->Delete("absent"); }},
+      {"take",
+       [](TableBuffer* b) {
+         std::string value;
+         const lock::HeldWriterRole role;
+         (void)Writer(b->table()).Take("absent", b->Hash("absent"), &value);
+       }},
       {"clear",
        [](TableBuffer* b) {
          const lock::HeldWriterRole role;
