@@ -97,7 +97,7 @@ struct AppendOptions {
 // An entry's metadata.
 struct Entry {
   size_t value_bytes = 0;
-  uint64_t revision = 0;  // of the put that made it; a larger one is newer, in the whole store
+  uint64_t revision = 0;  // of the last write to it; a larger one is newer, in the whole store
   absl::Duration ttl = absl::InfiniteDuration();  // the remaining lifetime
   uint64_t expiry_ns = 0;  // the moment at which that is over, on the host's boot clock; 0: never
 
