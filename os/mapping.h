@@ -20,6 +20,7 @@
 #include <memory>
 #include <string>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -40,6 +41,11 @@ inline constexpr uint64_t HugePageBytesOf(uint64_t bytes) {
   return bytes < 4 * kHugePageBytes ? 0 : (bytes / kHugePageBytes - 1) * kHugePageBytes;
 }
 
+// Asked between the steps of what may take long. Once it returns true, the operation gives up and
+// returns Cancelled.
+using Stopped = absl::FunctionRef<bool()>;
+inline bool NeverStopped() { return false; }
+
 class Mapping {
  public:
   // Makes a new mapping of `bytes` zero bytes, open for reading and writing. All of it is backed by
@@ -50,9 +56,11 @@ class Mapping {
   // memory is short; PermissionDenied if the caller may not give the memory to that group.
   // With Pages::kHuge the memory lies in huge pages as far as the system has them at hand, which
   // also saves time: see UseHugePages().
+  // A second or so for each GB, and more where memory is short. Leaves nothing if `stopped`.
   static absl::StatusOr<Mapping> Create(absl::string_view store, uint64_t bytes, uint32_t mode,
                                         absl::optional<uint32_t> group = absl::nullopt,
-                                        Pages pages = Pages::kSmall);
+                                        Pages pages = Pages::kSmall,
+                                        Stopped stopped = NeverStopped);
 
   // ResourceExhausted, naming needed and available bytes, if Create() would fail for want of
   // memory, even after `freed` bytes of other mappings are given back.
@@ -82,11 +90,11 @@ class Mapping {
   // Asks the system to put HugePageBytesOf() the memory, as far as possible, into pages of
   // kHugePageBytes, for all processes that have it open or will: an access at random then takes
   // about half the time. Returns how many bytes lie in such pages now. Takes some 0.3 ms for each
-  // page, and may delay processes that use the memory meanwhile for as long. REQUIRES: open for
-  // reading and writing.
+  // page, 1,000 times that where the system must move other memory first, and may delay processes
+  // that use the memory meanwhile for as long. REQUIRES: open for reading and writing.
   // Unimplemented if the system has no huge pages for shared memory (Linux before 6.1, Windows);
   // ResourceExhausted if memory is too fragmented for a single one.
-  absl::StatusOr<uint64_t> UseHugePages() const;
+  absl::StatusOr<uint64_t> UseHugePages(Stopped stopped = NeverStopped) const;
   // The same for one page, the one at offset `at`. REQUIRES: `at` is a multiple of kHugePageBytes,
   // from kHugePageBytes to HugePageBytesOf(size()).
   absl::Status UseHugePage(uint64_t at) const;

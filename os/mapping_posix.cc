@@ -51,7 +51,9 @@ constexpr int kPopulateRead = 22;
 // How fast huge pages must come for a new mapping to wait for them. A machine has them at some
 // 20 GB/s; one whose memory is in pieces, or given to it by its host only now, at 0.5.
 constexpr double kHugeBytesPerSecond = 4e9;
-constexpr uint64_t kHugePagesAtOnce = 8;
+
+// How much memory is asked for at once. More could keep a process from noticing that it is to stop.
+constexpr uint64_t kBytesAtOnce = 8 * kHugePageBytes;
 
 int Allocate(int fd, uint64_t from, uint64_t bytes) {
   int error;
@@ -63,12 +65,12 @@ int Allocate(int fd, uint64_t from, uint64_t bytes) {
 
 // Gives a file that has no memory yet as much as there is, and as comes fast, in huge pages. The
 // kernel makes one directly, without small ones first, where the file has a single small page.
-void AllocateHugePages(int fd, const Mapping& mapping) {
+void AllocateHugePages(int fd, const Mapping& mapping, Stopped stopped) {
   const uint64_t end = HugePageBytesOf(mapping.size());
   const Deadline patience(absl::Seconds(static_cast<double>(end) / kHugeBytesPerSecond));
-  for (uint64_t at = kHugePageBytes; at < end + kHugePageBytes && !patience.Passed();
-       at += kHugePagesAtOnce * kHugePageBytes) {
-    const uint64_t bytes = std::min(kHugePagesAtOnce * kHugePageBytes, end + kHugePageBytes - at);
+  for (uint64_t at = kHugePageBytes; at < end + kHugePageBytes && !patience.Passed() && !stopped();
+       at += kBytesAtOnce) {
+    const uint64_t bytes = std::min(kBytesAtOnce, end + kHugePageBytes - at);
     for (uint64_t page = at; page < at + bytes; page += kHugePageBytes) {
       if (Allocate(fd, page, 1) != 0) return;
     }
@@ -89,8 +91,12 @@ absl::Status NotOpened(const std::string& name) {
 
 // Backs all of the file with memory now: a tmpfs that is too small must fail here and not with a
 // signal at a later store.
-absl::Status Reserve(int fd, uint64_t bytes) {
-  const int error = Allocate(fd, 0, bytes);
+absl::Status Reserve(int fd, uint64_t bytes, Stopped stopped) {
+  int error = 0;
+  for (uint64_t at = 0; at < bytes && error == 0; at += kBytesAtOnce) {
+    if (stopped()) return absl::CancelledError("stopped while it was made");
+    error = Allocate(fd, at, std::min(kBytesAtOnce, bytes - at));
+  }
   if (error == 0) return absl::OkStatus();
   // Memory that the file already has counts as available to it.
   struct stat info = {};
@@ -215,7 +221,8 @@ absl::Status Mapping::CheckRoom(uint64_t bytes, uint64_t freed) {
 }
 
 absl::StatusOr<Mapping> Mapping::Create(absl::string_view store, uint64_t bytes, uint32_t mode,
-                                        absl::optional<uint32_t> group, Pages pages) {
+                                        absl::optional<uint32_t> group, Pages pages,
+                                        Stopped stopped) {
   const std::string name = MappingName(store);
   Descriptor file(shm_open(name.c_str(), O_RDWR | O_CREAT | O_EXCL, 0600));
   if (!file.valid()) return LastError(absl::StrCat("cannot create the mapping /dev/shm", name));
@@ -239,8 +246,8 @@ absl::StatusOr<Mapping> Mapping::Create(absl::string_view store, uint64_t bytes,
   impl->file = IdOf(fd);
   impl->Watch(std::move(file), name);
   Mapping mapping(std::move(impl));
-  if (pages == Pages::kHuge) AllocateHugePages(fd, mapping);
-  RETURN_IF_ERROR(Reserve(fd, bytes));
+  if (pages == Pages::kHuge) AllocateHugePages(fd, mapping, stopped);
+  RETURN_IF_ERROR(Reserve(fd, bytes, stopped));
   std::move(unlink_name).Cancel();
   return mapping;
 }
@@ -296,10 +303,11 @@ absl::Status Mapping::UseHugePage(uint64_t at) const {
       absl::StrCat("no memory lies together for a page of ", kHugePageBytes >> 20, " MiB"));
 }
 
-absl::StatusOr<uint64_t> Mapping::UseHugePages() const {
+absl::StatusOr<uint64_t> Mapping::UseHugePages(Stopped stopped) const {
   uint64_t huge = 0;
   absl::Status failed;
   for (uint64_t at = kHugePageBytes; at <= HugePageBytesOf(size()); at += kHugePageBytes) {
+    if (stopped()) return absl::CancelledError("stopped while its memory was moved");
     const absl::Status used = UseHugePage(at);
     if (used.ok()) huge += kHugePageBytes;
     failed.Update(used);

@@ -62,7 +62,8 @@ std::string Mapping::RoomWarning(uint64_t) { return ""; }
 absl::Status Mapping::CheckHugePages(uint64_t) { return NoHugePages(); }
 
 absl::StatusOr<Mapping> Mapping::Create(absl::string_view store, uint64_t bytes, uint32_t mode,
-                                        absl::optional<uint32_t>, Pages) {
+                                        absl::optional<uint32_t>, Pages, Stopped stopped) {
+  if (stopped()) return absl::CancelledError("stopped before it was made");
   const std::string name = ObjectName(store, "");
   ASSIGN_OR_RETURN(Security security, Security::FromMode(mode, kReadRights, kWriteRights));
   auto impl = std::make_unique<Impl>();
@@ -105,7 +106,7 @@ absl::StatusOr<Mapping> Mapping::Open(absl::string_view store, Access access, ui
 }
 
 // Large pages take the right to lock pages in memory, which few users have.
-absl::StatusOr<uint64_t> Mapping::UseHugePages() const { return UseHugePage(0); }
+absl::StatusOr<uint64_t> Mapping::UseHugePages(Stopped) const { return UseHugePage(0); }
 absl::Status Mapping::UseHugePage(uint64_t) const { return NoHugePages(); }
 
 absl::Status Mapping::Prefault() const {

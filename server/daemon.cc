@@ -188,11 +188,19 @@ absl::Status RunDaemon(Options options) {
   SetLogLevel(options.log_level);
   // Before the store: without a channel nothing is made, and nothing discarded.
   std::unique_ptr<os::PipeServer> channel;
-  ASSIGN_OR_RETURN(std::unique_ptr<OwnedStore> store,
-                   OwnedStore::Open(options, [&](const lock::Seats& seats) -> absl::Status {
-                     ASSIGN_OR_RETURN(channel, OpenChannel(options.store, seats));
-                     return absl::OkStatus();
-                   }));
+  const auto open_channel = [&](const lock::Seats& seats) -> absl::Status {
+    ASSIGN_OR_RETURN(channel, OpenChannel(options.store, seats));
+    return absl::OkStatus();
+  };
+  const auto stopped = [] { return stop_requested.load(); };
+  absl::StatusOr<std::unique_ptr<OwnedStore>> opened =
+      OwnedStore::Open(options, open_channel, stopped);
+  if (absl::IsCancelled(opened.status())) {
+    Log(options.store, "stopped, before it served");
+    return absl::OkStatus();
+  }
+  RETURN_IF_ERROR(opened.status());
+  std::unique_ptr<OwnedStore> store = *std::move(opened);
   // Never destroyed: a signal may wake it until the process ends.
   os::PipeServer* const pipe = channel.release();
   woken.store(pipe);

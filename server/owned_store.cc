@@ -92,9 +92,11 @@ absl::Status NoHugePages(absl::string_view why) {
 
 // Moves the memory to huge pages if the option says that it must be there. Returns how many bytes
 // are in huge pages then. (HugePagesJob moves what may be there, once the store is served.)
-absl::StatusOr<uint64_t> RequireHugePages(const os::Mapping& mapping, HugePages when) {
+absl::StatusOr<uint64_t> RequireHugePages(const os::Mapping& mapping, HugePages when,
+                                          os::Stopped stopped) {
   if (when != HugePages::kOn) return 0;
-  const absl::StatusOr<uint64_t> huge = mapping.UseHugePages();
+  const absl::StatusOr<uint64_t> huge = mapping.UseHugePages(stopped);
+  if (absl::IsCancelled(huge.status())) return huge;
   const uint64_t all = os::HugePageBytesOf(mapping.size());
   if (huge.ok() && *huge == all) return *huge;
   return NoHugePages(
@@ -286,8 +288,8 @@ OwnedStore::OwnedStore(const std::string& name, Memory memory, bool taken_over, 
       taken_over_(taken_over),
       seats_(*seats) {}
 
-absl::StatusOr<std::unique_ptr<OwnedStore>> OwnedStore::Open(const Options& options,
-                                                             Seated seated) {
+absl::StatusOr<std::unique_ptr<OwnedStore>> OwnedStore::Open(const Options& options, Seated seated,
+                                                             os::Stopped stopped) {
   RETURN_IF_ERROR(os::CheckCaller());
   // A start that is refused leaves no trace. A lock file that it made could be taken for that of
   // writers who have seats in another one, whose name was lost.
@@ -298,7 +300,9 @@ absl::StatusOr<std::unique_ptr<OwnedStore>> OwnedStore::Open(const Options& opti
   bool seats_made;
   absl::StatusOr<std::unique_ptr<lock::Seats>> opened =
       lock::Seats::OpenForDaemon(options.store, ModeAskedFor(options), &seats_made, options.group);
-  if (options.replace && absl::IsAlreadyExists(opened.status())) return TakeOver(options, seated);
+  if (options.replace && absl::IsAlreadyExists(opened.status())) {
+    return TakeOver(options, seated, stopped);
+  }
   RETURN_IF_ERROR(opened.status());
   std::unique_ptr<lock::Seats> seats = *std::move(opened);
   // From here on no other daemon touches the store's names.
@@ -307,7 +311,7 @@ absl::StatusOr<std::unique_ptr<OwnedStore>> OwnedStore::Open(const Options& opti
     if (seats_made) seats->Remove().IgnoreError();
     return ready;
   }
-  absl::StatusOr<Memory> memory = FindOrMake(options, seats.get());
+  absl::StatusOr<Memory> memory = FindOrMake(options, seats.get(), stopped);
   if (memory.ok() && memory->made && !seats_made) {
     // The seats are an earlier store's, with its mode and group.
     absl::Status set =
@@ -315,7 +319,7 @@ absl::StatusOr<std::unique_ptr<OwnedStore>> OwnedStore::Open(const Options& opti
     if (!set.ok()) memory = set;
   }
   if (!memory.ok()) {
-    if (seats_made) seats->Remove().IgnoreError();
+    if (seats_made || absl::IsCancelled(memory.status())) seats->Remove().IgnoreError();
     return attach::About(options.store, memory.status());
   }
   lock::Seats* const in_lock = seats.get();
@@ -327,7 +331,8 @@ absl::StatusOr<std::unique_ptr<OwnedStore>> OwnedStore::Open(const Options& opti
 }
 
 absl::StatusOr<std::unique_ptr<OwnedStore>> OwnedStore::TakeOver(const Options& options,
-                                                                 Seated seated) {
+                                                                 Seated seated,
+                                                                 os::Stopped stopped) {
   const std::string& name = options.store;
   ASSIGN_OR_RETURN_AS(std::unique_ptr<lock::Seats> seats, lock::Seats::Open(name),
                       attach::About(name, status));
@@ -338,10 +343,12 @@ absl::StatusOr<std::unique_ptr<OwnedStore>> OwnedStore::TakeOver(const Options& 
                          absl::UnavailableError("its daemon is starting or ending: try again"));
   }
   const MappedTable& mapped = *finding.mapped;
-  ASSIGN_OR_RETURN_AS(const uint64_t huge, RequireHugePages(mapped.mapping(), options.huge_pages),
+  ASSIGN_OR_RETURN_AS(const uint64_t huge,
+                      RequireHugePages(mapped.mapping(), options.huge_pages, stopped),
                       attach::About(name, status));
   const table::StateLine& line = mapped.table().fixed().state;
   const uint64_t pid = line.daemon_pid.load(std::memory_order_relaxed);
+  if (stopped()) return absl::CancelledError("stopped before it was taken over");
   RETURN_IF_ERROR(attach::About(name, AskForDaemonSeat(name, mapped.table().geometry(), seats.get(),
                                                        options.replace_timeout)));
   // It may have ended by another request instead.
@@ -390,7 +397,7 @@ absl::StatusOr<bool> OwnedStore::TakeBack() {
 }
 
 absl::StatusOr<OwnedStore::Memory> OwnedStore::FindOrMake(const Options& options,
-                                                          lock::Seats* seats) {
+                                                          lock::Seats* seats, os::Stopped stopped) {
   ASSIGN_OR_RETURN(Finding finding, Find(options, seats));
   if (finding.judgement.fate == Fate::kMake) {
     RETURN_IF_ERROR(seats->CheckBytes());
@@ -399,12 +406,15 @@ absl::StatusOr<OwnedStore::Memory> OwnedStore::FindOrMake(const Options& options
           "the lock file of an earlier store is here, but its mapping was removed or moved; making "
           "a new store");
     }
-    return Make(options, seats);
+    return Make(options, seats, stopped);
   }
   if (finding.judgement.fate == Fate::kKeep) {
-    ASSIGN_OR_RETURN(const uint64_t huge,
-                     RequireHugePages(finding.mapped->mapping(), options.huge_pages));
-    return Memory{*std::move(finding.mapped), huge, /*made=*/false};
+    absl::StatusOr<uint64_t> huge =
+        RequireHugePages(finding.mapped->mapping(), options.huge_pages, stopped);
+    // It stays or goes as any store whose daemon is asked to end.
+    if (absl::IsCancelled(huge.status())) huge = 0;
+    RETURN_IF_ERROR(huge.status());
+    return Memory{*std::move(finding.mapped), *huge, /*made=*/false};
   }
   Log(options.store, finding.judgement.why);
   if (finding.mapped.has_value()) {
@@ -418,10 +428,11 @@ absl::StatusOr<OwnedStore::Memory> OwnedStore::FindOrMake(const Options& options
   // Closed, so that the new store finds the memory of the old one free.
   finding.mapped.reset();
   finding.unreadable.reset();
-  return Make(options, seats);
+  return Make(options, seats, stopped);
 }
 
-absl::StatusOr<OwnedStore::Memory> OwnedStore::Make(const Options& options, lock::Seats* seats) {
+absl::StatusOr<OwnedStore::Memory> OwnedStore::Make(const Options& options, lock::Seats* seats,
+                                                    os::Stopped stopped) {
   ASSIGN_OR_RETURN(const table::Geometry geometry, table::PlanGeometry(ShapeAskedFor(options)));
   RETURN_IF_ERROR(os::Mapping::CheckRoom(geometry.total_bytes, /*freed=*/0));
   const std::string warning = os::Mapping::RoomWarning(geometry.total_bytes);
@@ -433,10 +444,10 @@ absl::StatusOr<OwnedStore::Memory> OwnedStore::Make(const Options& options, lock
                                   geometry.total_bytes, " bytes"));
   absl::StatusOr<os::Mapping> mapping = os::Mapping::Create(
       options.store, geometry.total_bytes, ModeAskedFor(options), options.group,
-      options.huge_pages == HugePages::kOff ? os::Pages::kSmall : os::Pages::kHuge);
-  if (absl::IsAlreadyExists(mapping.status())) return MakeOfLeftover(options, geometry);
+      options.huge_pages == HugePages::kOff ? os::Pages::kSmall : os::Pages::kHuge, stopped);
+  if (absl::IsAlreadyExists(mapping.status())) return MakeOfLeftover(options, geometry, stopped);
   RETURN_IF_ERROR(mapping.status());
-  const absl::StatusOr<uint64_t> huge = RequireHugePages(*mapping, options.huge_pages);
+  const absl::StatusOr<uint64_t> huge = RequireHugePages(*mapping, options.huge_pages, stopped);
   if (!huge.ok()) {
     mapping->Remove().IgnoreError();
     return huge.status();
@@ -455,7 +466,8 @@ absl::StatusOr<OwnedStore::Memory> OwnedStore::Make(const Options& options, lock
 }
 
 absl::StatusOr<OwnedStore::Memory> OwnedStore::MakeOfLeftover(const Options& options,
-                                                              const table::Geometry& wanted) {
+                                                              const table::Geometry& wanted,
+                                                              os::Stopped stopped) {
   ASSIGN_OR_RETURN(os::Mapping mapping, os::Mapping::Open(options.store, os::Access::kReadWrite));
   RETURN_IF_ERROR(CheckOwner(options.store, mapping));
   absl::StatusOr<MappedTable> mapped = MappedTable::Adopt(&mapping, kGuard);
@@ -466,7 +478,8 @@ absl::StatusOr<OwnedStore::Memory> OwnedStore::MakeOfLeftover(const Options& opt
         "other processes still have the old store open, and the new one has another shape or "
         "mode: end them, or choose another name");
   }
-  ASSIGN_OR_RETURN(const uint64_t huge, RequireHugePages(mapped->mapping(), options.huge_pages));
+  ASSIGN_OR_RETURN(const uint64_t huge,
+                   RequireHugePages(mapped->mapping(), options.huge_pages, stopped));
   Log(options.store, "emptying the old store, which other processes still have open");
   RETURN_IF_ERROR(EmptyLeftover(options.store, mapped->table()));
   return Memory{*std::move(mapped), huge, /*made=*/true};

@@ -51,9 +51,11 @@ class OwnedStore {
   // range or not the existing store's; ResourceExhausted if memory is short; PermissionDenied if
   // the store is another user's; Unimplemented for another layout version; DataLoss for damage;
   // FailedPrecondition if something else has the name, or if huge pages are required and not to be
-  // had; DeadlineExceeded if a living writer keeps the lock.
+  // had; DeadlineExceeded if a living writer keeps the lock; Cancelled if `stopped` before there is
+  // a store, of which nothing is left, or before a running daemon is asked for its store.
   using Seated = absl::FunctionRef<absl::Status(const lock::Seats& seats)>;
-  static absl::StatusOr<std::unique_ptr<OwnedStore>> Open(const Options& options, Seated seated);
+  static absl::StatusOr<std::unique_ptr<OwnedStore>> Open(const Options& options, Seated seated,
+                                                          os::Stopped stopped = os::NeverStopped);
 
   // Leaves the store as it is, for the next daemon.
   ~OwnedStore() = default;
@@ -119,12 +121,14 @@ class OwnedStore {
   OwnedStore(const std::string& name, Memory memory, bool taken_over, lock::Seats* seats,
              std::unique_ptr<lock::WriterLock> lock);
 
-  static absl::StatusOr<std::unique_ptr<OwnedStore>> TakeOver(const Options& options,
-                                                              Seated seated);
-  static absl::StatusOr<Memory> FindOrMake(const Options& options, lock::Seats* seats);
-  static absl::StatusOr<Memory> Make(const Options& options, lock::Seats* seats);
+  static absl::StatusOr<std::unique_ptr<OwnedStore>> TakeOver(const Options& options, Seated seated,
+                                                              os::Stopped stopped);
+  static absl::StatusOr<Memory> FindOrMake(const Options& options, lock::Seats* seats,
+                                           os::Stopped stopped);
+  static absl::StatusOr<Memory> Make(const Options& options, lock::Seats* seats,
+                                     os::Stopped stopped);
   static absl::StatusOr<Memory> MakeOfLeftover(const Options& options,
-                                               const table::Geometry& wanted);
+                                               const table::Geometry& wanted, os::Stopped stopped);
 
   attach::Attachment attachment_;
   uint64_t huge_page_bytes_;

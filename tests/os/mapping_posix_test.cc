@@ -67,6 +67,35 @@ TEST_F(MappingPosixTest, MemoryIsReservedAlsoWhereHugePagesAreAskedFor) {
             static_cast<ptrdiff_t>(kBytes));
 }
 
+TEST_F(MappingPosixTest, StoppedWhileItIsMadeLeavesNoName) {
+  constexpr uint64_t kBytes = 64 * kHugePageBytes;
+  for (const Pages pages : {Pages::kSmall, Pages::kHuge}) {
+    for (const int stop : {2, 3, 5}) {
+      int asked = 0;
+      const auto stopped = [&] { return ++asked >= stop; };
+      const absl::Status status =
+          Mapping::Create(store_, kBytes, 0600, absl::nullopt, pages, stopped).status();
+      EXPECT_TRUE(absl::IsCancelled(status)) << stop << " " << status;
+      EXPECT_NE(access(path_.c_str(), F_OK), 0) << stop;
+    }
+  }
+}
+
+TEST_F(MappingPosixTest, StoppedMoveToHugePagesLeavesTheMemoryAsItWas) {
+  constexpr uint64_t kBytes = 16 * kHugePageBytes;
+  const absl::StatusOr<Mapping> mapping = Mapping::Create(store_, kBytes, 0600);
+  ASSERT_TRUE(mapping.ok()) << mapping.status();
+  if (absl::IsUnimplemented(mapping->UseHugePage(kHugePageBytes))) {
+    GTEST_SKIP() << "the system has no huge pages";
+  }
+  std::fill(mapping->data(), mapping->data() + kBytes, 'x');
+  int asked = 0;
+  const absl::Status status = mapping->UseHugePages([&] { return ++asked == 3; }).status();
+  EXPECT_TRUE(absl::IsCancelled(status)) << status;
+  EXPECT_EQ(std::count(mapping->data(), mapping->data() + kBytes, 'x'),
+            static_cast<ptrdiff_t>(kBytes));
+}
+
 TEST_F(MappingPosixTest, RoomCountsWhatIsGivenBack) {
   EXPECT_TRUE(Mapping::CheckRoom(4096, 0).ok());
   constexpr uint64_t kTooMuch = uint64_t{1} << 60;

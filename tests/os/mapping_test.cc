@@ -128,6 +128,14 @@ TEST_F(MappingTest, TooLargeForTheMachineIsAnErrorAndLeavesNoName) {
   EXPECT_TRUE(absl::IsNotFound(Mapping::Open(store_, Access::kReadOnly).status()));
 }
 
+TEST_F(MappingTest, StoppedBeforeItIsMadeLeavesNoName) {
+  const auto stopped = [] { return true; };
+  const absl::Status status =
+      Mapping::Create(store_, kBytes, 0600, absl::nullopt, Pages::kSmall, stopped).status();
+  EXPECT_TRUE(absl::IsCancelled(status)) << status;
+  EXPECT_TRUE(absl::IsNotFound(Mapping::Open(store_, Access::kReadOnly).status()));
+}
+
 TEST_F(MappingTest, NameIsFreeAgainAfterRemoveAndTheLastHandle) {
   for (int turn = 0; turn < 2; ++turn) {
     const absl::StatusOr<Mapping> mapping = Mapping::Create(store_, kBytes, 0600);
