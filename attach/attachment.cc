@@ -56,7 +56,8 @@ absl::StatusOr<std::unique_ptr<lock::Seats>> OpenSeats(absl::string_view store,
       absl::IsNotFound(status)
           ? absl::FailedPreconditionError(absl::StrCat(
                 "store '", store,
-                "' has lost its lock file, so that it cannot be written: restart its cubbyd"))
+                "' has lost its lock file, so that it cannot be written: save its entries with "
+                "cubby scan, then restart its cubbyd with --fresh"))
           : About(store, status));
   if (mapped.mapping().OwnerIsUnknown()) {
     return absl::PermissionDeniedError(absl::StrCat("store '", store,
@@ -85,7 +86,7 @@ absl::StatusOr<std::unique_ptr<lock::Seats>> OpenSeats(absl::string_view store,
         absl::StrCat("store '", store,
                      "' has lost its lock file and another has its name, or it was overwritten, so "
                      "that it cannot be written: try again, which helps if its cubbyd runs; else "
-                     "restart it with --fresh"));
+                     "save its entries with cubby scan and restart it with --fresh"));
   }
   return seats;
 }

@@ -145,7 +145,9 @@ absl::StatusOr<std::string> ReadAll(std::FILE* file, absl::string_view name, uin
     ASSIGN_OR_RETURN(const bool more, ReadMore(file, name, &bytes));
     if (bytes.size() > max_bytes) {
       return absl::OutOfRangeError(absl::StrCat(name, " holds more than ", max_bytes,
-                                                " bytes, this store's limit for a value"));
+                                                " bytes, this store's limit for a value: use a "
+                                                "shorter value, or make the store with a larger "
+                                                "--max-value"));
     }
     if (!more) return bytes;
   }

@@ -96,7 +96,8 @@ ExitCode CheckAndWrite(const StoreOptions& store, const WriteOptions& options) {
 std::shared_ptr<WriteOptions> DefineWrite(Subcommand* subcommand, absl::string_view usage) {
   auto options = std::make_shared<WriteOptions>();
   subcommand->Notes(absl::Substitute(
-      "Without --ttl the entry never expires, whatever lifetime the key had before."
+      "Without --ttl the entry never expires, whatever lifetime the key had before.\n"
+      "--ttl inf says so too."
       "\n\n"
       "Examples:\n"
       "  cubby $0 -s sessions user:7 ada\n"

@@ -268,7 +268,8 @@ absl::StatusOr<std::unique_ptr<Seats>> Seats::OpenForDaemon(absl::string_view st
     std::unique_ptr<Seats> seats(new Seats(*std::move(impl)));
     ASSIGN_OR_RETURN(const bool claimed, seats->Claim(kDaemonSeat));
     if (!claimed || seats->IsHeld(kHandOverSeat)) {
-      return absl::AlreadyExistsError(absl::StrCat("store '", store, "' already has a daemon"));
+      return absl::AlreadyExistsError(absl::StrCat(
+          "store '", store, "' already has a daemon: use that, or replace it by cubbyd --replace"));
     }
     if (seats->impl_->StillNamed()) return seats;
   }

@@ -174,7 +174,8 @@ absl::StatusOr<std::unique_ptr<Seats>> Seats::OpenForDaemon(absl::string_view st
                    impl->keeper.Claim(SeatName(store, kDaemonSeat), writers, kDaemonPatienceMs));
   std::unique_ptr<Seats> seats(new Seats(std::move(impl)));
   if (!claimed || seats->IsHeld(kHandOverSeat)) {
-    return absl::AlreadyExistsError(absl::StrCat("store '", store, "' already has a daemon"));
+    return absl::AlreadyExistsError(absl::StrCat(
+        "store '", store, "' already has a daemon: use that, or replace it by cubbyd --replace"));
   }
   // Seats end with their holders here. Only a mapping, which a client has open, can outlive a
   // daemon.

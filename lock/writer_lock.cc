@@ -62,7 +62,8 @@ absl::StatusOr<std::unique_ptr<WriterLock>> WriterLock::Open(absl::string_view s
   }
   return absl::ResourceExhaustedError(
       absl::StrCat("store '", store, "' already has ", kMaxWriters,
-                   " writers, the limit: close some, or open read-only"));
+                   " writers, the limit: end programs that have it open for writing, or open it "
+                   "read-only"));
 }
 
 absl::StatusOr<std::unique_ptr<WriterLock>> WriterLock::OpenAt(absl::string_view store,

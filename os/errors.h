@@ -8,8 +8,8 @@
 namespace cubby::os {
 
 // Returns the status for the calling thread's last error: errno on POSIX, GetLastError() on
-// Windows. The message reads "WHAT: the system's text". REQUIRES: no call that can overwrite the
-// error came in between.
+// Windows. The message reads "WHAT: the system's text", and for some limits ": what to do" (POSIX).
+// REQUIRES: no call that can overwrite the error came in between.
 //
 // Codes: missing -> NotFound, exists -> AlreadyExists, access -> PermissionDenied, no memory, space
 // or handles -> ResourceExhausted, timed out -> DeadlineExceeded, other end gone -> Unavailable, an
@@ -18,6 +18,9 @@ absl::Status LastError(absl::string_view what);
 
 // The same for a given error number: an errno value on POSIX, a Win32 error code on Windows.
 absl::Status ErrorFromCode(int code, absl::string_view what);
+
+// Returns an error with what to do about it after its message.
+absl::Status WithRemedy(const absl::Status& error, absl::string_view remedy);
 
 }  // namespace cubby::os
 

@@ -47,14 +47,31 @@ absl::StatusCode CodeOf(int error) {
   }
 }
 
+// What to do about an error, whatever was tried; "" if that depends.
+absl::string_view RemedyFor(int error) {
+  switch (error) {
+    case EMFILE:
+      return ": allow more open files (ulimit -n)";
+    case EFBIG:
+      return ": allow larger files (ulimit -f)";
+    default:
+      return "";
+  }
+}
+
 }  // namespace
 
 absl::Status ErrorFromCode(int code, absl::string_view what) {
   return absl::Status(
       CodeOf(code),
-      absl::StrCat(what, ": ", std::error_code(code, std::generic_category()).message()));
+      absl::StrCat(what, ": ", std::error_code(code, std::generic_category()).message(),
+                   RemedyFor(code)));
 }
 
 absl::Status LastError(absl::string_view what) { return ErrorFromCode(errno, what); }
+
+absl::Status WithRemedy(const absl::Status& error, absl::string_view remedy) {
+  return absl::Status(error.code(), absl::StrCat(error.message(), ": ", remedy));
+}
 
 }  // namespace cubby::os

@@ -81,12 +81,27 @@ void AllocateHugePages(int fd, const Mapping& mapping, Stopped stopped) {
 uint64_t WithPageTables(uint64_t bytes) { return bytes + bytes / kBytesPerOwnByte + kProgramBytes; }
 
 // What shm_open() has failed with. Names the user whose mapping it is if that is why.
-absl::Status NotOpened(const std::string& name) {
+absl::Status NotOpened(const std::string& name, Access access) {
   const int error = errno;
+  // A socket, a directory (which shm_open() reports as EINVAL), a link.
+  if (error == ENXIO || error == EINVAL || error == EISDIR || error == ELOOP) {
+    return NotAMapping(name);
+  }
+  const std::string path = PathOf(name);
   struct stat info;
-  const bool others = error == EACCES && lstat(PathOf(name).c_str(), &info) == 0;
-  return ErrorFromCode(error, absl::StrCat("cannot open the mapping ", PathOf(name),
-                                           others ? absl::StrCat(" of uid ", info.st_uid) : ""));
+  const bool others = error == EACCES && lstat(path.c_str(), &info) == 0;
+  const bool readable = access == Access::kReadWrite && error == EACCES &&
+                        faccessat(AT_FDCWD, path.c_str(), R_OK, AT_EACCESS) == 0;
+  return ErrorFromCode(error, absl::StrCat("cannot open the mapping ", path,
+                                           others ? absl::StrCat(" of uid ", info.st_uid) : "",
+                                           readable ? " for writing" : ""));
+}
+
+// What Map() has failed with.
+absl::Status NotMapped(const std::string& what) {
+  const int error = errno;
+  const absl::Status failed = ErrorFromCode(error, absl::StrCat("cannot map ", what));
+  return error == ENOMEM ? WithRemedy(failed, "allow more address space (ulimit -v)") : failed;
 }
 
 // Backs all of the file with memory now: a tmpfs that is too small must fail here and not with a
@@ -236,7 +251,7 @@ absl::StatusOr<Mapping> Mapping::Create(absl::string_view store, uint64_t bytes,
   RETURN_IF_ERROR(CheckRoom(bytes, /*freed=*/0));
   auto impl = std::make_unique<Impl>();
   impl->view = Map(fd, bytes, PROT_READ | PROT_WRITE);
-  if (impl->view.data == nullptr) return LastError(absl::StrCat("cannot map ", bytes, " bytes"));
+  if (impl->view.data == nullptr) return NotMapped(absl::StrCat(bytes, " bytes"));
   impl->size = bytes;
   impl->mode = mode;
   impl->group = group.value_or(getegid());
@@ -257,8 +272,7 @@ absl::StatusOr<Mapping> Mapping::Open(absl::string_view store, Access access, ui
   const bool writable = access == Access::kReadWrite;
   // O_NONBLOCK: opening a FIFO that has the name must not wait for its writer.
   Descriptor file(shm_open(name.c_str(), (writable ? O_RDWR : O_RDONLY) | O_NONBLOCK, 0));
-  if (!file.valid() && errno == ENXIO) return NotAMapping(name);  // a socket
-  if (!file.valid()) return NotOpened(name);
+  if (!file.valid()) return NotOpened(name, access);
   const int fd = file.get();
   struct stat info;
   // One that is being made has no bytes for some microseconds.
@@ -288,7 +302,7 @@ absl::StatusOr<Mapping> Mapping::Open(absl::string_view store, Access access, ui
   // An empty file cannot be mapped; the caller's validation finds that it is too short.
   if (impl->size == 0) return Mapping(std::move(impl));
   impl->view = Map(fd, impl->size, writable ? PROT_READ | PROT_WRITE : PROT_READ);
-  if (impl->view.data == nullptr) return LastError(absl::StrCat("cannot map /dev/shm", name));
+  if (impl->view.data == nullptr) return NotMapped(PathOf(name));
   if (writable) impl->Watch(std::move(file), name);
   return Mapping(std::move(impl));
 }

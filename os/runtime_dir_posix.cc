@@ -64,6 +64,11 @@ absl::Status CheckWriters(const std::string& path, mode_t mode) {
           : std::string("own, or chmod 0700 this one if only you use it")));
 }
 
+absl::Status DenialWithRemedy(const absl::Status& error) {
+  if (!absl::IsPermissionDenied(error)) return error;
+  return WithRemedy(error, "set CUBBY_RUNTIME_DIR to a path in a directory of your own");
+}
+
 }  // namespace
 
 std::string RuntimeDirPath() {
@@ -87,7 +92,9 @@ absl::StatusOr<RuntimeDir> OpenRuntimeDir() {
   RETURN_IF_ERROR(CheckPath(dir.path));
   dir.fd = Descriptor(open(dir.path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!dir.fd.valid() && (errno == ENOTDIR || errno == ELOOP)) return NoDirectory(dir.path);
-  if (!dir.fd.valid()) return LastError(absl::StrCat("cannot open the directory ", dir.path));
+  if (!dir.fd.valid()) {
+    return DenialWithRemedy(LastError(absl::StrCat("cannot open the directory ", dir.path)));
+  }
   struct stat info;
   if (fstat(dir.fd.get(), &info) != 0) return LastError(absl::StrCat("cannot look at ", dir.path));
   if (info.st_uid != geteuid()) {
@@ -115,7 +122,7 @@ absl::StatusOr<RuntimeDir> OpenOrCreateRuntimeDir() {
                        ", whose parent does not exist: make that, or set "
                        "CUBBY_RUNTIME_DIR to a path in a directory that exists"));
     }
-    return LastError(absl::StrCat("cannot make the directory ", path));
+    return DenialWithRemedy(LastError(absl::StrCat("cannot make the directory ", path)));
   }
   return OpenRuntimeDir();
 }

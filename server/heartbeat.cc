@@ -37,7 +37,9 @@ absl::StatusOr<absl::Duration> Heartbeat::BeatIfDue() {
     return attach::About(
         store_.name(),
         absl::FailedPreconditionError(absl::StrCat(
-            named.message(), " by another process, so the store is retired: start cubbyd again")));
+            named.message(), " by another process, so the store is retired: start cubbyd again",
+            absl::IsAlreadyExists(named) ? " with --fresh, which discards what has the name"
+                                         : "")));
   }
   if (truncated && !std::exchange(damage_logged_, true)) {
     // For clients without a guard of their own, if the state line is still there to be read.
@@ -49,9 +51,8 @@ absl::StatusOr<absl::Duration> Heartbeat::BeatIfDue() {
     // No process can open the store any more: those that have it open must not put into it.
     store_.Poison();
     Log(LogLevel::kError, store_.name(),
-        absl::StrCat("was overwritten by another process, so that it cannot be opened: restart "
-                     "cubbyd with --fresh: ",
-                     sound.message()));
+        absl::StrCat("was overwritten by another process, so that it cannot be opened (",
+                     WithoutRemedy(sound), "): end it by cubby shutdown, and start cubbyd again"));
   }
   const absl::StatusOr<bool> repaired = store_.RepairLockFile();
   if (!repaired.ok() || *repaired) {

@@ -16,6 +16,7 @@
 #include "os/process.h"
 #include "os/user.h"
 #include "server/log.h"
+#include "server/size_text.h"
 #include "server/successor.h"
 #include "table/bytes.h"
 #include "table/layout.h"
@@ -124,16 +125,18 @@ absl::Status CheckShape(const Options& options, const os::Mapping& mapping,
     return Conflict("--slot-bytes", geometry.slot_bytes, slot_bytes);
   }
   if (options.max_value_bytes.value_or(geometry.max_value_bytes) != geometry.max_value_bytes) {
-    return Conflict("--max-value", geometry.max_value_bytes, *options.max_value_bytes);
+    return Conflict("--max-value", SizeText(geometry.max_value_bytes),
+                    SizeText(*options.max_value_bytes));
   }
   const uint64_t extent_bytes = options.extent_bytes.value_or(geometry.extent_bytes);
   if (table::RoundUp8(extent_bytes) != geometry.extent_bytes) {
-    return Conflict("--extent-bytes", geometry.extent_bytes, extent_bytes);
+    return Conflict("--extent-bytes", SizeText(geometry.extent_bytes), SizeText(extent_bytes));
   }
   if (options.extent_pool_bytes.has_value() &&
       *options.extent_pool_bytes / geometry.extent_bytes != geometry.extent_count) {
-    return Conflict("--extent-pool", uint64_t{geometry.extent_count} * geometry.extent_bytes,
-                    *options.extent_pool_bytes);
+    return Conflict("--extent-pool",
+                    SizeText(uint64_t{geometry.extent_count} * geometry.extent_bytes),
+                    SizeText(*options.extent_pool_bytes));
   }
   const table::FullPolicy full_policy = options.full_policy.value_or(geometry.full_policy);
   if (full_policy != geometry.full_policy) {
@@ -198,8 +201,8 @@ absl::StatusOr<Judgement> Judge(const Options& options, const MappedTable& mappe
   // Writers of before may still rely on the seats that they had: two could own the lock at once.
   if (seats == nullptr || !seats->BelongTo(geometry.instance)) {
     return absl::DataLossError(
-        "its entries are there but its lock file was taken away or overwritten: discard them with "
-        "--fresh");
+        "its entries are there but its lock file was taken away or overwritten: save them with "
+        "cubby scan, then discard them with --fresh");
   }
   return Judgement{Fate::kKeep, ""};
 }
@@ -238,8 +241,8 @@ absl::StatusOr<Judgement> Judge(const Options& options, const os::Mapping& mappi
                      "discarding what a daemon left that was killed while it made the store"};
   }
   if (!options.fresh || absl::IsFailedPrecondition(unreadable)) return unreadable;
-  return Judgement{Fate::kDiscard,
-                   absl::StrCat("discarding a store, as --fresh says; ", unreadable.message())};
+  return Judgement{Fate::kDiscard, absl::StrCat("discarding a store, as --fresh says; ",
+                                                WithoutRemedy(unreadable))};
 }
 
 // What has a store's name.
@@ -279,6 +282,11 @@ absl::StatusOr<Finding> Find(const Options& options, const lock::Seats* seats) {
 }
 
 }  // namespace
+
+absl::string_view WithoutRemedy(const absl::Status& error) {
+  const absl::string_view message = error.message();
+  return message.substr(0, message.rfind(": "));
+}
 
 OwnedStore::OwnedStore(const std::string& name, Memory memory, bool taken_over, lock::Seats* seats,
                        std::unique_ptr<lock::WriterLock> lock)

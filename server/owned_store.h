@@ -29,6 +29,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "attach/attachment.h"
 #include "attach/mapped_table.h"
@@ -137,6 +138,10 @@ class OwnedStore {
   lock::Seats& seats_;         // the lock's
   uint64_t last_beat_ns_ = 0;  // before the hand-over
 };
+
+// Returns the message of `error` without its last part, which says what to do: for another message
+// that says that.
+absl::string_view WithoutRemedy(const absl::Status& error);
 
 // How long the daemon waits for the lock when it cannot continue without it. Writers hold it for
 // microseconds; one that is stopped in a debugger holds it for longer.

@@ -1,6 +1,7 @@
 #include "server/size_text.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
@@ -43,6 +44,16 @@ absl::StatusOr<uint64_t> ParseSize(absl::string_view option, absl::string_view t
   }
   return absl::InvalidArgumentError(
       absl::StrCat("bad size '", text, "' for ", option, ": write it like 4096, 64KiB or 1MB"));
+}
+
+std::string SizeText(uint64_t bytes) {
+  constexpr absl::string_view kNames[] = {"", "KiB", "MiB", "GiB", "TiB"};
+  const absl::string_view* name = kNames;
+  while (bytes != 0 && bytes % 1024 == 0 && name + 1 != std::end(kNames)) {
+    bytes /= 1024;
+    ++name;
+  }
+  return absl::StrCat(bytes, *name);
 }
 
 }  // namespace cubby::server

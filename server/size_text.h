@@ -1,8 +1,9 @@
-// Parses sizes such as "64KiB".
+// Sizes such as "64KiB".
 #ifndef CUBBY_SERVER_SIZE_TEXT_H_
 #define CUBBY_SERVER_SIZE_TEXT_H_
 
 #include <cstdint>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -13,6 +14,9 @@ namespace cubby::server {
 // in any case. InvalidArgument, naming `option`, if `text` is anything else or does not fit 64
 // bits.
 absl::StatusOr<uint64_t> ParseSize(absl::string_view option, absl::string_view text);
+
+// Returns the shortest such text of a multiple of 1024 units: "64KiB", "1000".
+std::string SizeText(uint64_t bytes);
 
 }  // namespace cubby::server
 

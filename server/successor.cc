@@ -42,6 +42,11 @@ absl::Status AwaitHandOver(absl::string_view store, const table::Geometry& geome
       absl::SleepFor(kPause);
       continue;
     }
+    if (absl::IsUnavailable(pipe.status())) {
+      return absl::UnavailableError(
+          "its daemon cannot be reached in the runtime directory of this process: set "
+          "CUBBY_RUNTIME_DIR to the daemon's");
+    }
     RETURN_IF_ERROR(pipe.status());
     const absl::StatusOr<control::Response> response =
         proto::Exchange(pipe->get(), request, deadline);

@@ -164,6 +164,16 @@ TEST_F(BadMappingTest, WhoMayNotReadIsToldSo) {
                 "cannot open the mapping " + Path() + " of uid 0: Permission denied");
 }
 
+TEST_F(BadMappingTest, WhoMayReadButNotWriteIsToldSo) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root, to become another user";
+  ASSERT_TRUE(StartDaemon({"--mode", "0644"}));
+  auto child = test::StartChild(
+      "AsUser", {"4242", test::ProgramPath("cubby"), "--store", store(), "put", "k", "v"});
+  ASSERT_TRUE(child.ok()) << child.status();
+  ExpectRefused((*child)->Wait(absl::Seconds(60)), 5,
+                "cannot open the mapping " + Path() + " of uid 0 for writing: Permission denied");
+}
+
 // args: a command line, to be run where /dev/shm has 1 MiB.
 CUBBY_CHILD(WithSmallSharedMemory) {
   if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||

@@ -155,7 +155,8 @@ TEST_F(CliKeysTest, ValueOverTheLimitNamesTheLimit) {
   EXPECT_EQ(put.exit_code, 4);
   EXPECT_EQ(
       put.err,
-      "cubby: standard input holds more than 1048576 bytes, this store's limit for a value\n");
+      "cubby: standard input holds more than 1048576 bytes, this store's limit for a value: use a "
+      "shorter value, or make the store with a larger --max-value\n");
   EXPECT_EQ(Cubby({"exists", "k"}).exit_code, 1);
 }
 

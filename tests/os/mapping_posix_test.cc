@@ -217,7 +217,9 @@ TEST_F(MappingPosixTest, ClosingGivesAllAddressesBack) {
 
 TEST_F(MappingPosixTest, LinkWithTheNameIsRefused) {
   ASSERT_EQ(symlink("/dev/zero", path_.c_str()), 0);
-  EXPECT_TRUE(absl::IsFailedPrecondition(Mapping::Open(store_, Access::kReadOnly).status()));
+  const absl::Status refused = Mapping::Open(store_, Access::kReadOnly).status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(refused)) << refused;
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("is not a mapping: remove it"));
   EXPECT_TRUE(absl::IsAlreadyExists(Mapping::Create(store_, 4096, 0600).status()));
 }
 
@@ -242,8 +244,11 @@ TEST_F(MappingPosixTest, HardLinkToAnotherMappingIsRefused) {
 
 TEST_F(MappingPosixTest, FolderWithTheNameIsRefused) {
   ASSERT_EQ(mkdir(path_.c_str(), 0700), 0);
-  EXPECT_TRUE(absl::IsFailedPrecondition(Mapping::Open(store_, Access::kReadOnly).status()));
-  EXPECT_TRUE(absl::IsFailedPrecondition(Mapping::Open(store_, Access::kReadWrite).status()));
+  for (const Access access : {Access::kReadOnly, Access::kReadWrite}) {
+    const absl::Status refused = Mapping::Open(store_, access).status();
+    EXPECT_TRUE(absl::IsFailedPrecondition(refused)) << refused;
+    EXPECT_THAT(std::string(refused.message()), HasSubstr("is not a mapping: remove it"));
+  }
 }
 
 TEST_F(MappingPosixTest, HalfMadeMappingIsEmptyNotAnError) {

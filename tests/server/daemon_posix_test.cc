@@ -206,6 +206,35 @@ TEST_F(DaemonPosixTest, StoppedDaemonLeavesNothing) {
   EXPECT_FALSE(fs::exists(MappingFile()) || fs::exists(LockFile()) || fs::exists(ControlFile()));
 }
 
+TEST_F(DaemonPosixTest, CopyThatTakesTheStoresNameIsDiscardedByFresh) {
+  ASSERT_TRUE(StartDaemon({"--capacity", "1000"}));
+  ASSERT_EQ(Cubby({"put", "k", "v"}).exit_code, 0);
+  const fs::path copy = ControlFile().parent_path() / "copy";
+  ASSERT_TRUE(fs::copy_file(MappingFile(), copy));
+  fs::remove(MappingFile());
+  fs::copy_file(copy, MappingFile());
+  fs::remove(copy);
+  const test::ExitResult ended = daemon()->Wait(test::kLong);
+  EXPECT_THAT(ended.err, HasSubstr("start cubbyd again"));
+  EXPECT_EQ(RunDaemon({}).exit_code, 8);
+  ASSERT_TRUE(StartDaemon({"--fresh"}));
+  ExpectEmptyAndSound();
+}
+
+TEST_F(DaemonPosixTest, ReplacementWithAnotherRuntimeDirectoryIsToldSo) {
+  ASSERT_TRUE(StartDaemon());
+  const std::string other = absl::StrCat(ControlFile().parent_path().string(), "/other");
+  test::SubprocessOptions options;
+  options.environment = {{"CUBBY_RUNTIME_DIR", other}};
+  const test::ExitResult result =
+      test::Run({test::ProgramPath("cubbyd"), "--store", store(), "--replace"}, options);
+  fs::remove_all(other);
+  EXPECT_EQ(result.exit_code, 10);
+  EXPECT_EQ(result.err, absl::StrCat("cubbyd: store '", store(),
+                                     "': its daemon cannot be reached in the runtime directory of "
+                                     "this process: set CUBBY_RUNTIME_DIR to the daemon's\n"));
+}
+
 TEST_F(DaemonPosixTest, StoppedDaemonLeavesTheNamesOfOneThatTookItsPlace) {
   ASSERT_TRUE(StartDaemon());
   ASSERT_NO_FATAL_FAILURE(Freeze());  // so that it does not notice first
@@ -215,7 +244,8 @@ TEST_F(DaemonPosixTest, StoppedDaemonLeavesTheNamesOfOneThatTookItsPlace) {
   ASSERT_NO_FATAL_FAILURE(Thaw());
   const test::ExitResult result = daemon()->Wait(test::kLong);
   EXPECT_EQ(result.exit_code, 10);
-  EXPECT_THAT(result.err, HasSubstr("was removed and made anew by another process"));
+  EXPECT_THAT(result.err, HasSubstr("was removed and made anew by another process, so the store is "
+                                    "retired: start cubbyd again with --fresh"));
   EXPECT_EQ(Cubby({"put", "k", "v"}).exit_code, 0);
   EXPECT_EQ(Cubby({"shutdown"}).exit_code, 0);
   EXPECT_EQ(second->Wait(test::kLong).exit_code, 0);

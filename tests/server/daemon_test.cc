@@ -99,6 +99,9 @@ TEST_F(DaemonTest, OverwrittenFixedPartIsNoticed) {
     std::memcpy(mapping->data() + test.at, &test.word, sizeof(test.word));
     const absl::Status noticed = daemon()->WaitForError("was overwritten by another", kLong);
     EXPECT_TRUE(noticed.ok()) << noticed;
+    const absl::Status advised =
+        daemon()->WaitForError("): end it by cubby shutdown, and start cubbyd again\n", kLong);
+    EXPECT_TRUE(advised.ok()) << advised;
     EXPECT_TRUE(absl::IsDataLoss(opened_->Put("l", "v").status()));
     EXPECT_NE(Cubby({"get", "k", "--timeout", "10ms"}).exit_code, 0);
     EXPECT_EQ(Cubby({"ping"}).exit_code, 0);
@@ -217,14 +220,10 @@ TEST_F(DaemonTest, OtherShapeThanTheExistingStoresIsRefusedNamingBoth) {
     const char* has;
     const char* means;
   } cases[] = {
-      {"--capacity", "2000", "1000", "2000"},
-      {"--slot-bytes", "200", "128", "200"},
-      {"--slot-bytes", "64", "128", "64"},
-      {"--max-value", "1MiB", "65536", "1048576"},
-      {"--extent-pool", "2MiB", "1048320", "2097152"},
-      {"--extent-bytes", "4112", "1040", "4112"},
-      {"--extent-bytes", "1032", "1040", "1032"},
-      {"--mode", "0644", "0600", "0644"},
+      {"--capacity", "2000", "1000", "2000"},       {"--slot-bytes", "200", "128", "200"},
+      {"--slot-bytes", "64", "128", "64"},          {"--max-value", "1MiB", "64KiB", "1MiB"},
+      {"--extent-pool", "2MiB", "1048320", "2MiB"}, {"--extent-bytes", "4112", "1040", "4112"},
+      {"--extent-bytes", "1032", "1040", "1032"},   {"--mode", "0644", "0600", "0644"},
   };
   for (const auto& test : cases) {
     const test::ExitResult result = RunDaemon({test.option, test.asked});

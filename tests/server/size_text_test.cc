@@ -34,6 +34,15 @@ TEST(SizeTextTest, SizesAreWhatPeopleMean) {
   }
 }
 
+TEST(SizeTextTest, TextIsWhatWouldBeTyped) {
+  EXPECT_EQ(SizeText(0), "0");
+  EXPECT_EQ(SizeText(1000), "1000");
+  EXPECT_EQ(SizeText(65536), "64KiB");
+  EXPECT_EQ(SizeText(1536), "1536");
+  EXPECT_EQ(SizeText(uint64_t{5} << 20), "5MiB");
+  EXPECT_EQ(SizeText(uint64_t{2048} << 40), "2048TiB");
+}
+
 TEST(SizeTextTest, AnythingElseIsRefusedNamingTheOption) {
   for (const char* text : {"", "-1", "+1", " 1", "1 ", "1 MiB", "1.5MiB", "MiB", "1M", "0x10",
                            "1MiBs", "18446744073709551616", "16777216TiB"}) {
