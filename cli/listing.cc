@@ -141,7 +141,7 @@ void DefineScan(Subcommand* scan) {
       "Examples:\n"
       "  cubby scan -s sessions --prefix user:\n"
       "  cubby scan -s sessions --json | jq -r '.[].key'\n"
-      "  cubby scan -s sessions --keys-only -0 | xargs -0 -n 1 cubby del -s sessions --\n"
+      "  cubby scan -s sessions --keys-only -0 | xargs -0 -r -n 1 cubby del -s sessions --\n"
       "  cubby scan -s sessions | cubby load -s copy --escaped");
   scan->AddText("--prefix", "BYTES", &options->prefix, "Only keys that begin with BYTES");
   scan->AddFlag("--escaped", &options->escaped, "Decode the escapes of `cubby scan` in BYTES");
@@ -237,11 +237,34 @@ bool IsOfOneLine(const absl::Status& status) {
          absl::IsResourceExhausted(status);
 }
 
+// Tells whether lines look as if `scan` printed them: some have escapes, and none has what `scan`
+// would have escaped.
+class ScanRecognizer {
+ public:
+  void Look(const InputEntry& entry) {
+    for (const absl::string_view field : {entry.key, entry.value}) {
+      if (!plausible_ || !absl::StrContains(field, '\\')) continue;
+      const absl::StatusOr<std::string> bytes = BytesFromField(field);
+      std::string printed;
+      if (bytes.ok()) AppendField(*bytes, &printed);
+      plausible_ = printed == field;
+      escapes_ = true;
+    }
+  }
+  bool IsScan() const { return plausible_ && escapes_; }
+
+ private:
+  bool plausible_ = true;
+  bool escapes_ = false;
+};
+
 ExitCode Load(Store& store, const LoadOptions& options) {
   load_tally.TellIfInterrupted();
+  ScanRecognizer recognizer;
   const absl::Status status = ForEachInputLine(
       store.limits(), options.escaped,
       [&](uint64_t number, const absl::StatusOr<InputEntry>& entry) {
+        if (!options.escaped && entry.ok()) recognizer.Look(*entry);
         return DoLine(
             &load_tally, number, entry,
             [&](const InputEntry& input) { return LoadEntry(store, options.put, input); },
@@ -249,6 +272,11 @@ ExitCode Load(Store& store, const LoadOptions& options) {
               return options.keep_going && IsOfOneLine(failure);
             });
       });
+  if (recognizer.IsScan()) {
+    program::PrintMessage("cubby",
+                          "backslashes were stored as they are: if `cubby scan` printed the lines, "
+                          "load them again with --escaped");
+  }
   return EndLines(load_tally, status);
 }
 
@@ -263,7 +291,10 @@ void DefineLoad(Subcommand* load) {
       "full: it\n"
       "prints each one's number and reason, and at the end how many entries were loaded and how "
       "many\n"
-      "lines failed; the exit code is then 1. An interrupt also prints how far it got.\n"
+      "lines failed; the exit code is then 1. An interrupt (Ctrl-C, SIGTERM, SIGHUP) also prints "
+      "how far it\n"
+      "got; a script's `&` has SIGINT ignored.\n"
+      "Lines of `cubby scan` need --escaped: without it their backslashes are stored as they are.\n"
       "With --escaped an entry expires when its line says so; one that has expired is counted and "
       "left out.\n"
       "Examples:\n"
@@ -283,6 +314,12 @@ absl::Status VerifyEntry(const Store& store, const InputEntry& expected, std::st
   const absl::StatusOr<Entry> entry = store.Get(expected.key, value);
   if (!entry.ok()) return EntryError(entry.status(), expected.key);
   if (*value != expected.value) {
+    const absl::StatusOr<std::string> decoded = BytesFromField(expected.value);
+    if (decoded.ok() && *value == *decoded) {
+      return absl::AbortedError(absl::StrCat("the value of ", Quoted(expected.key),
+                                             " is the line's with its escapes decoded: give "
+                                             "--escaped"));
+    }
     const auto same =
         std::mismatch(value->begin(), value->end(), expected.value.begin(), expected.value.end());
     return absl::AbortedError(absl::StrCat(
@@ -325,7 +362,8 @@ void DefineVerify(Subcommand* verify) {
       "line;\n"
       "at the end it prints how many, and the exit code is 1. An interrupt also prints how far it "
       "got.\n"
-      "Lines whose expiry has passed are counted and not compared.\n"
+      "Lines whose expiry has passed are counted and not compared. Lines of `cubby scan` need "
+      "--escaped.\n"
       "Example:\n"
       "  cubby verify -s words < words.tsv");
   verify->AddFlag("--escaped", escaped.get(), kEscapedHelp);

@@ -191,6 +191,23 @@ TEST_F(CliListingTest, LoadRefusesLinesOfScanThatItWouldTakeLiterally) {
   EXPECT_EQ(Cubby({"get", "k"}).out, "v");
 }
 
+TEST_F(CliListingTest, LinesOfScanWithoutEscapedAreRecognized) {
+  ASSERT_EQ(Cubby({"load", "--escaped"}, "k\ta\\nb\nplain\tv\n").exit_code, 0);
+  const std::string scanned = Cubby({"scan"}).out;
+  const ExitResult verify = Cubby({"verify"}, scanned);
+  EXPECT_EQ(verify.exit_code, 1);
+  EXPECT_THAT(verify.err, HasSubstr("the value of 'k' is the line's with its escapes decoded: give "
+                                    "--escaped\n"));
+  const ExitResult load = Cubby({"load"}, scanned);
+  EXPECT_EQ(load.exit_code, 0);
+  EXPECT_EQ(load.out, "loaded 2 entries\n");
+  EXPECT_THAT(load.err, HasSubstr("load them again with --escaped"));
+  for (const std::string lines : {"plain\tv\n", "k\tC:\\dir\n", "k\ta\\nb\nl\t\\q\n"}) {
+    EXPECT_EQ(Cubby({"load"}, lines).err, "") << lines;
+  }
+  EXPECT_EQ(Cubby({"load", "--escaped"}, scanned).err, "");
+}
+
 TEST_F(CliListingTest, ScanWithNulPrintsBytesAsTheyAre) {
   Load("two\\nlines\ta\\tb\nback\\\\slash\tc\n");
   const std::string lines("two\nlines\0a\tb\0", 14);
