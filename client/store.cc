@@ -13,6 +13,7 @@
 #include "base/plural.h"
 #include "base/status_macros.h"
 #include "base/store_name.h"
+#include "client/requests.h"
 #include "lock/seats.h"
 #include "lock/writer_lock.h"
 #include "os/clock.h"
@@ -35,67 +36,9 @@
 namespace cubby {
 namespace {
 
-absl::Duration TimeLeft(uint64_t expiry_ns) {
-  const uint64_t now = os::BootNanos();
-  // The bytes may be hostile and hold any time.
-  const uint64_t left = std::min<uint64_t>(expiry_ns > now ? expiry_ns - now : 0, INT64_MAX);
-  return absl::Nanoseconds(static_cast<int64_t>(left));
-}
-
-Entry EntryOf(size_t value_bytes, uint64_t revision, uint64_t expiry_ns) {
-  Entry entry;
-  entry.value_bytes = value_bytes;
-  entry.revision = revision;
-  entry.expiry_ns = expiry_ns;
-  if (expiry_ns != 0) entry.ttl = TimeLeft(expiry_ns);
-  return entry;
-}
-
-// How far a time since 1970 is ahead of the same moment on the boot clock.
-absl::Duration UnixAheadOfBoot() { return absl::Nanoseconds(os::UnixAheadOfBootNanos()); }
-
-// Returns the moment on the boot clock at which an entry expires that is put now: that of a ttl is
-// the same wherever between its steps the clock is. 0, for never, if that is in more than 292
-// years.
-uint64_t ExpiryOf(const PutOptions& options) {
-  if (!options.expires.has_value() && options.ttl == absl::InfiniteDuration()) return 0;
-  const absl::Duration expiry =
-      options.expires.has_value()
-          ? *options.expires - absl::UnixEpoch() - UnixAheadOfBoot()
-          : absl::Nanoseconds(os::BootNanos() + os::BootStepNanos()) + options.ttl;
-  if (expiry >= absl::Nanoseconds(INT64_MAX)) return 0;
-  return static_cast<uint64_t>(std::max<int64_t>(absl::ToInt64Nanoseconds(expiry), 1));
-}
-
-PutOptions Lasting(absl::Duration ttl) {
-  PutOptions options;
-  options.ttl = ttl;
-  return options;
-}
-
-table::PutRequest RequestOf(absl::string_view key, absl::string_view value,
-                            const PutOptions& options, table::UpdateKind kind) {
-  table::PutRequest request;
-  request.key = key;
-  request.update.kind = kind;
-  request.update.value = value;
-  request.update.keep_expiry = options.keep_ttl;
-  if (ABSL_PREDICT_FALSE(options.if_revision.has_value())) {
-    request.update.kind = table::UpdateKind::kCompareAndSet;
-    request.update.if_revision = *options.if_revision;
-  }
-  return request;
-}
-
 ABSL_ATTRIBUTE_NOINLINE absl::Status TooShort(absl::Duration ttl) {
   return absl::InvalidArgumentError(absl::StrCat("a ttl of ", absl::FormatDuration(ttl),
                                                  " is over before it begins: use 1ns or more"));
-}
-
-absl::Status TakesNoRevision(absl::string_view call, const PutOptions& options) {
-  if (!options.if_revision.has_value()) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat(call, " takes no if_revision: use Put() or Replace()"));
 }
 
 absl::Status SameSizes(size_t keys, size_t values, size_t results) {

@@ -21,6 +21,7 @@
 #ifndef CUBBY_TABLE_WRITER_H_
 #define CUBBY_TABLE_WRITER_H_
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <string>
@@ -33,6 +34,7 @@
 #include "os/clock.h"
 #include "table/commit.h"
 #include "table/extents.h"
+#include "table/hash.h"
 #include "table/reader.h"
 #include "table/table.h"
 #include "table/update.h"
@@ -125,6 +127,7 @@ class Writer {
     Chain taken;
   };
 
+  static absl::Status Damaged(uint64_t bucket);
   // The errors of CheckSizes().
   absl::Status WrongSizes(absl::string_view key, absl::string_view value) const;
   // Finds the live entry of that key, expired or not. False for damage in located->place.bucket.
@@ -192,6 +195,39 @@ class Writer {
   const WritableTable& table_;
   const os::Clock clock_;
 };
+
+inline bool Writer::HasExpired(const SlotHead& slot) const {
+  const uint64_t expiry = slot.expiry_ns.load(std::memory_order_relaxed);
+  return expiry != 0 && clock_() >= expiry;
+}
+
+inline uint32_t Writer::Live(uint64_t bucket) const {
+  return LiveWays(table_.head(bucket).word0.load(std::memory_order_relaxed)) &
+         table_.geometry().ways_mask;
+}
+
+inline bool Writer::HasRoom(uint64_t bucket) const {
+  return static_cast<uint32_t>(__builtin_popcount(Live(bucket))) + 1 < table_.geometry().ways;
+}
+
+inline uint32_t Writer::ChooseDeadWay(uint32_t live, uint32_t after) const {
+  const uint32_t dead = ~live & table_.geometry().ways_mask;
+  const uint32_t behind = dead & ~((2u << after) - 1);
+  return static_cast<uint32_t>(__builtin_ctz(behind != 0 ? behind : dead));
+}
+
+inline void Writer::SetTag(const Place& place, uint64_t hash, uint64_t distance) {
+  const uint8_t tag = TagOf(hash);
+  table_.mutable_head(place.bucket).tags[place.way].store(tag, std::memory_order_relaxed);
+  table_.mutable_hints(place.bucket).tags[place.way].store(tag, std::memory_order_relaxed);
+  std::atomic<uint64_t>& distances = table_.mutable_distances(place.bucket).distances;
+  const uint64_t before = distances.load(std::memory_order_relaxed);
+  const uint32_t shift = 4 * place.way;
+  const uint64_t change =
+      (before >> shift & kMostDistance) ^ std::min<uint64_t>(distance, kMostDistance);
+  if (ABSL_PREDICT_FALSE(change != 0))
+    distances.store(before ^ change << shift, std::memory_order_relaxed);
+}
 
 }  // namespace cubby::table
 
