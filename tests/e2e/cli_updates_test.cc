@@ -214,6 +214,7 @@ TEST_F(CliUpdatesTest, ProcessesShareACounter) {
     ASSERT_NE(processes.back(), nullptr);
   }
   std::vector<std::string> sums;
+  sums.reserve(kProcesses);
   for (const auto& process : processes) sums.push_back(process->Wait(absl::Seconds(60)).out);
   std::vector<std::string> expected;
   expected.reserve(kProcesses);

@@ -167,7 +167,7 @@ TEST(ConcurrentEvictionTest, NoValueIsTornAndTheTableStaysSound) {
   std::atomic<int> writing{kOfEach};
   std::atomic<int> torn{0};
   std::vector<std::thread> threads;
-  threads.reserve(2 * kOfEach);
+  threads.reserve(size_t{2} * kOfEach);
   for (int t = 0; t < kOfEach; ++t) {
     threads.emplace_back([&, t] {
       std::mt19937_64 random(t);
