@@ -286,6 +286,30 @@ TEST_F(ExtentEvictionTest, AnOverwriteThatNeedsRoomKeepsTheOldValueUntilItIsDone
   ExpectSound();
 }
 
+TEST_F(ExtentEvictionTest, TheKeysExpiredEntryMayGoWhileRoomIsMade) {
+  GeometryOptions options = TinyOptions();
+  options.full_policy = FullPolicy::kEvict;
+  options.extent_pool_bytes = uint64_t{18} * 64;  // two values of the largest size
+  TableBuffer buffer(options);
+  const std::string value(400, 'v');
+  // Three keys of one home: two fill it, so the third lives in the next bucket.
+  std::vector<std::string> keys;
+  for (int i = 0; keys.size() < 3; ++i) {
+    const std::string key = absl::StrCat("k", i);
+    if (keys.empty() || buffer.HomeOf(key) == buffer.HomeOf(keys[0])) keys.push_back(key);
+  }
+  ASSERT_TRUE(buffer.Put(keys[0], value).ok());
+  ASSERT_TRUE(buffer.Put(keys[1], "v").ok());
+  ASSERT_TRUE(buffer.Put(keys[2], value, UpdateKind::kSet, /*expiry_ns=*/10).ok());
+  // The first goes, and what would move to its place is the third, which has expired.
+  ASSERT_TRUE(buffer.Put(keys[2], value, UpdateKind::kSet, 0, /*now_ns=*/20).ok());
+  EXPECT_EQ(buffer.Get(keys[0]), "<not found>");
+  EXPECT_EQ(buffer.Get(keys[2]), value);
+  EXPECT_EQ(ReadStats(buffer.table()).entries, 2u);
+  EXPECT_EQ(ReadStats(buffer.table()).expired, 1u);
+  EXPECT_THAT(Check(buffer.table()).problems, IsEmpty());
+}
+
 TEST_F(ExtentEvictionTest, EntriesFarApartAreFound) {
   GeometryOptions options;
   options.capacity = 20'000;
