@@ -17,6 +17,7 @@
 #include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/support/argv_posix.h"
 #include "tests/support/child.h"
 #include "tests/support/daemon.h"
 
@@ -147,9 +148,7 @@ CUBBY_CHILD(AsUser) {
   const int program = open(args[1].c_str(), O_RDONLY | O_CLOEXEC);
   const auto uid = static_cast<uid_t>(std::stoul(args[0]));
   if (program < 0 || setgid(uid) != 0 || setuid(uid) != 0) return 99;
-  std::vector<char*> argv;
-  for (size_t i = 1; i < args.size(); ++i) argv.push_back(const_cast<char*>(args[i].c_str()));
-  argv.push_back(nullptr);
+  const std::vector<char*> argv = test::ArgvOf(args, /*first=*/1);
   fexecve(program, argv.data(), environ);
   return 98;
 }
@@ -180,10 +179,7 @@ CUBBY_CHILD(WithSmallSharedMemory) {
       mount("tmpfs", "/dev/shm", "tmpfs", 0, "size=1m,mode=1777") != 0) {
     return 99;
   }
-  std::vector<char*> argv;
-  argv.reserve(args.size() + 1);
-  for (const std::string& arg : args) argv.push_back(const_cast<char*>(arg.c_str()));
-  argv.push_back(nullptr);
+  const std::vector<char*> argv = test::ArgvOf(args);
   execv(argv[0], argv.data());
   return 98;
 }
@@ -205,9 +201,7 @@ CUBBY_CHILD(WithoutSharedMemory) {
       (args[0] == "dangling link" && symlink("/nonexistent", "/dev/shm") != 0)) {
     return 99;
   }
-  std::vector<char*> argv;
-  for (size_t i = 1; i < args.size(); ++i) argv.push_back(const_cast<char*>(args[i].c_str()));
-  argv.push_back(nullptr);
+  const std::vector<char*> argv = test::ArgvOf(args, /*first=*/1);
   execv(argv[0], argv.data());
   return 98;
 }

@@ -44,6 +44,7 @@
 #include "table/layout.h"
 #include "tests/server/raw_channel.h"
 #include "tests/server/server_fixture.h"
+#include "tests/support/argv_posix.h"
 #include "tests/support/as_user_posix.h"
 #include "tests/support/child.h"
 
@@ -1092,10 +1093,7 @@ CUBBY_CHILD(WithoutPoll) {
       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) {
     return 99;
   }
-  std::vector<char*> argv;
-  argv.reserve(args.size() + 1);
-  for (const std::string& arg : args) argv.push_back(const_cast<char*>(arg.c_str()));
-  argv.push_back(nullptr);
+  const std::vector<char*> argv = test::ArgvOf(args);
   execv(argv[0], argv.data());
   return 98;
 }

@@ -13,6 +13,7 @@
 #include "gtest/gtest.h"
 #include "os/mapping.h"
 #include "tests/server/server_fixture.h"
+#include "tests/support/argv_posix.h"
 #include "tests/support/child.h"
 
 namespace cubby {
@@ -30,10 +31,7 @@ CUBBY_CHILD(RunsWithStopRequest) {
   sigaddset(&blocked, SIGTERM);
   pthread_sigmask(SIG_BLOCK, &blocked, nullptr);
   kill(getpid(), SIGTERM);
-  std::vector<char*> argv;
-  argv.reserve(args.size() + 1);
-  for (const std::string& arg : args) argv.push_back(const_cast<char*>(arg.c_str()));
-  argv.push_back(nullptr);
+  const std::vector<char*> argv = test::ArgvOf(args);
   execv(argv[0], argv.data());
   return 1;
 }

@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "tests/support/argv_posix.h"
 #include "tests/support/child.h"
 
 namespace cubby::test {
@@ -36,9 +37,7 @@ CUBBY_CHILD(AsUser) {
     return 99;
   }
   setenv("CUBBY_RUNTIME_DIR", args[2].c_str(), 1);
-  std::vector<char*> argv;
-  for (size_t i = 3; i < args.size(); ++i) argv.push_back(const_cast<char*>(args[i].c_str()));
-  argv.push_back(nullptr);
+  const std::vector<char*> argv = ArgvOf(args, /*first=*/3);
   fexecve(program, argv.data(), environ);
   return 98;
 }
