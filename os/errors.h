@@ -3,6 +3,7 @@
 #define CUBBY_OS_ERRORS_H_
 
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 
 namespace cubby::os {
@@ -20,7 +21,9 @@ absl::Status LastError(absl::string_view what);
 absl::Status ErrorFromCode(int code, absl::string_view what);
 
 // Returns an error with what to do about it after its message.
-absl::Status WithRemedy(const absl::Status& error, absl::string_view remedy);
+inline absl::Status WithRemedy(const absl::Status& error, absl::string_view remedy) {
+  return absl::Status(error.code(), absl::StrCat(error.message(), ": ", remedy));
+}
 
 }  // namespace cubby::os
 

@@ -70,8 +70,4 @@ absl::Status ErrorFromCode(int code, absl::string_view what) {
 
 absl::Status LastError(absl::string_view what) { return ErrorFromCode(errno, what); }
 
-absl::Status WithRemedy(const absl::Status& error, absl::string_view remedy) {
-  return absl::Status(error.code(), absl::StrCat(error.message(), ": ", remedy));
-}
-
 }  // namespace cubby::os

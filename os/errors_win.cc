@@ -71,8 +71,4 @@ absl::Status LastError(absl::string_view what) {
   return ErrorFromCode(static_cast<int>(GetLastError()), what);
 }
 
-absl::Status WithRemedy(const absl::Status& error, absl::string_view remedy) {
-  return absl::Status(error.code(), absl::StrCat(error.message(), ": ", remedy));
-}
-
 }  // namespace cubby::os
