@@ -71,8 +71,8 @@ uint64_t HighestBits(uint64_t word) {
   return (word >> 7 & 0x0101'0101'0101'0101) * 0x0102'0408'1020'4080 >> 56;
 }
 
-// The live entries of two buckets: those of `first` have the numbers of their ways, those of
-// `second` have numbers from kMaxWays on.
+// The live entries of two buckets, or of one that is both: those of `first` have the numbers of
+// their ways, those of `second` have numbers from kMaxWays on.
 Candidates EntriesOf(const Table& table, uint64_t first, uint64_t second) {
   Candidates candidates;
   constexpr uint32_t kBoth = 2 * kMaxWays;
@@ -81,6 +81,7 @@ Candidates EntriesOf(const Table& table, uint64_t first, uint64_t second) {
         LiveWays(table.head(bucket).word0.load(kRelaxed)) & table.geometry().ways_mask;
     candidates.all = candidates.all << kMaxWays | live;
   }
+  if (first == second) candidates.all &= table.geometry().ways_mask;
   uint8_t ranks[kBoth] = {};
   for (const uint64_t bucket : {first, second}) {
     CopyFromShared(reinterpret_cast<char*>(bucket == first ? ranks : ranks + kMaxWays),
@@ -94,6 +95,11 @@ Candidates EntriesOf(const Table& table, uint64_t first, uint64_t second) {
   const uint32_t now = EpochNow(table);
   for (uint32_t i = 0; i < kBoth; ++i) candidates.ages[i] = AgeOf(ranks[i], now);
   return candidates;
+}
+
+// Where the entry of that number lives.
+Place PlaceOf(uint64_t first, uint64_t second, uint32_t number) {
+  return {number < kMaxWays ? first : second, number % kMaxWays};
 }
 
 // The queue that the victim is to come from: those of its bits in candidates.all.
@@ -117,9 +123,9 @@ uint32_t OldestOf(const Candidates& candidates, uint64_t queue) {
 
 // Applies the rule: passes over those that were got, at most kMostPassedOver times. Returns the
 // victim's number. `place_of` a number is where the entry lives. REQUIRES: there is a candidate.
-template <typename PlaceOf>
+template <typename ToPlace>
 uint32_t Choose(const WritableTable& table, Candidates* candidates,
-                const PlaceOf& place_of) CUBBY_REQUIRES_WRITER_LOCK {
+                const ToPlace& place_of) CUBBY_REQUIRES_WRITER_LOCK {
   constexpr int kMostPassedOver = 63;
   uint8_t(&ages)[64] = candidates->ages;
   const auto mark_of = [&](uint32_t number) { return MarkOf(table, place_of(number)); };
@@ -148,25 +154,20 @@ void PrefetchVictim(const Table& table, uint64_t home) {
   const uint64_t next = table.NextBucket(home);
   const Candidates candidates = EntriesOf(table, home, next);
   if (candidates.all == 0) return;
-  const uint32_t number = OldestOf(candidates, QueueOf(candidates));
-  PrefetchSlot(table.geometry(), table.slot(number < kMaxWays ? home : next, number % kMaxWays));
+  const Place place = PlaceOf(home, next, OldestOf(candidates, QueueOf(candidates)));
+  PrefetchSlot(table.geometry(), table.slot(place.bucket, place.way));
 }
 
 absl::optional<Place> ChooseVictim(const WritableTable& table, uint64_t home) {
   uint64_t first = home;
   uint64_t second = table.NextBucket(home);
   Candidates candidates = EntriesOf(table, first, second);
-  // With one bucket, it is its own next one.
-  if (first == second) candidates.all &= table.geometry().ways_mask;
   for (uint64_t visited = 2; candidates.all == 0; ++visited) {
     if (visited >= table.geometry().bucket_count) return absl::nullopt;
     first = second = table.NextBucket(second);
     candidates = EntriesOf(table, first, second);
-    candidates.all &= table.geometry().ways_mask;
   }
-  const auto place_of = [first, second](uint32_t number) {
-    return Place{number < kMaxWays ? first : second, number % kMaxWays};
-  };
+  const auto place_of = [first, second](uint32_t number) { return PlaceOf(first, second, number); };
   return place_of(Choose(table, &candidates, place_of));
 }
 

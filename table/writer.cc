@@ -52,16 +52,16 @@ void Writer::Prefetch(uint64_t hash, size_t bytes) const {
     return;
   }
   __builtin_prefetch(&table_.distances(home));
-  if (geometry.evicts()) {
-    PrefetchRecency(table_, home);
-    if (table_.fixed().counters.entries.load(kRelaxed) >= geometry.capacity) {
-      PrefetchVictim(table_, home);
-    }
-  }
+  if (geometry.evicts()) PrefetchRecency(table_, home);
   const Bucket bucket = table_.bucket(home);
   const uint32_t live = LiveWays(bucket.head().word0.load(kRelaxed)) & geometry.ways_mask;
   if (live == geometry.ways_mask) return;
   const uint32_t old = MatchTags(bucket.head().tags, TagOf(hash)) & live;
+  // An overwrite, as nearly each put with a matching tag is, evicts none.
+  if (geometry.evicts() && old == 0 &&
+      table_.fixed().counters.entries.load(kRelaxed) >= geometry.capacity) {
+    PrefetchVictim(table_, home);
+  }
   const uint32_t dead =
       ChooseDeadWay(live, old != 0 ? static_cast<uint32_t>(__builtin_ctz(old)) : 0);
   if (bytes <= geometry.max_inline_bytes) {
@@ -156,12 +156,12 @@ absl::Status Writer::Decide(const Update& update, const Located& located) const 
   return ComputeResult(update, existing, table_.geometry().max_value_bytes);
 }
 
-inline uint32_t Writer::ExtentsOf(absl::string_view key, absl::string_view value) const {
+inline uint64_t Writer::BytesInExtents(absl::string_view key, absl::string_view value) const {
   const Geometry& geometry = table_.geometry();
   const size_t key_room = RoundUp8(key.size());
   if (key_room + value.size() <= geometry.max_inline_bytes) return 0;
   const bool long_key = key.size() > geometry.max_inline_key_bytes;
-  return ChainLength(geometry, (long_key ? key_room : 0) + value.size());
+  return (long_key ? key_room : 0) + value.size();
 }
 
 ABSL_ATTRIBUTE_ALWAYS_INLINE inline absl::Status Writer::PlanPut(
@@ -184,10 +184,8 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline absl::Status Writer::PlanPut(
     }
     ASSIGN_OR_RETURN(bucket, FindRoom(home));
   }
-  const size_t key_room = RoundUp8(request.key.size());
-  if (key_room + value.size() > geometry.max_inline_bytes) {
-    const bool long_key = request.key.size() > geometry.max_inline_key_bytes;
-    ASSIGN_OR_RETURN(placement->taken, FirstFree(table_, (long_key ? key_room : 0) + value.size()));
+  if (const uint64_t bytes = BytesInExtents(request.key, value); bytes != 0) {
+    ASSIGN_OR_RETURN(placement->taken, FirstFree(table_, bytes));
   }
   Chain freed;
   uint64_t expiring = counters.expiring.load(kRelaxed) + (expiry_ns != 0);
@@ -300,29 +298,26 @@ ABSL_ATTRIBUTE_NOINLINE absl::StatusOr<uint64_t> Writer::PutEvicting(const PutRe
     }
   };
   if (!old.slot_found && table_.fixed().counters.entries.load(kRelaxed) >= geometry.capacity) {
-    ASSIGN_OR_RETURN(const Victim victim, ChooseVictimFor(home));
-    const uint64_t victims_home = HomeBucket(victim.hash, geometry.bucket_count);
-    const auto leave_ghost = [&]() CUBBY_REQUIRES_WRITER_LOCK {
-      if (victim.total != &Counters::expired) {
-        LeaveGhost(table_, victim.place, victims_home, victim.hash);
-      }
-    };
+    const absl::optional<Place> chosen = ChooseVictim(table_, home);
+    if (!chosen.has_value()) {
+      return absl::DataLossError("the store's entry count is damaged: run cubby check");
+    }
+    ASSIGN_OR_RETURN(const Victim victim, VictimIn(*chosen));
     if (victim.place.bucket == home || !HasRoom(home)) {
       RETURN_IF_ERROR(PlanPut(request, old, &victim.place, value, expiry_ns, &placement));
-      const Gone gone = {{victims_home, victim.place.bucket, OverflowClass(victim.hash)},
+      const Gone gone = {{HomeBucket(victim.hash, geometry.bucket_count), victim.place.bucket,
+                          OverflowClass(victim.hash)},
                          /*live_after=*/0,
                          victim.total};
       return Execute<Operation::kEvict>(
           table_, placement.plan,
           [&](uint64_t revision) CUBBY_REQUIRES_WRITER_LOCK {
             fill(revision);
-            leave_ghost();
+            LeaveGhostOf(victim);
           },
           &gone);
     }
-    leave_ghost();
-    RETURN_IF_ERROR(Erase(victim.place, victim.hash, victim.total));
-    PullBack(victim.place);
+    RETURN_IF_ERROR(Evict(victim));
   }
   RETURN_IF_ERROR(PlanPut(request, old, /*victim=*/nullptr, value, expiry_ns, &placement));
   return Execute<Operation::kPut>(table_, placement.plan, fill);
@@ -330,20 +325,14 @@ ABSL_ATTRIBUTE_NOINLINE absl::StatusOr<uint64_t> Writer::PutEvicting(const PutRe
 
 absl::Status Writer::EvictForExtents(const PutRequest& request, absl::string_view value,
                                      Located* old) {
-  const uint32_t needed = ExtentsOf(request.key, value);
+  const uint32_t needed = ChainLength(table_.geometry(), BytesInExtents(request.key, value));
   const auto missing = [&] { return needed > table_.fixed().extents.free_count.load(kRelaxed); };
   while (missing()) {
     const absl::optional<Place> chosen = ChooseVictimWithExtents(
         table_, old->slot_found ? absl::make_optional(old->place) : absl::nullopt);
     if (!chosen.has_value()) break;
-    const Place& place = *chosen;
-    ASSIGN_OR_RETURN(const uint64_t hash, HashOf(place));
-    const bool expired = HasExpired(table_.slot(place.bucket, place.way));
-    if (!expired) {
-      LeaveGhost(table_, place, HomeBucket(hash, table_.geometry().bucket_count), hash);
-    }
-    RETURN_IF_ERROR(Erase(place, hash, expired ? &Counters::expired : &Counters::evictions));
-    PullBack(place);
+    ASSIGN_OR_RETURN(const Victim victim, VictimIn(*chosen));
+    RETURN_IF_ERROR(Evict(victim));
     if (!old->slot_found) continue;
     // That may have moved the key's old entry or, if it has expired, removed it.
     *old = Located();
@@ -352,17 +341,26 @@ absl::Status Writer::EvictForExtents(const PutRequest& request, absl::string_vie
   return absl::OkStatus();
 }
 
-absl::StatusOr<Writer::Victim> Writer::ChooseVictimFor(uint64_t home) {
-  const absl::optional<Place> chosen = ChooseVictim(table_, home);
-  if (!chosen.has_value()) {
-    return absl::DataLossError("the store's entry count is damaged: run cubby check");
-  }
+absl::StatusOr<Writer::Victim> Writer::VictimIn(const Place& place) const {
   Victim victim;
-  victim.place = *chosen;
-  ASSIGN_OR_RETURN(victim.hash, HashOf(victim.place));
-  const bool expired = HasExpired(table_.slot(victim.place.bucket, victim.place.way));
+  victim.place = place;
+  ASSIGN_OR_RETURN(victim.hash, HashOf(place));
+  const bool expired = HasExpired(table_.slot(place.bucket, place.way));
   victim.total = expired ? &Counters::expired : &Counters::evictions;
   return victim;
+}
+
+void Writer::LeaveGhostOf(const Victim& victim) {
+  if (victim.total == &Counters::expired) return;
+  LeaveGhost(table_, victim.place, HomeBucket(victim.hash, table_.geometry().bucket_count),
+             victim.hash);
+}
+
+absl::Status Writer::Evict(const Victim& victim) {
+  LeaveGhostOf(victim);
+  RETURN_IF_ERROR(Erase(victim.place, victim.hash, victim.total));
+  PullBack(victim.place);
+  return absl::OkStatus();
 }
 
 ABSL_ATTRIBUTE_ALWAYS_INLINE inline absl::Status Writer::Remove(const Located& located,

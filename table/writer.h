@@ -149,10 +149,15 @@ class Writer {
   // left but the key's own.
   absl::Status EvictForExtents(const PutRequest& request, absl::string_view value,
                                Located* old) CUBBY_REQUIRES_WRITER_LOCK;
-  // Chooses the entry that a new key with that home replaces. DataLoss if it is damaged.
-  absl::StatusOr<Victim> ChooseVictimFor(uint64_t home) CUBBY_REQUIRES_WRITER_LOCK;
-  // How many extents an entry takes.
-  uint32_t ExtentsOf(absl::string_view key, absl::string_view value) const;
+  // Returns what there is to know of the entry in `place` before it goes. DataLoss if it is
+  // damaged.
+  absl::StatusOr<Victim> VictimIn(const Place& place) const;
+  // Remembers the key of a victim that has not expired.
+  void LeaveGhostOf(const Victim& victim) CUBBY_REQUIRES_WRITER_LOCK;
+  // Deletes the victim, and fills the hole that it leaves.
+  absl::Status Evict(const Victim& victim) CUBBY_REQUIRES_WRITER_LOCK;
+  // How many bytes of an entry lie in extents.
+  uint64_t BytesInExtents(absl::string_view key, absl::string_view value) const;
   uint32_t Live(uint64_t bucket) const;
   // True if the bucket can take one more entry: one way stays dead, for the next overwrite.
   bool HasRoom(uint64_t bucket) const;
