@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "base/plural.h"
 #include "client/store.h"
 #include "os/clock.h"
 #include "table/update.h"
@@ -76,6 +77,15 @@ inline absl::Status TakesNoRevision(absl::string_view call, const PutOptions& op
   if (!options.if_revision.has_value()) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrCat(call, " takes no if_revision: use Put() or Replace()"));
+}
+
+// InvalidArgument unless there are as many values and results as keys.
+inline absl::Status SameSizes(size_t keys, size_t values, size_t results) {
+  if (keys == values && keys == results) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(keys, base::OneOrMany(keys, " key, ", " keys, "), values,
+                   base::OneOrMany(values, " value and ", " values and "), results,
+                   base::OneOrMany(results, " result", " results"), ": give as many of each"));
 }
 
 }  // namespace cubby

@@ -41,14 +41,6 @@ ABSL_ATTRIBUTE_NOINLINE absl::Status TooShort(absl::Duration ttl) {
                                                  " is over before it begins: use 1ns or more"));
 }
 
-absl::Status SameSizes(size_t keys, size_t values, size_t results) {
-  if (keys == values && keys == results) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat(keys, base::OneOrMany(keys, " key, ", " keys, "), values,
-                   base::OneOrMany(values, " value and ", " values and "), results,
-                   base::OneOrMany(results, " result", " results"), ": give as many of each"));
-}
-
 }  // namespace
 
 absl::Time Entry::expires() const {
@@ -453,13 +445,20 @@ absl::StatusOr<uint64_t> Store::Persist(absl::string_view key) {
 }
 
 absl::Status Store::ForEach(
-    absl::FunctionRef<bool(absl::string_view, absl::string_view, const Entry&)> visit) const {
+    absl::FunctionRef<bool(absl::string_view, absl::string_view, const Entry&)> visit,
+    const ForEachOptions& options) const {
+  constexpr uint64_t kHomesPerProgress = 256;  // some 100 us of small values
   const attach::Attachment::Generation& generation = impl_->attachment->current();
   const table::WritableTable& table = generation.table();
   std::vector<table::ScannedEntry> entries;
   bool damaged = false;
-  for (uint64_t home = 0; home < table.geometry().bucket_count; ++home) {
-    const table::Outcome outcome = table::ScanHome(table, home, &entries);
+  const uint64_t homes = table.geometry().bucket_count;
+  for (uint64_t home = 0; home < homes; ++home) {
+    if (options.progress && home % kHomesPerProgress == 0) {
+      options.progress(static_cast<double>(home) / static_cast<double>(homes));
+    }
+    const table::Outcome outcome =
+        table::ScanHome(table, home, &entries, os::BootNanos, {options.prefix, options.values});
     if (!generation.Readable()) {
       RETURN_IF_ERROR(impl_->attachment->Follow(generation));
       return absl::UnavailableError(
@@ -469,7 +468,7 @@ absl::Status Store::ForEach(
     damaged |= outcome == table::Outcome::kDamaged;
     for (const table::ScannedEntry& entry : entries) {
       if (!visit(entry.key, entry.value,
-                 EntryOf(entry.value.size(), entry.revision, entry.expiry_ns))) {
+                 EntryOf(entry.value_bytes, entry.revision, entry.expiry_ns))) {
         return absl::OkStatus();
       }
     }

@@ -28,6 +28,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -106,6 +107,16 @@ struct Entry {
   // is put with it expires then. On Windows it is up to 50 ms off, and may change by 50 ms as the
   // system corrects the wall clock.
   absl::Time expires() const;
+};
+
+// What ForEach() visits.
+struct ForEachOptions {
+  // Only entries whose keys begin with this. A call still reads every key of the store.
+  absl::string_view prefix;
+  // If false, values are not read: `value` is empty, and entry.value_bytes is its length.
+  bool values = true;
+  // If set, is called now and then, with the share of the store that has been read: from 0 to 1.
+  std::function<void(double share)> progress;
 };
 
 // The store's limits; they may change when it is resized.
@@ -225,12 +236,14 @@ class Store {
 
   // Calls `visit` with every entry, in no particular order, until it returns false. Visits an entry
   // that exists throughout the call exactly once, and one that is put or deleted during it at most
-  // once. The views are valid during the call of `visit`, which may use this store. Errors as
-  // Get(); DataLoss comes at the end, after every entry that is not damaged was visited. Also
-  // Unavailable if the store was resized during the call.
+  // once. The views are valid during the call of `visit`, which may use this store: it may Delete()
+  // the key, so that an entry put meanwhile may stay or go. Errors as Get(); DataLoss comes at the
+  // end, after every entry that is not damaged was visited. Also Unavailable if the store was
+  // resized during the call.
   absl::Status ForEach(
       absl::FunctionRef<bool(absl::string_view key, absl::string_view value, const Entry& entry)>
-          visit) const;
+          visit,
+      const ForEachOptions& options = {}) const;
 
   Limits limits() const;
   // Returns what the store counts (base/stats.h).

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/container/inlined_vector.h"
+#include "absl/strings/match.h"
 #include "table/entry.h"
 #include "table/hash.h"
 #include "table/overflow.h"
@@ -51,9 +52,10 @@ PathLook ReadPath(const Table& table, uint64_t home, HomePath* path) {
   return PathLook::kWhole;
 }
 
-// Reads an entry of the path, unless its home is another or *entries[0, count) has its key.
+// Reads an entry of the path, unless `options` leave it out, its home is another, or
+// *entries[0, count) has its key.
 Look ScanWay(const Table& table, uint64_t home, const PathBucket& part, uint32_t way,
-             std::vector<ScannedEntry>* entries, size_t count) {
+             const ScanOptions& options, std::vector<ScannedEntry>* entries, size_t count) {
   const BucketHead& head = table.head(part.bucket);
   const SlotHead& slot = table.slot(part.bucket, way);
   const uint64_t sequence = slot.sequence.load(std::memory_order_acquire);
@@ -68,15 +70,21 @@ Look ScanWay(const Table& table, uint64_t home, const PathBucket& part, uint32_t
   if (CopyKey(table, slot, sequence, lengths, &entry.key) != Look::kWhole) {
     return DamagedUnlessDisturbed(head, part.word0);
   }
-  if (part.bucket != home) {
-    bool other = HomeBucket(HashKey(entry.key, table.geometry().hash_seed),
-                            table.geometry().bucket_count) != home;
+  bool other = !absl::StartsWith(entry.key, options.prefix);
+  if (part.bucket != home && !other) {
+    other = HomeBucket(HashKey(entry.key, table.geometry().hash_seed),
+                       table.geometry().bucket_count) != home;
     // A move that is not complete: the entry is live in a bucket nearer to its home, too.
     for (size_t i = 0; i < count && !other; ++i) other = (*entries)[i].key == entry.key;
-    if (other) {
-      const Look look = Confirm(head, part.word0, slot, sequence);
-      return look == Look::kWhole ? Look::kOtherKey : look;
-    }
+  }
+  if (other) {
+    const Look look = Confirm(head, part.word0, slot, sequence);
+    return look == Look::kWhole ? Look::kOtherKey : look;
+  }
+  entry.value_bytes = lengths.value_bytes;
+  if (!options.values) {
+    entry.value.clear();
+    return Confirm(head, part.word0, slot, sequence);
   }
   return CopyValue(table, head, part.word0, slot, sequence, lengths, StringSink(&entry.value));
 }
@@ -84,7 +92,7 @@ Look ScanWay(const Table& table, uint64_t home, const PathBucket& part, uint32_t
 }  // namespace
 
 Outcome ScanHome(const Table& table, uint64_t home, std::vector<ScannedEntry>* entries,
-                 os::Clock clock) {
+                 os::Clock clock, const ScanOptions& options) {
   HomePath path;
   for (int round = 0; round < kMaxRounds; ++round) {
     const PathLook path_look = ReadPath(table, home, &path);
@@ -95,8 +103,8 @@ Outcome ScanHome(const Table& table, uint64_t home, std::vector<ScannedEntry>* e
     for (size_t i = 0; i < path.size() && look != Look::kDisturbed; ++i) {
       const BucketHead& head = table.head(path[i].bucket);
       for (uint32_t ways = path[i].ways; ways != 0 && look != Look::kDisturbed; ways &= ways - 1) {
-        look = ScanWay(table, home, path[i], static_cast<uint32_t>(__builtin_ctz(ways)), entries,
-                       count);
+        look = ScanWay(table, home, path[i], static_cast<uint32_t>(__builtin_ctz(ways)), options,
+                       entries, count);
         damaged |= look == Look::kDamaged;
         if (look != Look::kWhole) continue;
         const ScannedEntry& entry = (*entries)[count];

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "os/clock.h"
 #include "table/reader.h"
 #include "table/table.h"
@@ -17,8 +18,14 @@ namespace cubby::table {
 struct ScannedEntry {
   std::string key;
   std::string value;
+  uint32_t value_bytes = 0;
   uint64_t revision = 0;
   uint64_t expiry_ns = 0;
+};
+
+struct ScanOptions {
+  absl::string_view prefix;  // leaves out entries whose keys begin otherwise
+  bool values = true;        // if false, copies no values
 };
 
 // Copies the entries whose home is `home` and that were live at one moment, without expired ones,
@@ -26,7 +33,7 @@ struct ScannedEntry {
 // left out damaged entries, or some that live more than kLongestPath buckets behind their home
 // (table/overflow.h), or kContended, with no entries, after kMaxRounds disturbed rounds.
 Outcome ScanHome(const Table& table, uint64_t home, std::vector<ScannedEntry>* entries,
-                 os::Clock clock = os::BootNanos);
+                 os::Clock clock = os::BootNanos, const ScanOptions& options = {});
 
 }  // namespace cubby::table
 

@@ -141,6 +141,46 @@ TEST_F(StoreTest, ForEachStopsWhenTold) {
   EXPECT_EQ(seen, 7);
 }
 
+TEST_F(StoreTest, ForEachVisitsAPrefixAndNoValuesIfTold) {
+  ASSERT_TRUE(StartDaemon());
+  auto store = Open();
+  const std::string long_key = absl::StrCat("user:", std::string(500, 'k'));
+  for (const char* key : {"use", "user:1", "other"}) ASSERT_TRUE(store->Put(key, "v").ok());
+  ASSERT_TRUE(store->Put(long_key, std::string(5000, 'x')).ok());
+  ForEachOptions options;
+  options.prefix = "user:";
+  std::vector<std::string> seen;
+  const auto visit = [&](absl::string_view key, absl::string_view value, const Entry& entry) {
+    seen.push_back(absl::StrCat(key, "=", value.size(), " of ", entry.value_bytes));
+    return true;
+  };
+  ASSERT_TRUE(store->ForEach(visit, options).ok());
+  EXPECT_THAT(seen, UnorderedElementsAre("user:1=1 of 1", long_key + "=5000 of 5000"));
+  seen.clear();
+  options.values = false;
+  ASSERT_TRUE(store->ForEach(visit, options).ok());
+  EXPECT_THAT(seen, UnorderedElementsAre("user:1=0 of 1", long_key + "=0 of 5000"));
+}
+
+TEST_F(StoreTest, ForEachTellsItsProgressAndMayDelete) {
+  ASSERT_TRUE(StartDaemon({"--capacity", "20000"}));
+  auto store = Open();
+  for (int i = 0; i < 1000; ++i) ASSERT_TRUE(store->Put(absl::StrCat(i), "v").ok());
+  std::vector<double> shares;
+  ForEachOptions options;
+  options.progress = [&shares](double share) { shares.push_back(share); };
+  const auto visit = [&](absl::string_view key, absl::string_view, const Entry&) {
+    EXPECT_TRUE(store->Delete(key).ok());
+    return true;
+  };
+  ASSERT_TRUE(store->ForEach(visit, options).ok());
+  EXPECT_EQ(store->Stats().entries, 0u);
+  ASSERT_GT(shares.size(), 1u);
+  EXPECT_EQ(shares.front(), 0);
+  EXPECT_TRUE(std::is_sorted(shares.begin(), shares.end()));
+  EXPECT_LT(shares.back(), 1);
+}
+
 TEST_F(StoreTest, ForEachVisitsWhatIsNotDamagedAndThenReportsTheDamage) {
   ASSERT_TRUE(StartDaemon());
   auto store = Open();

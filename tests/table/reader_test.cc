@@ -332,6 +332,25 @@ TEST(ReaderTest, ALinkOutOfThePoolIsNotFollowed) {
   }
 }
 
+TEST(ReaderTest, AScanLeavesOutOtherPrefixesAndValuesIfTold) {
+  TableBuffer buffer(TinyOptions());
+  ASSERT_TRUE(buffer.Put("k1", "v").ok());
+  int i = 0;
+  while (buffer.HomeOf(absl::StrCat(i)) != buffer.HomeOf("k1")) ++i;
+  ASSERT_TRUE(buffer.Put(absl::StrCat(i), "w").ok());
+  std::vector<ScannedEntry> entries;
+  ASSERT_EQ(ScanHome(buffer.table(), buffer.HomeOf("k1"), &entries, os::BootNanos, {"k", true}),
+            Outcome::kFound);
+  ASSERT_EQ(entries.size(), 1u);
+  EXPECT_EQ(entries[0].key, "k1");
+  EXPECT_EQ(entries[0].value, "v");
+  ASSERT_EQ(ScanHome(buffer.table(), buffer.HomeOf("k1"), &entries, os::BootNanos, {"k", false}),
+            Outcome::kFound);
+  ASSERT_EQ(entries.size(), 1u);
+  EXPECT_EQ(entries[0].value, "");
+  EXPECT_EQ(entries[0].value_bytes, 1u);
+}
+
 TEST(ReaderTest, AScanReportsDamageAsAGetDoesAndReturnsTheOtherEntries) {
   TableBuffer buffer(TinyOptions());
   ASSERT_TRUE(buffer.Put("k", "v").ok());
