@@ -15,6 +15,8 @@
 #include "base/property.h"
 #include "base/stats.h"
 #include "cli/cli.h"
+#include "cli/key_list.h"
+#include "cli/many.h"
 #include "cli/output.h"
 #include "cli/status.h"
 #include "program/output.h"
@@ -148,6 +150,23 @@ ExitCode Flush(const StoreOptions& store_options) {
   return out.Finish();
 }
 
+void DefineFlush(Subcommand* flush) {
+  const auto prefix = std::make_shared<PrefixOptions>();
+  flush->Notes(
+      "Writers continue: an entry put during the flush may be removed or kept. If the flush fails "
+      "or\n"
+      "times out, some entries may be removed and others kept.\n"
+      "With --prefix it is `cubby del --prefix`: this command removes the entries itself, needs no "
+      "daemon,\n"
+      "and takes the time of a walk through the whole store.\n\n"
+      "Examples:\n  cubby flush -s sessions\n  cubby flush -s sessions --prefix user:");
+  AddPrefix(flush, "Only keys that begin with BYTES", prefix.get());
+  flush->AddFlag("--escaped", &prefix->escaped, "Decode the escapes of `cubby scan` in BYTES");
+  flush->Do(prefix, [](const StoreOptions& store_options, const PrefixOptions& options) {
+    return options.word.has_value() ? RemovePrefix(store_options, options) : Flush(store_options);
+  });
+}
+
 ExitCode Check(const StoreOptions& store_options, bool json) {
   const auto admin = store_options.Connect();
   if (!admin.ok()) return Fail(admin.status(), Subject::kDaemon);
@@ -186,11 +205,6 @@ void DefineReport(Subcommand* subcommand, const char* name, const char* notes,
   subcommand->Do(json, run);
 }
 
-void DefinePlain(Subcommand* subcommand, const char* notes, ExitCode (*run)(const StoreOptions&)) {
-  subcommand->Notes(notes);
-  subcommand->Do(run);
-}
-
 void DefineShutdown(Subcommand* shutdown) {
   const auto options = std::make_shared<ShutdownOptions>();
   shutdown->Notes(
@@ -205,20 +219,14 @@ void DefineShutdown(Subcommand* shutdown) {
 
 constexpr Command kCommands[] = {
     {"ping", "Check that the daemon answers, and print the time it took",
-     [](Subcommand* ping) { DefinePlain(ping, "Example:\n  cubby ping -s sessions", &Ping); }},
+     [](Subcommand* ping) {
+       ping->Notes("Example:\n  cubby ping -s sessions");
+       ping->Do(&Ping);
+     }},
     {"info", "Print the version, geometry and limits of store and daemon",
      [](Subcommand* info) { DefineReport(info, "info", "", &Info); }},
     {"stats", "Print counters of entries and operations", &DefineStats},
-    {"flush", "Remove all entries and print their number",
-     [](Subcommand* flush) {
-       DefinePlain(
-           flush,
-           "Writers continue: an entry put during the flush may be removed or kept. If the flush "
-           "fails or\n"
-           "times out, some entries may be removed and others kept.\n\n"
-           "Example:\n  cubby flush -s sessions",
-           &Flush);
-     }},
+    {"flush", "Remove all entries and print their number", &DefineFlush},
     {"check", "Print every violated invariant of the store; exit code 8 if there is one",
      [](Subcommand* check) {
        DefineReport(

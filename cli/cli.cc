@@ -166,8 +166,8 @@ constexpr absl::Duration kWaitPause = absl::Milliseconds(5);
 
 std::vector<Command> AllCommands() {
   std::vector<Command> all;
-  for (const auto& commands : {KeyCommands(), UpdateCommands(), ListingCommands(), AdminCommands(),
-                               BenchCommands(), VersionCommands()}) {
+  for (const auto& commands : {KeyCommands(), UpdateCommands(), ListingCommands(), FileCommands(),
+                               AdminCommands(), BenchCommands(), VersionCommands()}) {
     all.insert(all.end(), commands.begin(), commands.end());
   }
   return all;
@@ -296,9 +296,23 @@ void Subcommand::AddWord(const std::string& name, std::string* value, const std:
   app_->add_option(name, *value, help)->required()->type_name("");
 }
 
-void Subcommand::AddText(const std::string& name, const std::string& type, std::string* value,
-                         const std::string& help) {
-  app_->add_option(name, *value, help)->type_name(type);
+void Subcommand::AddWords(const std::string& name, bool required, std::vector<std::string>* words,
+                          const std::string& help) {
+  // CLI11 takes words up to the least number of an argument as they are, and splits further ones
+  // that look like "[a,b]". It checks no number with this policy.
+  app_->add_option(name, *words, help)
+      ->required(required)
+      ->type_name("")
+      ->expected(CLI::detail::expected_max_vector_size, CLI::detail::expected_max_vector_size)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->allow_extra_args(false);
+}
+
+void Subcommand::AddText(const std::string& name, const std::string& type,
+                         absl::optional<std::string>* value, const std::string& help) {
+  app_->add_option_function<std::string>(
+          name, [value](const std::string& text) { *value = text; }, help)
+      ->type_name(type);
 }
 
 void Subcommand::AddFlag(const std::string& name, bool* value, const std::string& help) {

@@ -92,8 +92,11 @@ class Subcommand {
 
   // Adds a required positional argument.
   void AddWord(const std::string& name, std::string* value, const std::string& help);
+  // Adds a positional argument that takes all remaining words, at least one if `required`.
+  void AddWords(const std::string& name, bool required, std::vector<std::string>* words,
+                const std::string& help);
   // Adds an option; without it *value is unchanged. `type` names the value in the help text.
-  void AddText(const std::string& name, const std::string& type, std::string* value,
+  void AddText(const std::string& name, const std::string& type, absl::optional<std::string>* value,
                const std::string& help);
   // Adds an option, or an argument that may be left out, whose value is a whole number of 64 bits.
   void AddInteger(const std::string& name, absl::optional<int64_t>* value, const std::string& help);
@@ -138,9 +141,10 @@ struct Command {
   void (*define)(Subcommand* subcommand);
 };
 
-absl::Span<const Command> KeyCommands();      // get put add replace cas del exists
+absl::Span<const Command> KeyCommands();      // get mget put add replace cas del exists
 absl::Span<const Command> UpdateCommands();   // incr decr append getset getdel touch ttl persist
-absl::Span<const Command> ListingCommands();  // scan count load verify
+absl::Span<const Command> ListingCommands();  // scan count
+absl::Span<const Command> FileCommands();     // dump load verify
 absl::Span<const Command> AdminCommands();    // ping info stats flush check shutdown
 absl::Span<const Command> BenchCommands();    // bench
 absl::Span<const Command> VersionCommands();  // version

@@ -3,12 +3,15 @@
 #include <algorithm>
 #include <cerrno>
 #include <system_error>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "base/status_macros.h"
+#include "cli/dump.h"
+#include "cli/status.h"
 #include "cli/text.h"
-#include "program/output.h"
 #include "program/standard_streams.h"
 #include "program/text_encoding.h"
 
@@ -17,7 +20,6 @@ namespace {
 
 constexpr size_t kChunkBytes = 64 << 10;
 constexpr char kInputName[] = "standard input";
-constexpr char kExpiryName[] = "expires=";
 
 // Appends the bytes of `file` that are available, at most kChunkBytes, to *bytes. Returns false at
 // the end of the file.
@@ -36,17 +38,18 @@ absl::StatusOr<bool> ReadMore(std::FILE* file, absl::string_view name, std::stri
 
 class LineReader {
  public:
-  LineReader(std::FILE* file, absl::string_view name, size_t max_line_bytes)
-      : file_(file), name_(name), max_line_bytes_(max_line_bytes) {}
+  // A line ends with `end`.
+  LineReader(std::FILE* file, absl::string_view name, size_t max_line_bytes, char end = '\n')
+      : file_(file), name_(name), max_line_bytes_(max_line_bytes), end_(end) {}
 
-  // Returns the next line without its LF, valid until the next call; nullopt at the end of the
+  // Returns the next line without its end, valid until the next call; nullopt at the end of the
   // input. OutOfRange for a line that is too long: the next call returns the line after it.
-  // Internal if reading fails. `ended` tells whether the line has an LF.
+  // Internal if reading fails. `ended` tells whether the line has its end.
   absl::StatusOr<absl::optional<absl::string_view>> Next(bool* ended) {
     size_t searched = position_;
     bool too_long = false;
     while (true) {
-      const size_t end = buffer_.find('\n', searched);
+      const size_t end = buffer_.find(end_, searched);
       *ended = end != std::string::npos;
       if (*ended) {
         const absl::string_view line(&buffer_[position_], end - position_);
@@ -68,10 +71,14 @@ class LineReader {
     return absl::string_view(buffer_);
   }
 
+  // Returns true if the next line has arrived whole.
+  bool HasNext() const { return buffer_.find(end_, position_) != std::string::npos; }
+
  private:
   std::FILE* const file_;
   const absl::string_view name_;
   const size_t max_line_bytes_;
+  const char end_;
   std::string buffer_;
   size_t position_ = 0;  // the start of the next line in buffer_
 
@@ -81,36 +88,27 @@ class LineReader {
   }
 };
 
-absl::StatusOr<absl::Time> ParseExpiry(absl::string_view field) {
-  absl::string_view seconds = field;
-  absl::Duration since_1970;
-  if (!absl::ConsumePrefix(&seconds, kExpiryName) ||
-      seconds.find_first_not_of("0123456789.") != absl::string_view::npos ||
-      !absl::ParseDuration(absl::StrCat(seconds, "s"), &since_1970)) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "bad third field ", QuotedField(field),
-        ": it can only be expires=SECONDS, of the time since 1970; a tab in a value must "
-        "be escaped"));
-  }
-  return absl::UnixEpoch() + since_1970;
-}
-
-// Refuses a line that `scan` printed with an expiry: it would become a part of the value.
-absl::StatusOr<InputEntry> Literal(const InputEntry& entry) {
+// Refuses a line that `scan` printed with an expiry, or `dump`: what follows the value would become
+// a part of it.
+absl::StatusOr<InputEntry> Literal(absl::string_view line, InputEntry entry) {
+  entry.literal = true;
   const size_t last_tab = entry.value.rfind('\t');
-  if (last_tab == absl::string_view::npos || !ParseExpiry(entry.value.substr(last_tab + 1)).ok()) {
-    return entry;
+  if (last_tab == absl::string_view::npos) return entry;
+  if (ParseExpiry(entry.value.substr(last_tab + 1)).ok()) {
+    return absl::InvalidArgumentError(
+        "the line states an expiry, as `cubby scan` prints it: give --escaped");
   }
-  return absl::InvalidArgumentError(
-      "the line states an expiry, as `cubby scan` prints it: give --escaped");
+  if (DumpReader::IsEntryOfDump(line)) {
+    return absl::InvalidArgumentError(
+        "the line is one of `cubby dump`: give all of its output, from its first line on");
+  }
+  return entry;
 }
 
 // Decodes lines; owns the bytes of the entry that it returned last.
 class LineDecoder {
  public:
-  explicit LineDecoder(bool escaped) : escaped_(escaped) {}
-
-  absl::StatusOr<InputEntry> Decode(absl::string_view line) {
+  absl::StatusOr<InputEntry> Decode(absl::string_view line, bool escaped) {
     const size_t tab = line.find('\t');
     if (tab == absl::string_view::npos) {
       return absl::InvalidArgumentError("no tab between key and value");
@@ -118,7 +116,7 @@ class LineDecoder {
     InputEntry entry;
     entry.key = line.substr(0, tab);
     entry.value = line.substr(tab + 1);
-    if (!escaped_) return Literal(entry);
+    if (!escaped) return Literal(line, entry);
     const size_t third = entry.value.find('\t');
     if (third != absl::string_view::npos) {
       ASSIGN_OR_RETURN(entry.expires, ParseExpiry(entry.value.substr(third + 1)));
@@ -132,10 +130,27 @@ class LineDecoder {
   }
 
  private:
-  const bool escaped_;
   std::string key_;
   std::string value_;
 };
+
+absl::Status At(absl::string_view unit, uint64_t number, const absl::Status& status) {
+  return absl::Status(status.code(), absl::StrCat(unit, " ", number, ": ", status.message()));
+}
+
+// Returns `line`, which has that number, without what is no part of its entry: a byte order mark
+// before it, and, if it `ended`, a CR behind it. InvalidArgument if it shows that the input is no
+// text of bytes.
+absl::StatusOr<absl::string_view> Trimmed(absl::string_view line, uint64_t number, bool ended) {
+  const std::string encoding = number == 1 ? program::OtherEncoding(line) : "";
+  if (!encoding.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(kInputName, " is ", encoding));
+  }
+  if (absl::ConsumePrefix(&line, program::kUtf8Mark)) {
+    PrintMessage(absl::StrCat("line ", number, ": left out a byte order mark before the key"));
+  }
+  return ended ? absl::StripSuffix(line, "\r") : line;
+}
 
 }  // namespace
 
@@ -158,9 +173,11 @@ absl::Status ForEachInputLine(
     absl::FunctionRef<absl::Status(uint64_t number, const absl::StatusOr<InputEntry>& entry)>
         visit) {
   // An escaped byte takes four; the rest is for tabs, the expiry and the line end.
-  const uint64_t max_line_bytes = 4 * (limits.max_key_bytes + limits.max_value_bytes) + 64;
+  const uint64_t max_line_bytes =
+      4 * (limits.max_key_bytes + limits.max_value_bytes) + 64 + kMostDumpBytesPerLine;
   LineReader lines(stdin, kInputName, max_line_bytes);
-  LineDecoder decoder(escaped);
+  LineDecoder decoder;
+  absl::optional<DumpReader> dump;
   for (uint64_t number = 1;; ++number) {
     bool ended = false;
     const auto next = lines.Next(&ended);
@@ -169,29 +186,60 @@ absl::Status ForEachInputLine(
       continue;
     }
     if (!next.ok()) return AtLine(number, next.status());
-    if (!next->has_value()) return absl::OkStatus();
-    absl::string_view line = **next;
-    const std::string encoding = number == 1 ? program::OtherEncoding(line) : "";
-    if (!encoding.empty()) {
-      return absl::InvalidArgumentError(absl::StrCat(kInputName, " is ", encoding));
+    if (!next->has_value()) {
+      const absl::Status whole = dump.has_value() ? dump->Finish() : absl::OkStatus();
+      return whole.ok() ? whole : visit(number, whole);
     }
-    if (absl::ConsumePrefix(&line, program::kUtf8Mark)) {
-      program::PrintMessage(
-          "cubby", absl::StrCat("line ", number, ": left out a byte order mark before the key"));
+    ASSIGN_OR_RETURN(const absl::string_view line, Trimmed(**next, number, ended));
+    if (number == 1 && DumpReader::IsDump(line)) dump.emplace();
+    if (!dump.has_value()) {
+      RETURN_IF_ERROR(visit(number, decoder.Decode(line, escaped)));
+      continue;
     }
-    if (ended) line = absl::StripSuffix(line, "\r");
-    RETURN_IF_ERROR(visit(number, decoder.Decode(line)));
+    const auto inner = dump->Take(line);
+    if (!inner.ok()) {
+      RETURN_IF_ERROR(visit(number, inner.status()));
+    } else if (inner->has_value()) {
+      RETURN_IF_ERROR(visit(number, decoder.Decode(**inner, /*escaped=*/true)));
+    }
   }
 }
 
-std::string FormatExpiry(absl::Time expires) {
-  const int64_t seconds = absl::ToUnixSeconds(expires);
-  const int64_t ns = absl::ToInt64Nanoseconds(expires - absl::FromUnixSeconds(seconds));
-  return absl::StrCat(kExpiryName, seconds, ".", absl::Dec(ns, absl::kZeroPad9));
+absl::Status ForEachInputKeys(
+    const Limits& limits, const KeyEncoding& encoding,
+    absl::FunctionRef<absl::Status(absl::Span<const absl::string_view> keys)> visit) {
+  // An escaped byte takes four; the rest is for the line end.
+  LineReader lines(stdin, kInputName, 4 * limits.max_key_bytes + 64, encoding.null ? '\0' : '\n');
+  std::vector<std::string> bytes(kKeysPerVisit);
+  std::vector<absl::string_view> keys;
+  for (uint64_t number = 1;; ++number) {
+    bool ended = false;
+    absl::Status error;
+    const auto next = lines.Next(&ended);
+    if (next.ok() && next->has_value()) {
+      absl::StatusOr<absl::string_view> line = **next;
+      if (!encoding.null) line = Trimmed(**next, number, ended);
+      if (!line.ok()) return line.status();
+      absl::StatusOr<std::string> key = BytesOf(*line, encoding.escaped);
+      if (key.ok()) {
+        std::string& kept = bytes[keys.size()];
+        kept = *std::move(key);
+        keys.push_back(kept);
+        if (keys.size() < kKeysPerVisit && lines.HasNext()) continue;
+      }
+      error = key.status();
+    } else {
+      error = next.status();
+    }
+    if (!keys.empty()) RETURN_IF_ERROR(visit(keys));
+    keys.clear();
+    if (!error.ok()) return At(encoding.null ? "key" : "line", number, error);
+    if (!next->has_value()) return absl::OkStatus();
+  }
 }
 
 absl::Status AtLine(uint64_t number, const absl::Status& status) {
-  return absl::Status(status.code(), absl::StrCat("line ", number, ": ", status.message()));
+  return At("line", number, status);
 }
 
 }  // namespace cubby::cli

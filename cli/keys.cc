@@ -1,4 +1,4 @@
-// get put add replace cas del exists: operations on one key.
+// put add replace cas exists: operations on one key. (many.h: get mget del)
 #include <memory>
 #include <string>
 
@@ -8,6 +8,7 @@
 #include "base/status_macros.h"
 #include "cli/cli.h"
 #include "cli/entry.h"
+#include "cli/many.h"
 #include "cli/output.h"
 #include "cli/status.h"
 #include "cli/text.h"
@@ -16,52 +17,6 @@ namespace cubby::cli {
 namespace {
 
 using program::ExitCode;
-
-struct GetOptions {
-  KeyOptions key;
-  bool json = false;
-  bool revision = false;
-  absl::Duration touch;  // 0 if not given
-};
-
-ExitCode Get(Store& store, const GetOptions& options) {
-  ASSIGN_OR_RETURN_AS(const std::string key, KeyOf(options.key), Fail(status, Subject::kEntry));
-  std::string value;
-  const absl::StatusOr<Entry> entry = options.touch == absl::ZeroDuration()
-                                          ? store.Get(key, &value)
-                                          : store.GetAndTouch(key, options.touch, &value);
-  if (!entry.ok()) return Fail(EntryError(entry.status(), key), Subject::kEntry);
-  if (!options.json) {
-    return PrintValue(options.revision ? absl::StrCat(entry->revision, "\n") : "", value);
-  }
-  Output out;
-  out.Write(EntryRecord(key, value, *entry).ToJson());
-  out.Write("\n");
-  return out.Finish();
-}
-
-void DefineGet(Subcommand* get) {
-  const auto options = std::make_shared<GetOptions>();
-  get->Notes(
-      "Prints the exact bytes of the value; appends a line end only on a terminal.\n"
-      "With --touch the store must be writable, and the get is a write like a put.\n"
-      "Examples:\n"
-      "  cubby get -s sessions user:7\n"
-      "  cubby get -s sessions user:7 --json\n"
-      "  cubby get -s sessions user:7 --touch 30m\n"
-      "  cubby get -s sessions --escaped 'two\\nlines'");
-  AddKey(get, &options->key);
-  get->AddJson(&options->json, kEntryJsonHelp);
-  get->AddFlag("--revision", &options->revision,
-               "Print the revision, for `cubby cas`, on a line before the value");
-  get->AddDuration("--touch", &options->touch,
-                   "Give the entry a lifetime that begins now, as `cubby touch --ttl`");
-  get->Do([options](const StoreOptions& store) {
-    return WithStore(store,
-                     options->touch == absl::ZeroDuration() ? Mode::kReadOnly : Mode::kReadWrite,
-                     [&options](Store& opened) { return Get(opened, *options); });
-  });
-}
 
 struct WriteOptions {
   KeyOptions key;
@@ -141,27 +96,19 @@ void DefineCas(Subcommand* cas) {
                    "--json printed it");
 }
 
-ExitCode Delete(Store& store, const std::string& key) {
-  const absl::Status status = store.Delete(key);
-  if (!status.ok()) return Fail(EntryError(status, key), Subject::kEntry);
-  return ExitCode::kOk;
-}
-
 ExitCode Exists(Store& store, const std::string& key) {
   ASSIGN_OR_RETURN_AS(const bool found, store.Contains(key), Fail(status, Subject::kEntry));
   return found ? ExitCode::kOk : ExitCode::kNotFound;
 }
 
 constexpr Command kCommands[] = {
-    {"get", "Print the value of a key", &DefineGet},
+    {"get", "Print the value of a key, or the entries of many", &DefineGet},
+    {"mget", "Print the entries of many keys, one per line: key, tab, value", &DefineMultiGet},
     {"put", "Set the value of a key", &DefinePut},
     {"add", "Set the value of a new key; exit code 1 if the key exists", &DefineAdd},
     {"replace", "Set the value of an existing key; exit code 1 if there is none", &DefineReplace},
     {"cas", "Set the value if the entry has a revision; exit code 1 if not", &DefineCas},
-    {"del", "Remove a key; exit code 1 if it does not exist",
-     [](Subcommand* del) {
-       DefineKeyOnly(del, Mode::kReadWrite, "Example:\n  cubby del -s sessions user:7", &Delete);
-     }},
+    {"del", "Remove keys; exit code 1 if one does not exist", &DefineDelete},
     {"exists", "Print nothing; exit code 0 if the key exists, 1 if not",
      [](Subcommand* exists) {
        DefineKeyOnly(exists, Mode::kReadOnly,

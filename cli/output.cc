@@ -43,6 +43,11 @@ Record& Record::AddSeconds(absl::string_view name, absl::Duration value) {
   return *this;
 }
 
+Record& Record::AddNull(absl::string_view name) {
+  Add(name, "null", "none");
+  return *this;
+}
+
 Record& Record::AddList(absl::string_view name, const std::vector<std::string>& elements) {
   std::vector<std::string> json;
   for (const std::string& element : elements) {

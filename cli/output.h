@@ -30,6 +30,8 @@ class Record {
   Record& AddText(absl::string_view name, absl::string_view bytes);
   // Adds a number of seconds with a fraction; null ("never" in a line) if infinite.
   Record& AddSeconds(absl::string_view name, absl::Duration value);
+  // Adds null ("none" in a line).
+  Record& AddNull(absl::string_view name);
   // Adds an array of strings; as lines, one element per line without the name. Bytes that are not
   // UTF-8 are escaped (text.h).
   Record& AddList(absl::string_view name, const std::vector<std::string>& elements);

@@ -1,6 +1,7 @@
 #include "cli/status.h"
 
 #include "absl/strings/str_cat.h"
+#include "cli/progress.h"
 #include "cli/text.h"
 #include "program/output.h"
 
@@ -8,8 +9,13 @@ namespace cubby::cli {
 
 using program::ExitCode;
 
-ExitCode Fail(ExitCode code, absl::string_view message) {
+void PrintMessage(absl::string_view message) {
+  EraseProgress();
   program::PrintMessage("cubby", message);
+}
+
+ExitCode Fail(ExitCode code, absl::string_view message) {
+  PrintMessage(message);
   return code;
 }
 

@@ -10,8 +10,10 @@ namespace cubby::cli {
 
 using program::Subject;
 
-// Prints "cubby: MESSAGE" to standard error, on one line for any bytes in the message, and returns
-// the exit code.
+// Prints "cubby: MESSAGE" to standard error, on one line for any bytes in the message, in place of
+// a progress bar.
+void PrintMessage(absl::string_view message);
+// The same, and returns the exit code.
 program::ExitCode Fail(program::ExitCode code, absl::string_view message);
 program::ExitCode Fail(const absl::Status& status, Subject subject);
 

@@ -9,6 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "program/text_encoding.h"
 
 namespace cubby::cli {
@@ -16,12 +17,30 @@ namespace {
 
 constexpr char kHexDigits[] = "0123456789abcdef";
 constexpr size_t kLongestQuote = 80;
+constexpr char kExpiryName[] = "expires=";
 
 void AppendHex(char byte, std::string* out) {
   const auto value = static_cast<unsigned char>(byte);
-  absl::StrAppend(out, "\\x");
-  out->push_back(kHexDigits[value >> 4]);
-  out->push_back(kHexDigits[value & 15]);
+  const char escape[] = {'\\', 'x', kHexDigits[value >> 4], kHexDigits[value & 15]};
+  out->append(escape, sizeof(escape));
+}
+
+// Returns the value of a hexadecimal digit; -1 for any other character.
+int HexDigit(char digit) {
+  if (digit >= '0' && digit <= '9') return digit - '0';
+  const char lower = absl::ascii_tolower(static_cast<unsigned char>(digit));
+  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
+// Returns how many bytes at the start of `bytes` are visible ASCII characters other than a
+// backslash.
+size_t PlainBytes(absl::string_view bytes) {
+  size_t plain = 0;
+  while (plain < bytes.size() && bytes[plain] >= ' ' && bytes[plain] <= '~' &&
+         bytes[plain] != '\\') {
+    ++plain;
+  }
+  return plain;
 }
 
 // Returns how many bytes of `bytes` a quotation shows: at most kLongestQuote, and no part of a
@@ -65,7 +84,11 @@ void AppendJsonEscape(uint32_t code_point, std::string* out) {
 
 // Appends `bytes` to *out, with `backslash` for each backslash.
 void AppendVisible(absl::string_view bytes, absl::string_view backslash, std::string* out) {
-  while (!bytes.empty()) {
+  while (true) {
+    const size_t plain = PlainBytes(bytes);
+    out->append(bytes.data(), plain);
+    bytes.remove_prefix(plain);
+    if (bytes.empty()) return;
     const size_t length = program::Utf8Length(bytes);
     const absl::string_view character = bytes.substr(0, std::max<size_t>(length, 1));
     const char first = bytes.front();
@@ -110,17 +133,15 @@ void AppendField(absl::string_view bytes, std::string* out) { AppendVisible(byte
 absl::StatusOr<std::string> BytesFromField(absl::string_view field) {
   std::string bytes;
   bytes.reserve(field.size());
-  while (!field.empty()) {
-    if (field.front() != '\\') {
-      bytes.push_back(field.front());
-      field.remove_prefix(1);
-      continue;
-    }
+  while (true) {
+    const size_t plain = std::min(field.find('\\'), field.size());
+    bytes.append(field.data(), plain);
+    field.remove_prefix(plain);
+    if (field.empty()) return bytes;
     const absl::string_view escape = field.substr(0, 2);
-    if (escape == "\\x" && field.size() >= 4 &&
-        absl::ascii_isxdigit(static_cast<unsigned char>(field[2])) &&
-        absl::ascii_isxdigit(static_cast<unsigned char>(field[3]))) {
-      bytes.append(absl::HexStringToBytes(field.substr(2, 2)));
+    if (escape == "\\x" && field.size() >= 4 && HexDigit(field[2]) >= 0 &&
+        HexDigit(field[3]) >= 0) {
+      bytes.push_back(static_cast<char>(HexDigit(field[2]) << 4 | HexDigit(field[3])));
       field.remove_prefix(4);
       continue;
     }
@@ -139,7 +160,6 @@ absl::StatusOr<std::string> BytesFromField(absl::string_view field) {
     }
     field.remove_prefix(2);
   }
-  return bytes;
 }
 
 absl::StatusOr<std::string> BytesOf(absl::string_view word, bool escaped) {
@@ -152,7 +172,12 @@ std::string QuotedField(absl::string_view field) { return Quote(field, "\\"); }
 
 std::string JsonString(absl::string_view utf8) {
   std::string json = "\"";
-  while (!utf8.empty()) {
+  while (true) {
+    const absl::string_view plain = utf8.substr(0, PlainBytes(utf8));
+    const absl::string_view unquoted = plain.substr(0, plain.find('"'));
+    json.append(unquoted.data(), unquoted.size());
+    utf8.remove_prefix(unquoted.size());
+    if (utf8.empty()) break;
     const absl::string_view character = utf8.substr(0, program::Utf8Length(utf8));
     const uint32_t code_point = program::CodePoint(character);
     if (code_point == '"' || code_point == '\\') {
@@ -167,6 +192,26 @@ std::string JsonString(absl::string_view utf8) {
   }
   json.push_back('"');
   return json;
+}
+
+std::string FormatExpiry(absl::Time expires) {
+  const int64_t seconds = absl::ToUnixSeconds(expires);
+  const int64_t ns = absl::ToInt64Nanoseconds(expires - absl::FromUnixSeconds(seconds));
+  return absl::StrCat(kExpiryName, seconds, ".", absl::Dec(ns, absl::kZeroPad9));
+}
+
+absl::StatusOr<absl::Time> ParseExpiry(absl::string_view field) {
+  absl::string_view seconds = field;
+  absl::Duration since_1970;
+  if (!absl::ConsumePrefix(&seconds, kExpiryName) ||
+      seconds.find_first_not_of("0123456789.") != absl::string_view::npos ||
+      !absl::ParseDuration(absl::StrCat(seconds, "s"), &since_1970)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "bad third field ", QuotedField(field),
+        ": it can only be expires=SECONDS, of the time since 1970; a tab in a value must "
+        "be escaped"));
+  }
+  return absl::UnixEpoch() + since_1970;
 }
 
 absl::StatusOr<absl::Duration> ParseDuration(absl::string_view option, absl::string_view text,

@@ -37,6 +37,13 @@ std::string QuotedField(absl::string_view field);
 // program::IsUtf8(utf8).
 std::string JsonString(absl::string_view utf8);
 
+// Returns the field that states an entry's expiry, "expires=1764338310.25": seconds since 1970 UTC,
+// with 9 digits of fraction. The time of day, so that a file of entries can be loaded later, after
+// a reboot or on another machine, and its entries still expire when they would have.
+std::string FormatExpiry(absl::Time expires);
+// Returns the time that such a field states. InvalidArgument, naming it, for any other field.
+absl::StatusOr<absl::Time> ParseExpiry(absl::string_view field);
+
 // Parses a duration: "30s", "1h30m", "500ms", "7d", "1w", or a plain number of seconds. A day has
 // 24 hours. InvalidArgument, naming `option`, unless it is above 0, or is 0 and `may_be_zero`.
 absl::StatusOr<absl::Duration> ParseDuration(absl::string_view option, absl::string_view text,

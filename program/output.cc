@@ -66,7 +66,8 @@ void Output::Write(absl::string_view bytes) {
 ExitCode Output::Finish() {
   if (!failed() && std::fflush(stdout) != 0) error_ = OutputError();
   if (!failed()) return ExitCode::kOk;
-  if (error_ == EPIPE) return ExitCode::kSystem;
+  if (error_ == EPIPE || error_is_printed_) return ExitCode::kSystem;
+  error_is_printed_ = true;
   PrintMessage(program_, absl::StrCat("cannot write to standard output: ",
                                       std::error_code(error_, std::generic_category()).message()));
   return ExitCode::kSystem;

@@ -31,13 +31,14 @@ class Output {
   void Write(absl::string_view bytes);
   // Returns true once a write has failed, so that callers can stop producing output.
   bool failed() const { return error_ != 0; }
-  // Writes buffered bytes. Returns kOk, or kSystem after an error; prints the error unless the
-  // reader of a pipe or socket has closed its end (`| head`).
+  // Writes buffered bytes. Returns kOk, or kSystem after an error; prints the error, once, unless
+  // the reader of a pipe or socket has closed its end (`| head`).
   ExitCode Finish();
 
  private:
   const std::string program_;
   int error_ = 0;  // OutputError() of the first failed write
+  bool error_is_printed_ = false;
 };
 
 }  // namespace cubby::program

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "absl/types/optional.h"
 
 namespace cubby::program {
 
@@ -24,8 +25,18 @@ void PrepareStandardStreams();
 // reader of a pipe or socket has closed its end, for which Windows has no errno of its own.
 int OutputError();
 
+bool InputIsTerminal();
 // Returns true if standard output is a terminal.
 bool OutputIsTerminal();
+// Returns true if standard output is a pipe or a socket.
+bool OutputIsPipe();
+
+// Returns how many characters a line of the terminal has that standard error is; 0 if it is none.
+int ErrorColumns();
+
+// Returns the share of standard input that was read, from 0 to 1; nullopt unless it is a file of
+// known size.
+absl::optional<double> InputShareRead();
 
 // Writes to standard error without <cstdio>, whose lock on the stream a thread that waits here
 // would hold while the process ends. Waits until all is written; gives up on an error.

@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,6 +18,9 @@ namespace {
 
 constexpr int kLastPatienceMillis = 2000;
 
+// Of a terminal that does not tell.
+constexpr int kUsualColumns = 80;
+
 }  // namespace
 
 void PrepareStandardStreams() {
@@ -32,7 +36,30 @@ void PrepareStandardStreams() {
 // ECONNRESET: standard output is a TCP socket.
 int OutputError() { return errno == ECONNRESET ? EPIPE : errno; }
 
+bool InputIsTerminal() { return isatty(STDIN_FILENO) == 1; }
 bool OutputIsTerminal() { return isatty(STDOUT_FILENO) == 1; }
+
+bool OutputIsPipe() {
+  struct stat info;
+  return fstat(STDOUT_FILENO, &info) == 0 && (S_ISFIFO(info.st_mode) || S_ISSOCK(info.st_mode));
+}
+
+int ErrorColumns() {
+  struct winsize size;
+  if (isatty(STDERR_FILENO) != 1) return 0;
+  if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return kUsualColumns;
+  return size.ws_col;
+}
+
+absl::optional<double> InputShareRead() {
+  struct stat info;
+  if (fstat(STDIN_FILENO, &info) != 0 || !S_ISREG(info.st_mode) || info.st_size == 0) {
+    return absl::nullopt;
+  }
+  const off_t read = lseek(STDIN_FILENO, 0, SEEK_CUR);
+  if (read < 0) return absl::nullopt;
+  return std::min(static_cast<double>(read) / static_cast<double>(info.st_size), 1.0);
+}
 
 void WriteToStandardError(absl::string_view bytes) {
   while (!bytes.empty()) {

@@ -40,7 +40,27 @@ int OutputError() {
   return reader_has_gone ? EPIPE : errno;
 }
 
+bool InputIsTerminal() { return _isatty(_fileno(stdin)) != 0; }
 bool OutputIsTerminal() { return _isatty(_fileno(stdout)) != 0; }
+
+bool OutputIsPipe() { return GetFileType(GetStdHandle(STD_OUTPUT_HANDLE)) == FILE_TYPE_PIPE; }
+
+int ErrorColumns() {
+  CONSOLE_SCREEN_BUFFER_INFO info;
+  if (!GetConsoleScreenBufferInfo(GetStdHandle(STD_ERROR_HANDLE), &info)) return 0;
+  return info.dwSize.X;
+}
+
+absl::optional<double> InputShareRead() {
+  const HANDLE input = GetStdHandle(STD_INPUT_HANDLE);
+  LARGE_INTEGER size;
+  LARGE_INTEGER read;
+  if (GetFileType(input) != FILE_TYPE_DISK || !GetFileSizeEx(input, &size) || size.QuadPart == 0 ||
+      !SetFilePointerEx(input, {}, &read, FILE_CURRENT)) {
+    return absl::nullopt;
+  }
+  return std::min(static_cast<double>(read.QuadPart) / static_cast<double>(size.QuadPart), 1.0);
+}
 
 void WriteToStandardError(absl::string_view bytes) {
   const HANDLE error = GetStdHandle(STD_ERROR_HANDLE);

@@ -42,6 +42,12 @@ TEST_F(CliStreamsTest, FullOutputIsAnError) {
   EXPECT_THAT(get.err, StartsWith("cubby: cannot write to standard output: "));
 }
 
+TEST_F(CliStreamsTest, FullOutputIsSaidOnceByAGetOfMany) {
+  const ExitResult get = Shell("$CUBBY get k k > /dev/full");
+  EXPECT_EQ(get.exit_code, 10);
+  EXPECT_EQ(get.err, "cubby: cannot write to standard output: No space left on device\n");
+}
+
 TEST_F(CliStreamsTest, FullOutputIsAnErrorForHelpAndVersionOfBothPrograms) {
   for (const std::string program : {"cubby", "cubbyd"}) {
     for (const std::string option : {"--help", "--version"}) {
@@ -59,6 +65,7 @@ TEST_F(CliStreamsTest, EveryScanPrintsTheSameExpiryAndLoadKeepsIt) {
   for (int trip = 0; trip < 30; ++trip) {
     ASSERT_EQ(Cubby({"scan"}).out, scanned);
     ASSERT_EQ(Shell("$CUBBY scan | $CUBBY load --escaped").exit_code, 0);
+    ASSERT_EQ(Shell("$CUBBY dump | $CUBBY load").exit_code, 0);
   }
   EXPECT_EQ(Cubby({"scan"}).out, scanned);
 }

@@ -12,6 +12,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "absl/time/time.h"
+#include "cli/dump.h"
 #include "cli/input.h"
 #include "cli/text.h"
 #include "program/text_encoding.h"
@@ -61,7 +62,7 @@ ReadLines Expected(absl::string_view input, bool escaped) {
     const size_t third = escaped ? value.find('\t') : value.rfind('\t');
     if (third != std::string::npos) {
       const bool expiry = IsExpiry(absl::string_view(value).substr(third + 1));
-      if (expiry != escaped) {
+      if (expiry != escaped || (!escaped && cli::DumpReader::IsEntryOfDump(line))) {
         expected.code = absl::StatusCode::kInvalidArgument;
         return expected;
       }
@@ -102,12 +103,38 @@ ReadLines Read(absl::string_view input, const cubby::Limits& limits, bool escape
   return read;
 }
 
+// Whether load reads the lines as a dump.
+bool BeginsAsDump(absl::string_view input) {
+  absl::ConsumePrefix(&input, kMark);
+  return cli::DumpReader::IsDump(input.substr(0, input.find('\n')));
+}
+
+// The dump of an entry made of the input is read back.
+void RoundTrip(absl::string_view input, const cubby::Limits& limits) {
+  cubby::Entry entry;
+  entry.revision = input.size();
+  const absl::string_view key = input.substr(0, input.size() / 2);
+  const absl::string_view value = input.substr(input.size() / 2);
+  std::string dump = cli::DumpHeader();
+  cli::AppendDumpLine(key, value, entry, &dump);
+  dump += cli::DumpEnd(1);
+  const ReadLines read = Read(dump, limits, /*escaped=*/false);
+  Require(read.code == absl::StatusCode::kOk &&
+              read.entries == Entries{{std::string(key), std::string(value)}},
+          "the entry that was dumped is read");
+}
+
 }  // namespace
 
 void Lines(absl::string_view input) {
   cubby::Limits roomy;
   roomy.max_key_bytes = input.size();
+  RoundTrip(input, roomy);
   cubby::Limits narrow;
+  if (BeginsAsDump(input)) {
+    Read(input, roomy, /*escaped=*/false);
+    return;
+  }
   for (const bool escaped : {false, true}) {
     const ReadLines expected = Expected(input, escaped);
     const ReadLines read = Read(input, roomy, escaped);
