@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "absl/base/attributes.h"
 #include "absl/base/optimization.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -18,6 +19,12 @@
 #include "table/writer.h"
 
 namespace cubby {
+
+// The error of a ttl below 1 ns.
+ABSL_ATTRIBUTE_NOINLINE inline absl::Status TtlTooShort(absl::Duration ttl) {
+  return absl::InvalidArgumentError(absl::StrCat("a ttl of ", absl::FormatDuration(ttl),
+                                                 " is over before it begins: use 1ns or more"));
+}
 
 // Returns how long an entry has left that expires then, at least 0.
 inline absl::Duration TimeLeft(uint64_t expiry_ns) {
