@@ -15,6 +15,7 @@
 #include "base/plural.h"
 #include "client/store.h"
 #include "os/clock.h"
+#include "table/expiry.h"
 #include "table/update.h"
 #include "table/writer.h"
 
@@ -72,6 +73,10 @@ inline table::PutRequest RequestOf(absl::string_view key, absl::string_view valu
   request.update.kind = kind;
   request.update.value = value;
   request.update.keep_expiry = options.keep_ttl;
+  if (ABSL_PREDICT_FALSE(options.stale > absl::ZeroDuration())) {
+    request.update.flags =
+        table::StaleFlags(static_cast<uint64_t>(absl::ToInt64Nanoseconds(options.stale)));
+  }
   if (ABSL_PREDICT_FALSE(options.if_revision.has_value())) {
     request.update.kind = table::UpdateKind::kCompareAndSet;
     request.update.if_revision = *options.if_revision;

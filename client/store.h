@@ -84,6 +84,23 @@ struct PutOptions {
   // If set, the put happens only if the key's entry has this revision. It returns NotFound if there
   // is no entry, and Aborted, naming the revision, if there is one with another.
   absl::optional<uint64_t> if_revision = absl::nullopt;
+  // How long the entry is kept after its lifetime, for those calls of GetOrCompute() that return a
+  // stale value while another process computes a new one. No other call finds it then.
+  absl::Duration stale = absl::ZeroDuration();
+};
+
+// Options of GetOrCompute().
+struct ComputeOptions {
+  absl::Duration ttl = absl::InfiniteDuration();  // of the computed value; at least 1 ns
+  // How long after its ttl the value is kept, and is returned while another process computes a new
+  // one. The store may keep it for up to an eighth longer; other calls do not find it.
+  absl::Duration stale = absl::ZeroDuration();
+  // How long the others wait for the process that computes. After that, the next one computes too,
+  // and what the first one returns is not stored. Longer than the longest computation. At least
+  // 1 ns.
+  absl::Duration lease = absl::Minutes(1);
+  // The longest wait for other processes, before DeadlineExceeded.
+  absl::Duration wait = absl::Minutes(1);
 };
 
 // Options of Increment() and Append(), which leave an entry that exists its lifetime.
@@ -117,6 +134,22 @@ struct ForEachOptions {
   bool values = true;
   // If set, is called now and then, with the share of the store that has been read: from 0 to 1.
   std::function<void(double share)> progress;
+};
+
+// The result of GetOrCompute().
+struct Computed {
+  enum class Source {
+    kFound,     // the key had an entry, or another process has computed it meanwhile
+    kStale,     // the value had expired, and another process computes a new one
+    kComputed,  // this call computed it
+  };
+  Source source = Source::kFound;
+  Entry entry;  // its revision is 0 if the value is stale, or not stored
+  // For kComputed, OK if the value is in the store, else why not: Aborted if the key was put,
+  // deleted or evicted meanwhile, or another process computes because this one took longer than its
+  // lease; FailedPrecondition if the store is open read-only; Unimplemented if it was made by a
+  // version without leases (layout 5.2 and before); or an error of Put().
+  absl::Status stored;
 };
 
 // The store's limits; they may change when it is resized.
@@ -233,6 +266,23 @@ class Store {
   absl::StatusOr<Entry> GetAndTouch(absl::string_view key, absl::Duration ttl, std::string* value);
   // Gives the key's entry a lifetime without end, as Touch() does.
   absl::StatusOr<uint64_t> Persist(absl::string_view key);
+
+  // Gets the key's value or, if there is none, computes and puts it, so that of many processes that
+  // miss it at once one computes it and the others wait for that, asleep. Copies the value to
+  // *value.
+  //
+  // A call that finds no entry takes the key's lease, calls `compute` with no lock held, and puts
+  // what that returns. A put or delete of the key in between ends the lease: this call's value is
+  // returned, but not stored. If `compute` fails, its error is returned, and one of those that wait
+  // calls its own. If the process dies, one of those that wait notices within 20 ms and computes.
+  // A lease takes the room of an entry, and as such may be evicted. Where it finds no room, and in
+  // a store that is open read-only, each call computes for itself. `compute` must not call
+  // GetOrCompute() for the same key.
+  //   DeadlineExceeded  the value was being computed for all of options.wait
+  // and the errors of Get(), of `compute` and, of the lock and the key, of Put().
+  absl::StatusOr<Computed> GetOrCompute(absl::string_view key, const ComputeOptions& options,
+                                        absl::FunctionRef<absl::StatusOr<std::string>()> compute,
+                                        std::string* value);
 
   // Calls `visit` with every entry, in no particular order, until it returns false. Visits an entry
   // that exists throughout the call exactly once, and one that is put or deleted during it at most

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "absl/base/attributes.h"
@@ -259,6 +260,16 @@ struct Store::Impl {
           return remove(writer, &table == &prepared ? hash : hash_in(table));
         });
   }
+
+  // For GetOrCompute(), in compute.cc.
+  struct LeaseView;
+  // Looks for the key's entry or lease with the writer lock held, and makes a lease if it finds
+  // neither, or the lease of `void_revision`.
+  absl::StatusOr<LeaseView> LookForLease(absl::string_view key, const ComputeOptions& options,
+                                         uint64_t void_revision, std::string* value);
+  // Waits until the lease that `view` shows has ended, or may be taken over, or the deadline has
+  // passed. Returns false if its owner lives no more.
+  bool AwaitEnd(absl::string_view key, const LeaseView& view, const os::Deadline& deadline) const;
 
   std::unique_ptr<attach::Attachment> attachment;
   absl::Duration lock_timeout;

@@ -65,6 +65,12 @@ class WriterLock {
   void Release();
 
   uint32_t seat() const { return seat_; }
+  // The lock's word while this writer owns it, without the waiters bit: names it among all writers
+  // that the store ever had, as long as no seat is claimed 2^32 times.
+  uint64_t self() const { return self_; }
+  // True if the writer lives whose self() that is: its process, or a thread of this one, has the
+  // store open. Takes a system call.
+  bool Lives(uint64_t writer) const { return !OwnerIsGone(writer); }
 
  private:
   WriterLock(uint32_t seat, uint32_t incarnation, IsHeld is_held, Parking parking, LockWords* words,

@@ -14,6 +14,7 @@
 #include "base/plural.h"
 #include "os/process.h"
 #include "table/entry.h"
+#include "table/expiry.h"
 #include "table/extents.h"
 #include "table/hash.h"
 #include "table/reader.h"
@@ -206,10 +207,11 @@ class Checker::Impl {
     }
     const SlotLengths lengths = UnpackLengths(slot.lengths.load(kRelaxed));
     if (!LengthsArePossible(geometry_, lengths)) return SlotProblem(place, "impossible lengths");
-    const uint64_t expiry = slot.expiry_ns.load(kRelaxed);
-    if (expiry != 0) {
+    if (slot.expiry_ns.load(kRelaxed) != 0) {
       ++expiring_;
-      earliest_expiry_ = std::min(earliest_expiry_, expiry);
+      earliest_gone_ = std::min(earliest_gone_, GoneNs(slot));
+    } else if (lengths.lease()) {
+      SlotProblem(place, "a lease without end");
     }
 
     std::string key;
@@ -420,7 +422,7 @@ class Checker::Impl {
     };
     expect("entry", counters.entries.load(kRelaxed), result_.entries);
     expect("expiring entry", counters.expiring.load(kRelaxed), expiring_);
-    if (table_.fixed().expiry.next_expiry.load(kRelaxed) > earliest_expiry_) {
+    if (table_.fixed().expiry.next_expiry.load(kRelaxed) > earliest_gone_) {
       Problem("an entry expires before the time noted as the earliest");
     }
     if (counters.revision.load(kRelaxed) < newest_revision_) {
@@ -469,7 +471,7 @@ class Checker::Impl {
   uint64_t lost_ = 0;  // extents that the map calls in use and no value has
 
   uint64_t expiring_ = 0;
-  uint64_t earliest_expiry_ = ~uint64_t{0};
+  uint64_t earliest_gone_ = ~uint64_t{0};
   uint64_t newest_revision_ = 0;
   uint64_t newest_commit_ = 0;  // see NewestCommitOf(), of the bucket at hand
 };

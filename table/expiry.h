@@ -8,6 +8,7 @@
 #ifndef CUBBY_TABLE_EXPIRY_H_
 #define CUBBY_TABLE_EXPIRY_H_
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 
@@ -24,6 +25,39 @@ inline void NoteExpiry(const WritableTable& table, uint64_t expiry_ns) CUBBY_REQ
       earliest->store(expiry_ns, std::memory_order_relaxed);
     }
   }
+}
+
+// How long after its expiry an entry is kept at least, by its slot's flags: not at all, or 8 to 15
+// times a power of 2, in milliseconds, from 9 on.
+inline constexpr uint64_t kStaleUnitNs = 1'000'000;
+inline constexpr uint32_t kMostStale = 0xff;
+inline uint64_t StaleNs(uint32_t flags) {
+  const uint32_t code = flags >> kStaleShift & kMostStale;
+  return code == 0 ? 0 : ((uint64_t{8} + code % 8) << code / 8) * kStaleUnitNs;
+}
+// Returns the flags of the least such time that is not below `stale_ns`; those of the longest, a
+// year, if there is none.
+inline uint32_t StaleFlags(uint64_t stale_ns) {
+  const uint64_t units = stale_ns / kStaleUnitNs + (stale_ns % kStaleUnitNs != 0 ? 1 : 0);
+  if (units == 0) return 0;
+  if (units <= 9) return uint32_t{1} << kStaleShift;
+  // As many bits as the mantissa has, 4, rounded up.
+  const auto exponent = static_cast<uint32_t>(std::max(60 - __builtin_clzll(units), 0));
+  const uint64_t mantissa = (units + (uint64_t{1} << exponent) - 1) >> exponent;
+  return static_cast<uint32_t>(std::min<uint64_t>(8 * exponent + mantissa - 8, kMostStale))
+         << kStaleShift;
+}
+
+// Returns the BootNanos() from which on a sweep removes the entry; 0: never.
+inline uint64_t GoneNs(uint64_t expiry_ns, uint32_t flags) {
+  // A lease's expiry is that of the value of before, too.
+  if (expiry_ns == 0 || (flags & kSlotFlagLease) != 0) return expiry_ns;
+  const uint64_t gone = expiry_ns + StaleNs(flags);
+  return gone < expiry_ns ? ~uint64_t{0} : gone;
+}
+inline uint64_t GoneNs(const SlotHead& slot) {
+  return GoneNs(slot.expiry_ns.load(std::memory_order_relaxed),
+                UnpackLengths(slot.lengths.load(std::memory_order_relaxed)).flags);
 }
 
 // True if some entry may have expired by `now_ns`. Needs no lock.

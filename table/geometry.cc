@@ -87,6 +87,7 @@ static_assert(std::size(kRegionRules) <= kMaxRegions);
 void Derive(Geometry* geometry) {
   geometry->ways_mask = (1u << geometry->ways) - 1;
   geometry->bucket_bytes = RoundUp64(uint64_t{geometry->ways} * geometry->slot_bytes);
+  geometry->length_mask = ~((geometry->lease_flags & kStaleFlags) << 16);
   geometry->extent_payload = geometry->extent_bytes - kExtentHeadBytes;
   geometry->max_inline_bytes = geometry->slot_bytes - kSlotHeadBytes;
   geometry->max_inline_key_bytes = geometry->max_inline_bytes - kExtentLinkBytes;
@@ -132,7 +133,7 @@ void ForEachNumber(AHeader& header, AGeometry& geometry, const Copy& copy) {
 }
 
 void WriteRegions(const Geometry& geometry, RegionTable* table) {
-  table->required = kRequiredFeatures;
+  table->required = kRequiredFeatures | (geometry.lease_flags != 0 ? kLeaseFeature : 0);
   table->required_to_write = kRequiredToWriteFeatures | (geometry.evicts() ? kEvictionFeature : 0);
   table->clock_offset_ns = geometry.clock_offset_ns;
   for (const RegionRule& rule : kRegionRules) {
@@ -261,6 +262,7 @@ absl::StatusOr<Geometry> PlanGeometry(const GeometryOptions& options) {
   geometry.extent_bytes = static_cast<uint32_t>(RoundUp8(options.extent_bytes));
   geometry.ways = options.ways;
   geometry.full_policy = options.full_policy;
+  geometry.lease_flags = kSlotFlagLease | kStaleFlags;
   RETURN_IF_ERROR(CheckLimits(geometry));
   geometry.bucket_count = DivideUp(geometry.capacity * 100, (geometry.ways - 1) * kLoadPercent);
   Derive(&geometry);
@@ -377,6 +379,7 @@ absl::StatusOr<Geometry> ReadGeometry(const char* memory, size_t size) {
   ForEachNumber(header, geometry, [](const auto& from, auto& to) { to = from; });
   geometry.full_policy = static_cast<FullPolicy>(header.full_policy);
   geometry.clock_offset_ns = regions.clock_offset_ns;
+  if ((regions.required & kLeaseFeature) != 0) geometry.lease_flags = kSlotFlagLease | kStaleFlags;
   geometry.unknown_to_write = regions.required_to_write & ~kKnownFeatures;
   const absl::Status impossible =
       absl::DataLossError("its header contradicts itself: restart its cubbyd with --fresh");

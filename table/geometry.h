@@ -67,6 +67,10 @@ struct Geometry {
   uint32_t max_inline_key_bytes;  // of a key in the slot of a value that needs extents
   uint32_t max_key_bytes;
   FullPolicy full_policy;
+  // Those of kSlotFlagLease and kStaleFlags that entries may have: none in a store that was made
+  // before layout 5.3, which readers of that time have open.
+  uint32_t lease_flags;
+  uint32_t length_mask;  // of the upper half of a slot's lengths, without flags that a get ignores
   uint16_t layout_minor;
 
   bool evicts() const { return full_policy == FullPolicy::kEvict; }

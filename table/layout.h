@@ -13,7 +13,8 @@
 //          1088   recency line   64 B   eviction: its clock, and where it looks for entries with extents
 //          1152   changes line   64 B   reserved for the change ring
 //          1216   upstream line  64 B   reserved for the near-cache
-//          1280   unused                zero
+//          1280   lease line     64 B   what processes that wait for a lease's end sleep on
+//          1344   unused                zero
 //
 //   Regions, each on a multiple of 64:
 //          incarnations    4 B   for each writer's seat; at 4096
@@ -61,7 +62,7 @@ static_assert(std::atomic<uint8_t>::is_always_lock_free && sizeof(std::atomic<ui
 
 inline constexpr uint64_t kMagic = 0x0001'7962'6275'63ff;  // ff 'c' 'u' 'b' 'b' 'y' 01 00
 inline constexpr uint16_t kLayoutMajor = 5;                // another major cannot be read
-inline constexpr uint16_t kLayoutMinor = 2;
+inline constexpr uint16_t kLayoutMinor = 3;
 inline constexpr uint32_t kByteOrderMark = 0x0a0b'0c0d;
 
 inline constexpr uint32_t kMaxWays = 16;          // bits in word0
@@ -99,7 +100,7 @@ enum class FullPolicy : uint32_t {
 
 // What a program must know to use a store. A bit that it does not know in `required` makes it
 // refuse the store; in `required_to_write`, only to refuse to write it. kFeatureNames has a name
-// for each bit, for the message. Bits 1 to 3 have their meanings reserved.
+// for each bit, for the message. Bits 2 and 3 have their meanings reserved.
 inline constexpr const char* kFeatureNames[] = {
     "eviction",       // writers maintain recency marks, ranks and ghosts
     "leases",         // slots may have kSlotFlagLease
@@ -115,8 +116,10 @@ inline constexpr uint64_t kRequiredFeatures = uint64_t{1} << 4 | uint64_t{1} << 
 inline constexpr uint64_t kRequiredToWriteFeatures = uint64_t{1} << 5;
 // That of stores that evict, required to write.
 inline constexpr uint64_t kEvictionFeature = uint64_t{1} << 0;
+// That of stores of layout 5.3 and later, required.
+inline constexpr uint64_t kLeaseFeature = uint64_t{1} << 1;
 inline constexpr uint64_t kKnownFeatures =
-    kRequiredFeatures | kRequiredToWriteFeatures | kEvictionFeature;
+    kRequiredFeatures | kRequiredToWriteFeatures | kEvictionFeature | kLeaseFeature;
 
 // A part of the mapping behind the fixed part's lines. Every region begins on a multiple of 64, and
 // no two overlap. A program ignores the kinds that it does not know.
@@ -287,6 +290,13 @@ struct UpstreamLine {
   uint64_t reserved[2];
 };
 
+// A process that waits for the end of a key's lease sleeps on one of these words, chosen by the
+// key's hash. [ count of ends : 63 | a process may sleep : 1 ], read and written without the lock:
+// advice, for each sleep has a bound.
+struct LeaseLine {
+  std::atomic<uint64_t> ends[8];
+};
+
 // The tags of a bucket again. Readers prefetch the slots that these point at together with the
 // head, which alone decides. Right for every live way.
 struct HintRow {
@@ -343,14 +353,28 @@ inline constexpr uint64_t kMovedBit = uint64_t{1} << 63;
 inline constexpr uint32_t kSlotFlagExtents = 1;
 // The key lies in the extents too, before the value; its place holds its hash.
 inline constexpr uint32_t kSlotFlagLongKey = 8;
+// A process computes the value: a get finds none. The value is a LeaseRecord, and behind it the
+// value of before, if the record has its expiry.
+inline constexpr uint32_t kSlotFlagLease = 2;
 // Reserved. A live slot with a flag that a program does not know is damage to it, never a value.
-inline constexpr uint32_t kSlotFlagLease = 2;   // a process computes the value
 inline constexpr uint32_t kSlotFlagAbsent = 4;  // upstream has no such key
-inline constexpr uint32_t kKnownSlotFlags = kSlotFlagExtents | kSlotFlagLongKey;
+// The upper 8 bits: how long after its expiry the entry is kept, for those who take a stale value
+// (table/expiry.h). Of a lease: how long the value of before would have been.
+inline constexpr uint32_t kStaleShift = 8;
+inline constexpr uint32_t kStaleFlags = 0xff << kStaleShift;
 inline constexpr uint32_t kSlotHeadBytes = 24;
 inline constexpr uint32_t kLongKeyHashBytes = 8;
 inline constexpr uint32_t kExtentLinkBytes = 8;
 inline constexpr uint32_t kMaxKeyBytes = 0xffff;  // fits the lengths
+
+struct LeaseRecord {
+  // The process that computes the value: what the lock's word is while it owns that, without the
+  // waiters bit (lock/writer_lock.h).
+  uint64_t owner;
+  uint64_t bound_ns;       // the BootNanos() from which on another process may take the lease over
+  uint64_t old_expiry_ns;  // that of the value behind the record; 0: there is none
+};
+inline constexpr uint32_t kLeaseRecordBytes = sizeof(LeaseRecord);
 
 struct ExtentHead {
   std::atomic<uint64_t> sequence;  // that of the slot whose bytes it holds, without kMovedBit
@@ -373,7 +397,8 @@ struct FixedPart {
   RecencyLine recency;
   ChangesLine changes;
   UpstreamLine upstream;
-  uint8_t pad1[4096 - 1280];
+  LeaseLine leases;
+  uint8_t pad1[4096 - 1344];
   lock::IncarnationTable incarnations;
 };
 inline constexpr uint32_t kHeaderBytes = 8192;
@@ -401,6 +426,7 @@ static_assert(offsetof(FixedPart, expiry) == 1024 && sizeof(ExpiryLine) == 64);
 static_assert(offsetof(FixedPart, recency) == 1088 && sizeof(RecencyLine) == 64);
 static_assert(offsetof(FixedPart, changes) == 1152 && sizeof(ChangesLine) == 64);
 static_assert(offsetof(FixedPart, upstream) == 1216 && sizeof(UpstreamLine) == 64);
+static_assert(offsetof(FixedPart, leases) == 1280 && sizeof(LeaseLine) == 64);
 static_assert(sizeof(Counters) == 64 && sizeof(HintRow) == 16 && sizeof(DistanceRow) == 8);
 static_assert(offsetof(Counters, entries) == 8 && offsetof(Counters, expiring) == 16);
 static_assert(offsetof(Counters, puts) == 24 && offsetof(Counters, deletes) == 32);
@@ -411,6 +437,7 @@ static_assert(offsetof(FixedPart, incarnations) == 4096 && sizeof(FixedPart) == 
 static_assert(offsetof(BucketHead, tags) == 8 && offsetof(BucketHead, overflow) == 24);
 static_assert(sizeof(BucketHead) == 32 && sizeof(SlotHead) == kSlotHeadBytes);
 static_assert(offsetof(SlotHead, expiry_ns) == 8 && offsetof(SlotHead, lengths) == 16);
+static_assert(sizeof(LeaseRecord) == 24 && offsetof(LeaseRecord, old_expiry_ns) == 16);
 static_assert(sizeof(ExtentHead) == kExtentHeadBytes && offsetof(ExtentHead, next) == 8);
 
 }  // namespace cubby::table

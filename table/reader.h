@@ -191,6 +191,12 @@ inline Look Confirm(const BucketHead& head, uint64_t word0, const SlotHead& slot
                                                                    : Look::kDisturbed;
 }
 
+// Returns the BootNanos() from which on a get does not find the entry; 0: it finds it always. A
+// lease is never found.
+inline uint64_t ExpiryOf(const SlotHead& slot, const SlotLengths& lengths) {
+  return ABSL_PREDICT_FALSE(lengths.lease()) ? 1 : slot.expiry_ns.load(std::memory_order_relaxed);
+}
+
 // For bytes that no writer leaves in a live way: returns kDamaged if word0 still is `word0`, so
 // that the way was live throughout, else kDisturbed.
 Look DamagedUnlessDisturbed(const BucketHead& head, uint64_t word0);
@@ -251,7 +257,7 @@ inline Look Reader::LookAt(const BucketHead& head, uint64_t word0, const SlotHea
   }
   found->value_bytes = lengths.value_bytes;
   found->revision = RevisionOf(sequence);
-  found->expiry_ns = slot.expiry_ns.load(std::memory_order_relaxed);
+  found->expiry_ns = ExpiryOf(slot, lengths);
   return CopyValue(table_, head, word0, slot, sequence, lengths, sink);
 }
 
@@ -281,10 +287,10 @@ inline Outcome Reader::TryOnce(absl::string_view key, uint64_t hash, const Sink&
   const auto value_bytes = static_cast<uint32_t>(lengths);
   const char* const bytes = SlotBytes(slot);
   const size_t key_room = RoundUp8(key.size());
-  // The key's length, and no flag, in one comparison. The last but one keeps the bytes that are
-  // compared inside the slot, however long the key is.
-  if (ABSL_PREDICT_FALSE(lengths >> 32 != key.size() || (sequence & 1) != 0 ||
-                         value_bytes > geometry.max_value_bytes ||
+  // The key's length, and no flag that changes what the bytes are, in one comparison. The last but
+  // one keeps the bytes that are compared inside the slot, however long the key is.
+  if (ABSL_PREDICT_FALSE((lengths >> 32 & geometry.length_mask) != key.size() ||
+                         (sequence & 1) != 0 || value_bytes > geometry.max_value_bytes ||
                          key_room + value_bytes > geometry.max_inline_bytes ||
                          !EqualsShared(bytes, key.data(), key.size()))) {
     return Outcome::kContended;

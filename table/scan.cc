@@ -66,7 +66,7 @@ Look ScanWay(const Table& table, uint64_t home, const PathBucket& part, uint32_t
   if (count == entries->size()) entries->emplace_back();
   ScannedEntry& entry = (*entries)[count];
   entry.revision = RevisionOf(sequence);
-  entry.expiry_ns = slot.expiry_ns.load(std::memory_order_relaxed);
+  entry.expiry_ns = ExpiryOf(slot, lengths);
   if (CopyKey(table, slot, sequence, lengths, &entry.key) != Look::kWhole) {
     return DamagedUnlessDisturbed(head, part.word0);
   }

@@ -187,6 +187,7 @@ struct SlotLengths {
   uint32_t flags;
   bool in_extents() const { return (flags & kSlotFlagExtents) != 0; }
   bool long_key() const { return (flags & kSlotFlagLongKey) != 0; }
+  bool lease() const { return (flags & kSlotFlagLease) != 0; }
   // How many bytes of the slot come before the value, or before the link.
   size_t key_room() const { return long_key() ? kLongKeyHashBytes : RoundUp8(key_bytes); }
   // How many bytes of the chain come before the value.
@@ -204,14 +205,22 @@ inline uint64_t PackLengths(const SlotLengths& lengths) {
 
 // For lengths read from a slot whose key's length is possible: true if the flags belong together,
 // what the slot has of key, value and link lies inside it, and the value is within the store's
-// limit.
+// limit. (A lease's is longer by its record.)
 inline bool ValueLengthIsPossible(const Geometry& geometry, const SlotLengths& lengths) {
-  if (ABSL_PREDICT_FALSE(lengths.value_bytes > geometry.max_value_bytes)) return false;
-  if (ABSL_PREDICT_TRUE(lengths.flags == 0)) {
-    return RoundUp8(lengths.key_bytes) + lengths.value_bytes <= geometry.max_inline_bytes;
+  constexpr uint32_t kOfAllStores = kSlotFlagExtents | kSlotFlagLongKey;
+  if (ABSL_PREDICT_FALSE((lengths.flags & ~(kOfAllStores | geometry.lease_flags)) != 0)) {
+    return false;
   }
-  return (lengths.flags & ~kKnownSlotFlags) == 0 && lengths.in_extents() &&
-         lengths.long_key() == (lengths.key_bytes > geometry.max_inline_key_bytes) &&
+  const uint32_t record_bytes = lengths.lease() ? kLeaseRecordBytes : 0;
+  if (ABSL_PREDICT_FALSE(lengths.value_bytes < record_bytes ||
+                         lengths.value_bytes - record_bytes > geometry.max_value_bytes)) {
+    return false;
+  }
+  if (ABSL_PREDICT_TRUE(!lengths.in_extents())) {
+    return !lengths.long_key() &&
+           RoundUp8(lengths.key_bytes) + lengths.value_bytes <= geometry.max_inline_bytes;
+  }
+  return lengths.long_key() == (lengths.key_bytes > geometry.max_inline_key_bytes) &&
          lengths.chain_bytes() != 0 &&
          ChainLength(geometry, lengths.chain_bytes()) <= geometry.extent_count;
 }

@@ -52,6 +52,12 @@ absl::Status CheckCondition(const Update& update, const Existing& existing) {
                                              update.if_revision, ": get it and try again"));
     case UpdateKind::kAddNumber:
       return existing.visible || update.initial.has_value() ? absl::OkStatus() : NoEntry();
+    case UpdateKind::kFill:
+      return existing.lease == update.if_revision
+                 ? absl::OkStatus()
+                 : absl::AbortedError(
+                       "the lease is void: another write of the key, or a process that waited, "
+                       "ended it");
   }
   return absl::InternalError("no such update");
 }

@@ -21,6 +21,7 @@ enum class UpdateKind {
   kAppend,         // the entry's value with the given one behind it; the value if there is no entry
   kTouch,          // the entry's value as it is, for the sake of the expiry; NotFound if none
   kExchange,       // the value, and receives the entry that it replaces
+  kFill,           // the value, in place of the lease that has a revision; Aborted if there is none
 };
 
 // The entry that the key has. Expired ones do not count.
@@ -28,6 +29,7 @@ struct Existing {
   bool visible = false;
   uint64_t revision = 0;
   uint64_t expiry_ns = 0;
+  uint64_t lease = 0;  // if there is a lease instead, its revision
 };
 
 struct Update {
@@ -35,7 +37,8 @@ struct Update {
   bool keep_expiry = false;  // if there is an entry, its expiry stays
   absl::string_view value;
   uint64_t expiry_ns = 0;           // the BootNanos() from which on the entry is gone; 0: never
-  uint64_t if_revision = 0;         // kCompareAndSet
+  uint32_t flags = 0;               // of the slot: kStaleFlags; for Writer::Lease() kSlotFlagLease
+  uint64_t if_revision = 0;         // kCompareAndSet, kFill
   int64_t addend = 0;               // kAddNumber
   absl::optional<int64_t> initial;  // kAddNumber; unset: NotFound if there is no entry
   // Where NeedsOldValue(): receives the new value, or for kExchange the old one, empty if there is
@@ -45,7 +48,9 @@ struct Update {
 };
 
 // True if the old value is copied, because it is a part of the new one or of the answer.
-inline bool NeedsOldValue(UpdateKind kind) { return kind >= UpdateKind::kAddNumber; }
+inline bool NeedsOldValue(UpdateKind kind) {
+  return kind >= UpdateKind::kAddNumber && kind <= UpdateKind::kExchange;
+}
 // True if *Update::result is the new value, else Update::value is.
 inline bool ResultIsNewValue(UpdateKind kind) {
   return NeedsOldValue(kind) && kind != UpdateKind::kExchange;

@@ -79,37 +79,6 @@ void Writer::PrefetchHome(uint64_t hash) const {
   __builtin_prefetch(&table_.distances(home));
 }
 
-// What a put calls is always inlined: that saves a tenth of its instructions.
-ABSL_ATTRIBUTE_ALWAYS_INLINE inline bool Writer::Locate(absl::string_view key, uint64_t hash,
-                                                        Located* located) const {
-  const Geometry& geometry = table_.geometry();
-  const uint8_t tag = TagOf(hash);
-  Place& place = located->place;
-  place.bucket = HomeBucket(hash, geometry.bucket_count);
-  for (uint64_t probes = 0; probes < geometry.bucket_count; ++probes) {
-    const Bucket bucket = table_.bucket(place.bucket);
-    const BucketHead& head = bucket.head();
-    uint32_t candidates =
-        MatchTags(head.tags, tag) & LiveWays(head.word0.load(kRelaxed)) & geometry.ways_mask;
-    for (; candidates != 0; candidates &= candidates - 1) {
-      place.way = static_cast<uint32_t>(__builtin_ctz(candidates));
-      const SlotHead& slot = bucket.slot(place.way);
-      const SlotLengths lengths = UnpackLengths(slot.lengths.load(kRelaxed));
-      if (!LengthsArePossible(geometry, lengths)) return false;
-      const Look look = CompareKey(table_, slot, lengths, key, hash);
-      if (look == Look::kDamaged) return false;
-      if (look == Look::kWhole) {
-        located->slot_found = true;
-        located->visible = !HasExpired(slot);
-        return true;
-      }
-    }
-    if (OverflowCount(head, OverflowClass(hash)) == 0) break;
-    place.bucket = table_.NextBucket(place.bucket);
-  }
-  return true;
-}
-
 absl::StatusOr<uint64_t> Writer::FindRoom(uint64_t home) const {
   const Geometry& geometry = table_.geometry();
   uint64_t bucket = home;
@@ -124,10 +93,15 @@ absl::StatusOr<uint64_t> Writer::FindRoom(uint64_t home) const {
 
 Existing Writer::ExistingIn(const Located& located) const {
   Existing existing;
-  if (!located.visible) return existing;
+  if (!located.visible && !located.lease) return existing;
   const SlotHead& slot = table_.slot(located.place.bucket, located.place.way);
+  const uint64_t revision = RevisionOf(slot.sequence.load(kRelaxed));
+  if (located.lease) {
+    existing.lease = revision;
+    return existing;
+  }
   existing.visible = true;
-  existing.revision = RevisionOf(slot.sequence.load(kRelaxed));
+  existing.revision = revision;
   existing.expiry_ns = slot.expiry_ns.load(kRelaxed);
   return existing;
 }
@@ -156,17 +130,12 @@ absl::Status Writer::Decide(const Update& update, const Located& located) const 
   return ComputeResult(update, existing, table_.geometry().max_value_bytes);
 }
 
-inline uint64_t Writer::BytesInExtents(absl::string_view key, absl::string_view value) const {
-  const Geometry& geometry = table_.geometry();
-  const size_t key_room = RoundUp8(key.size());
-  if (key_room + value.size() <= geometry.max_inline_bytes) return 0;
-  const bool long_key = key.size() > geometry.max_inline_key_bytes;
-  return (long_key ? key_room : 0) + value.size();
-}
-
-ABSL_ATTRIBUTE_ALWAYS_INLINE inline absl::Status Writer::PlanPut(
-    const PutRequest& request, const Located& old, const Place* victim, absl::string_view value,
-    uint64_t expiry_ns, Placement* placement) const {
+// What a put calls is always inlined: that saves a tenth of its instructions.
+ABSL_ATTRIBUTE_ALWAYS_INLINE inline absl::Status Writer::PlanPut(const PutRequest& request,
+                                                                 const Located& old,
+                                                                 const Place* victim,
+                                                                 const Content& content,
+                                                                 Placement* placement) const {
   const Geometry& geometry = table_.geometry();
   const Counters& counters = table_.fixed().counters;
   Plan& plan = placement->plan;
@@ -184,11 +153,11 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline absl::Status Writer::PlanPut(
     }
     ASSIGN_OR_RETURN(bucket, FindRoom(home));
   }
-  if (const uint64_t bytes = BytesInExtents(request.key, value); bytes != 0) {
+  if (const uint64_t bytes = BytesInExtents(request.key, content.value.size()); bytes != 0) {
     ASSIGN_OR_RETURN(placement->taken, FirstFree(table_, bytes));
   }
   Chain freed;
-  uint64_t expiring = counters.expiring.load(kRelaxed) + (expiry_ns != 0);
+  uint64_t expiring = counters.expiring.load(kRelaxed) + (content.expiry_ns != 0);
   if (leaving != nullptr) {
     const SlotHead& old_slot = table_.slot(leaving->bucket, leaving->way);
     ASSIGN_OR_RETURN(freed, ChainOf(table_, old_slot));
@@ -204,16 +173,16 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline absl::Status Writer::PlanPut(
   if (leaving != nullptr) plan.live_after &= ~(1u << leaving->way);
   plan.books.entries_after = counters.entries.load(kRelaxed) + (leaving != nullptr ? 0 : 1);
   plan.books.expiring_after = expiring;
-  plan.expiry_ns = expiry_ns;
+  plan.expiry_ns = content.expiry_ns;
   plan.total = &Counters::puts;
   return PlanExtents(table_, placement->taken, freed, &plan.books);
 }
 
 ABSL_ATTRIBUTE_NOINLINE void Writer::FillExtents(const Chain& chain, absl::string_view key,
-                                                 uint64_t hash, absl::string_view value,
+                                                 uint64_t hash, const Content& content,
                                                  uint64_t sequence, SlotHead* slot) {
-  SlotLengths lengths = {static_cast<uint32_t>(value.size()), static_cast<uint32_t>(key.size()),
-                         kSlotFlagExtents};
+  SlotLengths lengths = {static_cast<uint32_t>(content.value.size()),
+                         static_cast<uint32_t>(key.size()), content.flags | kSlotFlagExtents};
   if (key.size() > table_.geometry().max_inline_key_bytes) lengths.flags |= kSlotFlagLongKey;
   slot->lengths.store(PackLengths(lengths), kRelaxed);
   char* bytes = SlotBytes(*slot);
@@ -223,13 +192,14 @@ ABSL_ATTRIBUTE_NOINLINE void Writer::FillExtents(const Chain& chain, absl::strin
     CopyToShared(bytes, key.data(), key.size());
   }
   WordAt(bytes + lengths.key_room()).store(PackLink(chain.first, chain.last), kRelaxed);
-  FillChain(table_, chain, sequence, lengths.long_key() ? key : "", value);
+  FillChain(table_, chain, sequence, lengths.long_key() ? key : "", content.value);
 }
 
 ABSL_ATTRIBUTE_ALWAYS_INLINE inline void Writer::FillSlot(const Placement& placement,
                                                           absl::string_view key, uint64_t hash,
-                                                          absl::string_view value,
-                                                          uint64_t expiry_ns, uint64_t revision) {
+                                                          const Content& content,
+                                                          uint64_t revision) {
+  const absl::string_view value = content.value;
   const uint64_t sequence = revision << 1;
   const Place& place = placement.place;
   SlotHead& slot = table_.mutable_slot(place.bucket, place.way);
@@ -237,16 +207,16 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline void Writer::FillSlot(const Placement& place
   // must see that the slot is being written: odd, then a release fence, then bytes.
   slot.sequence.store(sequence | 1, std::memory_order_release);
   std::atomic_thread_fence(std::memory_order_release);
-  slot.expiry_ns.store(expiry_ns, kRelaxed);
+  slot.expiry_ns.store(content.expiry_ns, kRelaxed);
   if (ABSL_PREDICT_TRUE(placement.taken.length == 0)) {
-    slot.lengths.store(
-        PackLengths({static_cast<uint32_t>(value.size()), static_cast<uint32_t>(key.size()), 0}),
-        kRelaxed);
+    slot.lengths.store(PackLengths({static_cast<uint32_t>(value.size()),
+                                    static_cast<uint32_t>(key.size()), content.flags}),
+                       kRelaxed);
     char* bytes = SlotBytes(slot);
     CopyToShared(bytes, key.data(), key.size());
     CopyToShared(bytes + RoundUp8(key.size()), value.data(), value.size());
   } else {
-    FillExtents(placement.taken, key, hash, value, sequence, &slot);
+    FillExtents(placement.taken, key, hash, content, sequence, &slot);
   }
   // Release: publishes the bytes to readers that load this sequence.
   slot.sequence.store(sequence, std::memory_order_release);
@@ -264,32 +234,34 @@ absl::StatusOr<uint64_t> Writer::Put(const PutRequest& request) {
     RETURN_IF_ERROR(Decide(update, old));
     if (ResultIsNewValue(update.kind)) value = *update.result;
   }
-  const uint64_t expiry_ns =
-      update.keep_expiry && old.visible
-          ? table_.slot(old.place.bucket, old.place.way).expiry_ns.load(kRelaxed)
-          : update.expiry_ns;
+  Content content = {value, update.expiry_ns, update.flags & table_.geometry().lease_flags};
+  if (ABSL_PREDICT_FALSE(old.visible &&
+                         (update.keep_expiry || update.kind == UpdateKind::kTouch))) {
+    const SlotHead& slot = table_.slot(old.place.bucket, old.place.way);
+    if (update.keep_expiry) content.expiry_ns = slot.expiry_ns.load(kRelaxed);
+    content.flags = UnpackLengths(slot.lengths.load(kRelaxed)).flags & kStaleFlags;
+  }
 
-  if (table_.geometry().evicts()) return PutEvicting(request, old, value, expiry_ns);
+  if (table_.geometry().evicts()) return PutEvicting(request, old, content);
 
   Placement placement;
-  RETURN_IF_ERROR(PlanPut(request, old, /*victim=*/nullptr, value, expiry_ns, &placement));
+  RETURN_IF_ERROR(PlanPut(request, old, /*victim=*/nullptr, content, &placement));
 
   return Execute<Operation::kPut>(
       table_, placement.plan, [&](uint64_t revision) CUBBY_REQUIRES_WRITER_LOCK {
-        FillSlot(placement, request.key, request.hash, value, expiry_ns, revision);
+        FillSlot(placement, request.key, request.hash, content, revision);
       });
 }
 
 ABSL_ATTRIBUTE_NOINLINE absl::StatusOr<uint64_t> Writer::PutEvicting(const PutRequest& request,
                                                                      Located old,
-                                                                     absl::string_view value,
-                                                                     uint64_t expiry_ns) {
+                                                                     const Content& content) {
   const Geometry& geometry = table_.geometry();
   const uint64_t home = HomeBucket(request.hash, geometry.bucket_count);
-  RETURN_IF_ERROR(EvictForExtents(request, value, &old));
+  RETURN_IF_ERROR(EvictForExtents(request, content.value, &old));
   Placement placement;
   const auto fill = [&](uint64_t revision) CUBBY_REQUIRES_WRITER_LOCK {
-    FillSlot(placement, request.key, request.hash, value, expiry_ns, revision);
+    FillSlot(placement, request.key, request.hash, content, revision);
     NoteExtents(table_, placement.place, placement.taken.length != 0);
     if (old.slot_found) {
       Carry(table_, old.place, placement.place, /*overwritten=*/true);
@@ -304,7 +276,7 @@ ABSL_ATTRIBUTE_NOINLINE absl::StatusOr<uint64_t> Writer::PutEvicting(const PutRe
     }
     ASSIGN_OR_RETURN(const Victim victim, VictimIn(*chosen));
     if (victim.place.bucket == home || !HasRoom(home)) {
-      RETURN_IF_ERROR(PlanPut(request, old, &victim.place, value, expiry_ns, &placement));
+      RETURN_IF_ERROR(PlanPut(request, old, &victim.place, content, &placement));
       const Gone gone = {{HomeBucket(victim.hash, geometry.bucket_count), victim.place.bucket,
                           OverflowClass(victim.hash)},
                          /*live_after=*/0,
@@ -319,13 +291,13 @@ ABSL_ATTRIBUTE_NOINLINE absl::StatusOr<uint64_t> Writer::PutEvicting(const PutRe
     }
     RETURN_IF_ERROR(Evict(victim));
   }
-  RETURN_IF_ERROR(PlanPut(request, old, /*victim=*/nullptr, value, expiry_ns, &placement));
+  RETURN_IF_ERROR(PlanPut(request, old, /*victim=*/nullptr, content, &placement));
   return Execute<Operation::kPut>(table_, placement.plan, fill);
 }
 
 absl::Status Writer::EvictForExtents(const PutRequest& request, absl::string_view value,
                                      Located* old) {
-  const uint32_t needed = ChainLength(table_.geometry(), BytesInExtents(request.key, value));
+  const uint32_t needed = ChainLength(table_.geometry(), BytesInExtents(request.key, value.size()));
   const auto missing = [&] { return needed > table_.fixed().extents.free_count.load(kRelaxed); };
   while (missing()) {
     const absl::optional<Place> chosen = ChooseVictimWithExtents(
@@ -368,7 +340,8 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline absl::Status Writer::Remove(const Located& l
   const absl::Status not_found(absl::StatusCode::kNotFound, "");
   if (!located.slot_found) return not_found;
   RETURN_IF_ERROR(
-      Erase(located.place, hash, located.visible ? &Counters::deletes : &Counters::expired));
+      Erase(located.place, hash,
+            located.visible || located.lease ? &Counters::deletes : &Counters::expired));
   PullBack(located.place);
   return located.visible ? absl::OkStatus() : not_found;
 }

@@ -26,6 +26,7 @@
 #include <cstdint>
 #include <string>
 
+#include "absl/base/attributes.h"
 #include "absl/base/optimization.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -33,8 +34,11 @@
 #include "lock/writer_role.h"
 #include "os/clock.h"
 #include "table/commit.h"
+#include "table/entry.h"
+#include "table/expiry.h"
 #include "table/extents.h"
 #include "table/hash.h"
+#include "table/match.h"
 #include "table/reader.h"
 #include "table/table.h"
 #include "table/update.h"
@@ -52,6 +56,15 @@ struct PutRequest {
   absl::string_view key;
   uint64_t hash = 0;  // HashKey(key, geometry.hash_seed)
   Update update;
+};
+
+struct LeaseRequest {
+  absl::string_view key;
+  uint64_t hash = 0;
+  uint64_t owner = 0;          // LeaseRecord::owner
+  uint64_t bound_ns = 0;       // LeaseRecord::bound_ns
+  uint32_t stale_flags = 0;    // StaleFlags(): how long the value of before is kept at least
+  uint64_t void_revision = 0;  // takes the lease of this revision over: its owner lives no more
 };
 
 class Writer {
@@ -91,6 +104,30 @@ class Writer {
   absl::StatusOr<Existing> Take(absl::string_view key, uint64_t hash,
                                 std::string* value) CUBBY_REQUIRES_WRITER_LOCK;
 
+  // What Lease() finds or does.
+  struct Leased {
+    enum class Outcome { kValue, kGranted, kHeld } outcome = Outcome::kValue;
+    Existing existing;      // kValue: the key's entry
+    uint64_t revision = 0;  // of the lease
+    // kHeld: as in its LeaseRecord.
+    uint64_t owner = 0;
+    uint64_t bound_ns = 0;
+    // Not kValue: the expiry of the value that has expired, which *value is then; 0: the lease
+    // keeps none.
+    uint64_t stale_expiry_ns = 0;
+  };
+  // Looks for the key's entry. If there is one, copies its value to *value. If there is none, and
+  // no lease, or one that `request` takes over, makes a lease, which keeps the value that has
+  // expired, if that still is there and fits. The lease counts as an entry, and every other update
+  // or delete of the key ends it. Errors as Put(), with nothing changed; Unimplemented, naming the
+  // remedy, if the store has no leases.
+  absl::StatusOr<Leased> Lease(const LeaseRequest& request,
+                               std::string* value) CUBBY_REQUIRES_WRITER_LOCK;
+  // Ends the key's lease, if it has that revision (kFill does so with a value): leaves the value
+  // that had expired before it, or nothing.
+  absl::Status EndLease(absl::string_view key, uint64_t hash,
+                        uint64_t revision) CUBBY_REQUIRES_WRITER_LOCK;
+
   // The outcome of ClearBucket(): how many entries it deleted, the earliest expiry among those it
   // left, and DataLoss if it left a damaged one.
   struct Cleared {
@@ -98,7 +135,8 @@ class Writer {
     uint64_t next_expiry = ~uint64_t{0};
     absl::Status damage;
   };
-  // Deletes those entries of `bucket` that have expired by `now_ns`. No move takes an entry past a
+  // Deletes those entries of `bucket` that have expired by `now_ns`, and been kept as long after it
+  // as their puts said. No move takes an entry past a
   // sweep that had expired when the sweep began.
   Cleared ClearExpired(uint64_t bucket, uint64_t now_ns) CUBBY_REQUIRES_WRITER_LOCK;
   // Deletes the entries of `bucket`, and those that live behind it and have their home in it or
@@ -111,13 +149,20 @@ class Writer {
   struct Located {
     Place place;
     bool slot_found = false;
-    bool visible = false;  // and not expired
+    bool visible = false;  // and neither expired nor a lease
+    bool lease = false;
   };
   // An entry that goes to make room.
   struct Victim {
     Place place;
     uint64_t hash = 0;
     std::atomic<uint64_t> Counters::*total = nullptr;  // &Counters::evictions or expired
+  };
+  // What a put leaves.
+  struct Content {
+    absl::string_view value;
+    uint64_t expiry_ns = 0;
+    uint32_t flags = 0;  // kSlotFlagLease and kStaleFlags
   };
   // A put, planned: where its entry goes, and the extents that it takes.
   struct Placement {
@@ -140,11 +185,10 @@ class Writer {
   // Chooses the place of the entry and the extents, and plans the commit, after which the entry in
   // `victim`, unless that is null, is gone as the key's old one would be.
   absl::Status PlanPut(const PutRequest& request, const Located& old, const Place* victim,
-                       absl::string_view value, uint64_t expiry_ns, Placement* placement) const;
-  // The rest of a put, once its value is known, in a store that evicts.
+                       const Content& content, Placement* placement) const;
+  // The rest of a put, once it is known what it leaves, in a store that evicts.
   absl::StatusOr<uint64_t> PutEvicting(const PutRequest& request, Located old,
-                                       absl::string_view value,
-                                       uint64_t expiry_ns) CUBBY_REQUIRES_WRITER_LOCK;
+                                       const Content& content) CUBBY_REQUIRES_WRITER_LOCK;
   // Evicts entries with extents until an entry of that key and value has enough, or there is none
   // left but the key's own.
   absl::Status EvictForExtents(const PutRequest& request, absl::string_view value,
@@ -157,7 +201,7 @@ class Writer {
   // Deletes the victim, and fills the hole that it leaves.
   absl::Status Evict(const Victim& victim) CUBBY_REQUIRES_WRITER_LOCK;
   // How many bytes of an entry lie in extents.
-  uint64_t BytesInExtents(absl::string_view key, absl::string_view value) const;
+  uint64_t BytesInExtents(absl::string_view key, size_t value_bytes) const;
   uint32_t Live(uint64_t bucket) const;
   // True if the bucket can take one more entry: one way stays dead, for the next overwrite.
   bool HasRoom(uint64_t bucket) const;
@@ -168,8 +212,7 @@ class Writer {
   uint32_t ChooseDeadWay(uint32_t live, uint32_t after) const;
   // Step 4 of a commit.
   void FillSlot(const Placement& placement, absl::string_view key, uint64_t hash,
-                absl::string_view value, uint64_t expiry_ns,
-                uint64_t revision) CUBBY_REQUIRES_WRITER_LOCK;
+                const Content& content, uint64_t revision) CUBBY_REQUIRES_WRITER_LOCK;
   // Deletes the expired entries in `ways` of `bucket`, or all.
   void ClearWays(uint64_t bucket, uint32_t ways, bool everything, uint64_t now_ns,
                  Cleared* cleared) CUBBY_REQUIRES_WRITER_LOCK;
@@ -185,10 +228,9 @@ class Writer {
   // Sets what a head, the hints and the distances say of a way that is not live yet.
   void SetTag(const Place& place, uint64_t hash, uint64_t distance) CUBBY_REQUIRES_WRITER_LOCK;
   // The part of it for entries that take extents: lengths, key or its hash, link and chain.
-  void FillExtents(const Chain& chain, absl::string_view key, uint64_t hash,
-                   absl::string_view value, uint64_t sequence,
-                   SlotHead* slot) CUBBY_REQUIRES_WRITER_LOCK;
-  // Deletes the entry. NotFound if it is not visible.
+  void FillExtents(const Chain& chain, absl::string_view key, uint64_t hash, const Content& content,
+                   uint64_t sequence, SlotHead* slot) CUBBY_REQUIRES_WRITER_LOCK;
+  // Deletes the entry or lease. NotFound if it is not visible.
   absl::Status Remove(const Located& located, uint64_t hash) CUBBY_REQUIRES_WRITER_LOCK;
   // Deletes the live entry in `place` and counts it in `total`. REQUIRES: `hash` is its key's.
   absl::Status Erase(const Place& place, uint64_t hash,
@@ -196,6 +238,8 @@ class Writer {
   // Returns the hash of the key of a live way; DataLoss if no put left the slot so.
   absl::StatusOr<uint64_t> HashOf(const Place& place) const;
   bool HasExpired(const SlotHead& slot) const;
+  // True if a sweep would remove the entry.
+  bool IsGone(const SlotHead& slot) const;
 
   const WritableTable& table_;
   const os::Clock clock_;
@@ -204,6 +248,51 @@ class Writer {
 inline bool Writer::HasExpired(const SlotHead& slot) const {
   const uint64_t expiry = slot.expiry_ns.load(std::memory_order_relaxed);
   return expiry != 0 && clock_() >= expiry;
+}
+
+// Always inlined, as all that a put calls.
+ABSL_ATTRIBUTE_ALWAYS_INLINE inline bool Writer::Locate(absl::string_view key, uint64_t hash,
+                                                        Located* located) const {
+  const Geometry& geometry = table_.geometry();
+  const uint8_t tag = TagOf(hash);
+  Place& place = located->place;
+  place.bucket = HomeBucket(hash, geometry.bucket_count);
+  for (uint64_t probes = 0; probes < geometry.bucket_count; ++probes) {
+    const Bucket bucket = table_.bucket(place.bucket);
+    const BucketHead& head = bucket.head();
+    uint32_t candidates = MatchTags(head.tags, tag) &
+                          LiveWays(head.word0.load(std::memory_order_relaxed)) & geometry.ways_mask;
+    for (; candidates != 0; candidates &= candidates - 1) {
+      place.way = static_cast<uint32_t>(__builtin_ctz(candidates));
+      const SlotHead& slot = bucket.slot(place.way);
+      const SlotLengths lengths = UnpackLengths(slot.lengths.load(std::memory_order_relaxed));
+      if (!LengthsArePossible(geometry, lengths)) return false;
+      const Look look = CompareKey(table_, slot, lengths, key, hash);
+      if (look == Look::kDamaged) return false;
+      if (look == Look::kWhole) {
+        located->slot_found = true;
+        located->lease = lengths.lease();
+        located->visible = !lengths.lease() && !HasExpired(slot);
+        return true;
+      }
+    }
+    if (OverflowCount(head, OverflowClass(hash)) == 0) break;
+    place.bucket = table_.NextBucket(place.bucket);
+  }
+  return true;
+}
+
+inline uint64_t Writer::BytesInExtents(absl::string_view key, size_t value_bytes) const {
+  const Geometry& geometry = table_.geometry();
+  const size_t key_room = RoundUp8(key.size());
+  if (key_room + value_bytes <= geometry.max_inline_bytes) return 0;
+  const bool long_key = key.size() > geometry.max_inline_key_bytes;
+  return (long_key ? key_room : 0) + value_bytes;
+}
+
+inline bool Writer::IsGone(const SlotHead& slot) const {
+  const uint64_t gone = GoneNs(slot);
+  return gone != 0 && clock_() >= gone;
 }
 
 inline uint32_t Writer::Live(uint64_t bucket) const {

@@ -50,7 +50,7 @@ bool Writer::PullBack(Place hole) {
   for (int moves = 0; moves < kMovesPerHole && ChooseForHole(hole.bucket, &from); ++moves) {
     const absl::StatusOr<uint64_t> hash = HashOf(from);
     if (!hash.ok()) break;  // damaged: stays, for the checker
-    if (HasExpired(table_.slot(from.bucket, from.way))) {
+    if (IsGone(table_.slot(from.bucket, from.way))) {
       // A sweep may have visited the bucket of the hole: it is to find the entry where it was.
       if (!Erase(from, *hash, &Counters::expired).ok()) break;
       continue;
@@ -108,10 +108,10 @@ void Writer::ClearWays(uint64_t bucket, uint32_t ways, bool everything, uint64_t
   for (ways &= Live(bucket); ways != 0; ways &= ways - 1) {
     const Place place = {bucket, static_cast<uint32_t>(__builtin_ctz(ways))};
     if (!everything) {
-      const uint64_t expiry = table_.slot(place.bucket, place.way).expiry_ns.load(kRelaxed);
-      if (expiry == 0) continue;
-      if (now_ns < expiry) {
-        cleared->next_expiry = std::min(cleared->next_expiry, expiry);
+      const uint64_t gone = GoneNs(table_.slot(place.bucket, place.way));
+      if (gone == 0) continue;
+      if (now_ns < gone) {
+        cleared->next_expiry = std::min(cleared->next_expiry, gone);
         continue;
       }
     }

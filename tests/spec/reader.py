@@ -21,9 +21,11 @@ _LIMIT = 64  # disturbances
 _LONGEST_PATH = 4096
 _KINDS = {"incarnations": 1, "hints": 2, "heads": 3, "slots": 4, "extents": 5, "distances": 10}
 _FEATURES = 1 << 4 | 1 << 6  # that are required: entries that move, long keys
+_LEASES = 1 << 1  # required since version 5.3
 _MOVED = 1 << 63
 _SERVING, _SEALED, _SUPERSEDED, _POISONED, _RETIRED = 1, 2, 3, 4, 5
 _IN_EXTENTS = 1
+_LEASE = 2
 _LONG_KEY = 8
 
 
@@ -115,10 +117,11 @@ class Generation:
         if (xxhash.xxh3_64_intdigest(header[8:120], seed=seed) != number("Q", 120) or
                 xxhash.xxh3_64_intdigest(header[256:640], seed=seed) != number("Q", 112)):
             raise Refused("a checksum is wrong")
-        if number("Q", 256) != _FEATURES:
+        if number("Q", 256) & ~_LEASES != _FEATURES:
             raise Refused(f"features {number('Q', 256):#x}")
         if number("q", 272) != _clock_offset():
             raise Refused("another boot clock")
+        self._lease_flags = _LEASE | 0xFF00 if number("Q", 256) & _LEASES else 0
         total = number("Q", 16)
         self.bucket_count = number("Q", 24)
         self.ways = number("I", 32)
@@ -255,13 +258,16 @@ class Generation:
 
     def _must_be_possible(self, slot: _Slot, head: int, word0: int) -> None:
         possible = slot.sequence & 1 == 0 and 0 < slot.key_bytes <= self.max_key_bytes
-        possible = possible and slot.value_bytes <= self.max_value_bytes
+        record_bytes = 24 if slot.flags & _LEASE else 0
+        possible = possible and record_bytes <= slot.value_bytes <= self.max_value_bytes + record_bytes
+        possible = possible and (slot.flags & ~(_IN_EXTENTS | _LONG_KEY) & ~self._lease_flags) == 0
         key_room = _round_up(slot.key_bytes, 8)
-        if slot.flags == 0:
+        if slot.flags & _IN_EXTENTS == 0:
+            possible = possible and slot.flags & _LONG_KEY == 0
             possible = possible and key_room + slot.value_bytes <= self.max_inline_bytes
         else:
             long_key = slot.key_bytes > self.max_inline_key_bytes
-            possible = possible and slot.flags == (_IN_EXTENTS | _LONG_KEY if long_key else _IN_EXTENTS)
+            possible = possible and slot.flags & _LONG_KEY == (_LONG_KEY if long_key else 0)
             extents = -(-(slot.value_bytes + (key_room if long_key else 0)) // self.extent_payload)
             possible = possible and 0 < extents <= self.extent_count
         if not possible:
@@ -276,10 +282,10 @@ class Generation:
 
     def _entry(self, slot: _Slot, head: int, word0: int) -> Entry:
         self._must_be_possible(slot, head, word0)
-        expiry = self._word(slot.at + 8)
+        expiry = 1 if slot.flags & _LEASE else self._word(slot.at + 8)
         key = self._key(slot, head, word0)
         at = slot.at + 24 + _round_up(slot.key_bytes, 8)
-        if slot.flags == 0:
+        if slot.flags & _IN_EXTENTS == 0:
             value = bytes(self._bytes[at:at + slot.value_bytes])
         else:
             self._confirm(slot, head, word0)

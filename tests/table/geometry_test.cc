@@ -249,10 +249,10 @@ TEST(GeometryTest, RegionsMayComeInAnyOrderAndUnknownOnesAreIgnored) {
 
 TEST(GeometryTest, NamesTheFeaturesThatItDoesNotKnow) {
   TableBuffer buffer(TinyOptions());
-  RegionsOf(&buffer).required = uint64_t{1} << 1 | uint64_t{1} << 40;
+  RegionsOf(&buffer).required = uint64_t{1} << 2 | uint64_t{1} << 40;
   const absl::Status status = ReadSigned(&buffer).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented);
-  EXPECT_THAT(std::string(status.message()), HasSubstr("(leases, feature 40)"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("(change ring, feature 40)"));
 }
 
 TEST(GeometryTest, FeaturesThatOnlyWritersNeedDoNotKeepReadersOut) {

@@ -183,7 +183,7 @@ TEST(LayoutSpecTest, FieldsAreWhereThePageSays) {
                                            "cubby\x01\x00",
                                            8));
   EXPECT_EQ(At<uint16_t>(m, header("layout major")), 5);
-  EXPECT_EQ(At<uint16_t>(m, header("layout minor")), 2);
+  EXPECT_EQ(At<uint16_t>(m, header("layout minor")), 3);
   EXPECT_EQ(At<uint32_t>(m, header("header bytes")), 8192u);
   EXPECT_EQ(At<uint64_t>(m, header("total bytes")), geometry.total_bytes);
   EXPECT_EQ(At<uint32_t>(m, header("extent count")), geometry.extent_count);
@@ -196,7 +196,7 @@ TEST(LayoutSpecTest, FieldsAreWhereThePageSays) {
   EXPECT_EQ(At<uint32_t>(m, header("byte order")), 0x0a0b0c0du);
   EXPECT_EQ(At<uint64_t>(m, header("checksum")), XXH3_64bits_withSeed(m + 8, 112, magic));
   EXPECT_EQ(At<uint64_t>(m, header("region checksum")), XXH3_64bits_withSeed(m + 256, 384, magic));
-  EXPECT_EQ(At<uint64_t>(m, regions("required")), uint64_t{1} << 4 | uint64_t{1} << 6);
+  EXPECT_EQ(At<uint64_t>(m, regions("required")), 1u << 1 | 1u << 4 | 1u << 6);
   EXPECT_EQ(At<uint64_t>(m, regions("required to write")), uint64_t{1} << 5);
   EXPECT_EQ(At<int64_t>(m, regions("clock offset")), geometry.clock_offset_ns);
   EXPECT_EQ(At<uint64_t>(m, page.Offset("State line", "state")), 1u);

@@ -9,9 +9,11 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "table/checker.h"
+#include "table/expiry.h"
 #include "table/overflow.h"
 #include "table/scan.h"
 #include "table/sweep.h"
+#include "table/update.h"
 #include "tests/table/table_buffer.h"
 
 namespace cubby::table {
@@ -213,6 +215,21 @@ TEST_F(MoveTest, AnExpiredEntryIsRemovedInPlaceOfMoving) {
   EXPECT_EQ(buffer.SlotOf(keys[2]), nullptr);
   EXPECT_EQ(buffer.table().fixed().counters.entries.load(), 1u);
   EXPECT_EQ(buffer.table().fixed().counters.expired.load(), 1u);
+  EXPECT_THAT(Check(buffer.table()).problems, IsEmpty());
+}
+
+TEST_F(MoveTest, AnEntryThatIsKeptAfterItsExpiryMoves) {
+  TableBuffer buffer(TinyOptions());
+  const std::vector<std::string> keys = KeysOfOneHome(buffer, 3);
+  ASSERT_TRUE(buffer.Put(keys[0], "v").ok());
+  ASSERT_TRUE(buffer.Put(keys[1], "v").ok());
+  Update update;
+  update.value = "v";
+  update.expiry_ns = 10;
+  update.flags = StaleFlags(1'000'000'000);
+  ASSERT_TRUE(buffer.Do(keys[2], update).ok());
+  ASSERT_TRUE(buffer.Delete(keys[0], /*now_ns=*/10).ok());
+  EXPECT_EQ(BucketOf(buffer, keys[2]), buffer.HomeOf(keys[2]));
   EXPECT_THAT(Check(buffer.table()).problems, IsEmpty());
 }
 

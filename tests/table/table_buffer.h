@@ -39,7 +39,7 @@ class TableBuffer {
                    ReadGeometry(memory_.get(), bytes.size()).value())),
         table_(memory_.get(), geometry_) {}
 
-  char* memory() { return memory_.get(); }
+  char* memory() const { return memory_.get(); }
   const Geometry& geometry() const { return geometry_; }
   const WritableTable& table() const { return table_; }
 
@@ -71,6 +71,16 @@ class TableBuffer {
   absl::Status Delete(absl::string_view key, uint64_t now_ns = 1) {
     const lock::HeldWriterRole role;
     return WriterAt(now_ns).Delete(key, Hash(key));
+  }
+  absl::StatusOr<Writer::Leased> Lease(LeaseRequest request, std::string* value,
+                                       uint64_t now_ns = 1) {
+    request.hash = Hash(request.key);
+    const lock::HeldWriterRole role;
+    return WriterAt(now_ns).Lease(request, value);
+  }
+  absl::Status EndLease(absl::string_view key, uint64_t revision, uint64_t now_ns = 1) {
+    const lock::HeldWriterRole role;
+    return WriterAt(now_ns).EndLease(key, Hash(key), revision);
   }
   // The value, or "<outcome>" if there is none.
   std::string Get(absl::string_view key) const {

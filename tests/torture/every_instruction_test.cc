@@ -177,6 +177,26 @@ void GetAndDelete(Victim& victim) {
   std::string value;
   (void)victim.store.GetAndDelete(kKey, &value);
 }
+void Compute(Victim& victim) {
+  ComputeOptions options;
+  options.stale = absl::Hours(1);
+  std::string value;
+  (void)victim.store.GetOrCompute(
+      kKey, options, [] { return std::string("new"); }, &value);
+}
+void ComputeLongValue(Victim& victim) {
+  std::string value;
+  (void)victim.store.GetOrCompute(
+      kKey, {}, [] { return std::string(1500, 'n'); }, &value);
+}
+// Leaves what had expired before the lease.
+void FailToCompute(Victim& victim) {
+  ComputeOptions options;
+  options.stale = absl::Hours(1);
+  std::string value;
+  (void)victim.store.GetOrCompute(
+      kKey, options, [] { return absl::InternalError("no value"); }, &value);
+}
 void Touch(Victim& victim) { (void)victim.store.Touch(kKey, absl::Hours(2)); }
 void Persist(Victim& victim) { (void)victim.store.Persist(kKey); }
 
@@ -557,6 +577,11 @@ INSTANTIATE_TEST_SUITE_P(
         Operation{"GetAndSetOutOfExtents", Long(300, 'o'), "new", GetAndSet},
         Operation{"GetAndDelete", "old", kAbsent, GetAndDelete},
         Operation{"GetAndDeleteFromExtents", Long(1500, 'o'), kAbsent, GetAndDelete}.Scattered(),
+        Operation{"Compute", kAbsent, "new", Compute},
+        Operation{"ComputeIntoExtents", kAbsent, Long(1500, 'n'), ComputeLongValue},
+        Operation{"ComputeAfterExpiry", kAbsent, "new", Compute}.Expired(),
+        Operation{"FailToComputeAfterExpiry", kAbsent, kAbsent, FailToCompute}.Expired(),
+        Operation{"ComputeEvicting", kAbsent, "new", Compute}.Evicting(Evicts::kFromHome),
         Operation{"Touch", "old", absl::StrCat("old", kExpires), Touch},
         Operation{"TouchInExtents", Long(1500, 'o'), absl::StrCat(Long(1500, 'o'), kExpires), Touch}
             .Scattered(),
