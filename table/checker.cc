@@ -209,7 +209,15 @@ class Checker::Impl {
     if (!LengthsArePossible(geometry_, lengths)) return SlotProblem(place, "impossible lengths");
     if (slot.expiry_ns.load(kRelaxed) != 0) {
       ++expiring_;
-      earliest_gone_ = std::min(earliest_gone_, GoneNs(slot));
+      const uint64_t gone = GoneNs(slot);
+      earliest_gone_ = std::min(earliest_gone_, gone);
+      if (geometry_.has_expiries) {
+        const uint64_t noted =
+            table_.group_expiry(bucket / kBucketsPerExpiry).next_expiry.load(kRelaxed);
+        if (noted == 0 || noted > gone) {
+          SlotProblem(place, "it expires before the time noted for its group: no sweep removes it");
+        }
+      }
     } else if (lengths.lease()) {
       SlotProblem(place, "a lease without end");
     }

@@ -142,7 +142,9 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline uint64_t Execute(const WritableTable& table,
     RaiseOverflow(table, plan.path);  // 3
   }
   // A move too may take its entry to a bucket that a sweep has visited.
-  if (kOperation != Operation::kDelete && plan.expiry_ns != 0) NoteExpiry(table, plan.expiry_ns);
+  if (kOperation != Operation::kDelete && plan.expiry_ns != 0) {
+    NoteExpiry(table, plan.path.bucket, plan.expiry_ns);
+  }
   fill(revision);  // 4
   // Release: publishes slot, tag, extents and overflow counts to every reader that loads this
   // word0, and a reader that sees an entry gone sees nothing older than that.

@@ -1,10 +1,14 @@
-// How a table knows, without a walk, that some entry may have expired.
+// How a table knows, without a walk, that some entry may have expired, and where.
 //
 // ExpiryLine::next_expiry is never later than the earliest expiry in the table. A put lowers it
 // before it commits. A sweep (table/sweep.h) raises it at its end to the earliest of what it left
 // and of what was put meanwhile: fresh_expiry, which puts lower as well, because a put may land in
 // a bucket that the sweep has visited. A kill at any point leaves next_expiry too early at worst,
 // which costs one more sweep.
+//
+// GroupExpiry::next_expiry is the same of kBucketsPerExpiry buckets. A put lowers it, too, and a
+// sweep that has visited all of them raises it, so that it visits only those in which something may
+// have expired: the others cost it one word for each group.
 #ifndef CUBBY_TABLE_EXPIRY_H_
 #define CUBBY_TABLE_EXPIRY_H_
 
@@ -12,13 +16,21 @@
 #include <atomic>
 #include <cstdint>
 
+#include "absl/base/optimization.h"
 #include "lock/writer_role.h"
 #include "table/table.h"
 
 namespace cubby::table {
 
-// Lowers the earliest expiries for an entry that is about to be committed.
-inline void NoteExpiry(const WritableTable& table, uint64_t expiry_ns) CUBBY_REQUIRES_WRITER_LOCK {
+// Lowers the earliest expiries for an entry that is about to be committed in `bucket`.
+inline void NoteExpiry(const WritableTable& table, uint64_t bucket,
+                       uint64_t expiry_ns) CUBBY_REQUIRES_WRITER_LOCK {
+  if (ABSL_PREDICT_TRUE(table.geometry().has_expiries)) {
+    std::atomic<uint64_t>& earliest =
+        table.mutable_group_expiry(bucket / kBucketsPerExpiry).next_expiry;
+    const uint64_t before = earliest.load(std::memory_order_relaxed);
+    if (before == 0 || expiry_ns < before) earliest.store(expiry_ns, std::memory_order_relaxed);
+  }
   ExpiryLine& line = table.mutable_fixed().expiry;
   for (std::atomic<uint64_t>* earliest : {&line.next_expiry, &line.fresh_expiry}) {
     if (expiry_ns < earliest->load(std::memory_order_relaxed)) {

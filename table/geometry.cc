@@ -40,9 +40,10 @@ struct RegionRule {
   uint64_t (*bytes)(const Geometry& geometry);
   uint64_t Geometry::*offset;
   uint64_t fixed_offset;
-  bool for_eviction = false;
+  // The feature of the stores that have it, of those that are required to write; 0: all have it.
+  uint64_t feature = 0;
 
-  bool AppliesTo(const Geometry& geometry) const { return !for_eviction || geometry.evicts(); }
+  bool AppliesTo(uint64_t features) const { return feature == 0 || (features & feature) != 0; }
 };
 constexpr RegionRule kRegionRules[] = {
     {RegionKind::kIncarnations,
@@ -72,15 +73,24 @@ constexpr RegionRule kRegionRules[] = {
      &Geometry::extent_map_offset, 0},
     {RegionKind::kMarks,
      [](const Geometry& geometry) { return geometry.bucket_count * sizeof(MarkRow); },
-     &Geometry::marks_offset, 0, /*for_eviction=*/true},
+     &Geometry::marks_offset, 0, kEvictionFeature},
     {RegionKind::kRanks,
      [](const Geometry& geometry) { return geometry.bucket_count * sizeof(RankRow); },
-     &Geometry::ranks_offset, 0, /*for_eviction=*/true},
+     &Geometry::ranks_offset, 0, kEvictionFeature},
     {RegionKind::kGhosts,
      [](const Geometry& geometry) { return geometry.bucket_count * sizeof(GhostRow); },
-     &Geometry::ghosts_offset, 0, /*for_eviction=*/true},
+     &Geometry::ghosts_offset, 0, kEvictionFeature},
+    {RegionKind::kExpiries,
+     [](const Geometry& geometry) { return ExpiryGroups(geometry) * sizeof(GroupExpiry); },
+     &Geometry::expiries_offset, 0, kExpiriesFeature},
 };
 static_assert(std::size(kRegionRules) <= kMaxRegions);
+
+// The features that a writer of such a store needs.
+uint64_t FeaturesToWrite(const Geometry& geometry) {
+  return kRequiredToWriteFeatures | (geometry.evicts() ? kEvictionFeature : 0) |
+         (geometry.has_expiries ? kExpiriesFeature : 0);
+}
 
 // Sets what follows from the numbers in the header, except the regions. REQUIRES: those are within
 // their limits.
@@ -105,7 +115,7 @@ void Derive(Geometry* geometry) {
 void PlaceRegions(Geometry* geometry) {
   uint64_t end = kRegionsFrom;
   for (const RegionRule& rule : kRegionRules) {
-    if (!rule.AppliesTo(*geometry)) continue;
+    if (!rule.AppliesTo(FeaturesToWrite(*geometry))) continue;
     const uint64_t offset = RoundUp64(end);
     if (rule.offset != nullptr) geometry->*rule.offset = offset;
     end = offset + rule.bytes(*geometry);
@@ -134,10 +144,10 @@ void ForEachNumber(AHeader& header, AGeometry& geometry, const Copy& copy) {
 
 void WriteRegions(const Geometry& geometry, RegionTable* table) {
   table->required = kRequiredFeatures | (geometry.lease_flags != 0 ? kLeaseFeature : 0);
-  table->required_to_write = kRequiredToWriteFeatures | (geometry.evicts() ? kEvictionFeature : 0);
+  table->required_to_write = FeaturesToWrite(geometry);
   table->clock_offset_ns = geometry.clock_offset_ns;
   for (const RegionRule& rule : kRegionRules) {
-    if (!rule.AppliesTo(geometry)) continue;
+    if (!rule.AppliesTo(table->required_to_write)) continue;
     table->regions[table->region_count++] = {
         rule.kind, 0, rule.offset != nullptr ? geometry.*rule.offset : rule.fixed_offset,
         rule.bytes(geometry)};
@@ -163,7 +173,7 @@ bool TakeRegions(const RegionTable& table, Geometry* geometry) {
     }
   }
   for (const RegionRule& rule : kRegionRules) {
-    if (!rule.AppliesTo(*geometry)) continue;
+    if (!rule.AppliesTo(FeaturesToWrite(*geometry))) continue;
     const auto region = std::find_if(regions.begin(), regions.end(),
                                      [&](const Region& r) { return r.kind == rule.kind; });
     if (region == regions.end() || region->bytes < rule.bytes(*geometry)) return false;
@@ -263,6 +273,7 @@ absl::StatusOr<Geometry> PlanGeometry(const GeometryOptions& options) {
   geometry.ways = options.ways;
   geometry.full_policy = options.full_policy;
   geometry.lease_flags = kSlotFlagLease | kStaleFlags;
+  geometry.has_expiries = true;
   RETURN_IF_ERROR(CheckLimits(geometry));
   geometry.bucket_count = DivideUp(geometry.capacity * 100, (geometry.ways - 1) * kLoadPercent);
   Derive(&geometry);
@@ -380,6 +391,7 @@ absl::StatusOr<Geometry> ReadGeometry(const char* memory, size_t size) {
   geometry.full_policy = static_cast<FullPolicy>(header.full_policy);
   geometry.clock_offset_ns = regions.clock_offset_ns;
   if ((regions.required & kLeaseFeature) != 0) geometry.lease_flags = kSlotFlagLease | kStaleFlags;
+  geometry.has_expiries = (regions.required_to_write & kExpiriesFeature) != 0;
   geometry.unknown_to_write = regions.required_to_write & ~kKnownFeatures;
   const absl::Status impossible =
       absl::DataLossError("its header contradicts itself: restart its cubbyd with --fresh");

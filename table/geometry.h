@@ -47,7 +47,8 @@ struct Geometry {
   uint64_t slots_offset;
   uint64_t extents_offset;
   uint64_t extent_map_offset;
-  uint64_t marks_offset;  // this and the next two only if evicts()
+  uint64_t expiries_offset;  // only if has_expiries
+  uint64_t marks_offset;     // this and the next two only if evicts()
   uint64_t ranks_offset;
   uint64_t ghosts_offset;
   uint64_t total_bytes;
@@ -67,6 +68,7 @@ struct Geometry {
   uint32_t max_inline_key_bytes;  // of a key in the slot of a value that needs extents
   uint32_t max_key_bytes;
   FullPolicy full_policy;
+  bool has_expiries;  // false in a store that was made before layout 5.3
   // Those of kSlotFlagLease and kStaleFlags that entries may have: none in a store that was made
   // before layout 5.3, which readers of that time have open.
   uint32_t lease_flags;
@@ -91,6 +93,11 @@ inline uint64_t MapWords(const Geometry& geometry) {
   return (uint64_t{geometry.extent_count} + 63) / 64;
 }
 inline uint64_t SummaryWords(const Geometry& geometry) { return (MapWords(geometry) + 63) / 64; }
+
+// How many groups of buckets have an earliest expiry (table/expiry.h).
+inline uint64_t ExpiryGroups(const Geometry& geometry) {
+  return (geometry.bucket_count + kBucketsPerExpiry - 1) / kBucketsPerExpiry;
+}
 
 // Plans a store. Returns InvalidArgument, naming option, value and limit, if the options contradict
 // each other or a limit. Draws the random fields.

@@ -28,6 +28,8 @@
 //          marks           4 B   for each bucket: how often each way's entry was got, 0 to 3
 //          ranks          16 B   for each bucket: queue and age of each way's entry
 //          ghosts         16 B   for each bucket: fingerprints of keys evicted lately, and which ways have extents
+//   and, since 5.3:
+//          expiries        8 B   for each 32 buckets: when the first of their entries expires
 //
 //   head:     0        8                   24                   32
 //             | word0  | tags[16], 8 bit   | overflow[16], 4 bit |
@@ -109,6 +111,7 @@ inline constexpr const char* kFeatureNames[] = {
     "moved entries",  // a delete may move an entry to its home, or nearer
     "extent map",     // writers maintain it, and runs
     "long keys",      // slots may have kSlotFlagLongKey
+    "expiries",       // writers lower the earliest expiry of each group of buckets
 };
 // Those that every store of this version has. A store without one is of an older version: programs
 // of this version neither read nor write it.
@@ -118,8 +121,10 @@ inline constexpr uint64_t kRequiredToWriteFeatures = uint64_t{1} << 5;
 inline constexpr uint64_t kEvictionFeature = uint64_t{1} << 0;
 // That of stores of layout 5.3 and later, required.
 inline constexpr uint64_t kLeaseFeature = uint64_t{1} << 1;
-inline constexpr uint64_t kKnownFeatures =
-    kRequiredFeatures | kRequiredToWriteFeatures | kEvictionFeature | kLeaseFeature;
+// The same, required to write.
+inline constexpr uint64_t kExpiriesFeature = uint64_t{1} << 7;
+inline constexpr uint64_t kKnownFeatures = kRequiredFeatures | kRequiredToWriteFeatures |
+                                           kEvictionFeature | kLeaseFeature | kExpiriesFeature;
 
 // A part of the mapping behind the fixed part's lines. Every region begins on a multiple of 64, and
 // no two overlap. A program ignores the kinds that it does not know.
@@ -137,6 +142,7 @@ enum class RegionKind : uint32_t {
   kChanges = 9,  // reserved
   kDistances = 10,
   kExtentMap = 11,
+  kExpiries = 12,  // not of stores made before layout 5.3
 };
 struct Region {
   RegionKind kind;
@@ -339,6 +345,13 @@ struct GhostRow {
   std::atomic<uint16_t> extent_ways;  // a bit for each way; right for every live way
 };
 inline constexpr uint32_t kGhosts = 7;
+
+// Of a group of kBucketsPerExpiry buckets, from a multiple of that on: no live slot of theirs
+// expires before this BootNanos(); 0: none ever does. See table/expiry.h.
+struct GroupExpiry {
+  std::atomic<uint64_t> next_expiry;
+};
+inline constexpr uint64_t kBucketsPerExpiry = 32;
 
 struct SlotHead {
   std::atomic<uint64_t> sequence;   // [ kMovedBit : 1 | revision : 62 | being written : 1 ]

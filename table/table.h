@@ -69,6 +69,12 @@ class Table {
                                                            index * sizeof(uint64_t));
   }
 
+  // REQUIRES: geometry().has_expiries, and the group is below ExpiryGroups().
+  const GroupExpiry& group_expiry(uint64_t group) const {
+    return *reinterpret_cast<const GroupExpiry*>(memory_ + geometry_.expiries_offset +
+                                                 group * sizeof(GroupExpiry));
+  }
+
   // These three REQUIRE: geometry().evicts().
   const MarkRow& marks(uint64_t bucket) const {
     return *reinterpret_cast<const MarkRow*>(memory_ + geometry_.marks_offset +
@@ -108,6 +114,9 @@ class WritableTable : public Table {
   HintRow& mutable_hints(uint64_t bucket) const { return const_cast<HintRow&>(hints(bucket)); }
   DistanceRow& mutable_distances(uint64_t bucket) const {
     return const_cast<DistanceRow&>(distances(bucket));
+  }
+  GroupExpiry& mutable_group_expiry(uint64_t group) const {
+    return const_cast<GroupExpiry&>(group_expiry(group));
   }
   MarkRow& mutable_marks(uint64_t bucket) const { return const_cast<MarkRow&>(marks(bucket)); }
   RankRow& mutable_ranks(uint64_t bucket) const { return const_cast<RankRow&>(ranks(bucket)); }

@@ -128,11 +128,10 @@ class Writer {
   absl::Status EndLease(absl::string_view key, uint64_t hash,
                         uint64_t revision) CUBBY_REQUIRES_WRITER_LOCK;
 
-  // The outcome of ClearBucket(): how many entries it deleted, the earliest expiry among those it
-  // left, and DataLoss if it left a damaged one.
+  // The outcome of ClearBucket(): how many entries it deleted, and DataLoss if it left a damaged
+  // one.
   struct Cleared {
     uint32_t removed = 0;
-    uint64_t next_expiry = ~uint64_t{0};
     absl::Status damage;
   };
   // Deletes those entries of `bucket` that have expired by `now_ns`, and been kept as long after it

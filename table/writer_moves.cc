@@ -109,11 +109,7 @@ void Writer::ClearWays(uint64_t bucket, uint32_t ways, bool everything, uint64_t
     const Place place = {bucket, static_cast<uint32_t>(__builtin_ctz(ways))};
     if (!everything) {
       const uint64_t gone = GoneNs(table_.slot(place.bucket, place.way));
-      if (gone == 0) continue;
-      if (now_ns < gone) {
-        cleared->next_expiry = std::min(cleared->next_expiry, gone);
-        continue;
-      }
+      if (gone == 0 || now_ns < gone) continue;
     }
     const absl::StatusOr<uint64_t> hash = HashOf(place);
     const absl::Status erased =

@@ -197,7 +197,7 @@ TEST(LayoutSpecTest, FieldsAreWhereThePageSays) {
   EXPECT_EQ(At<uint64_t>(m, header("checksum")), XXH3_64bits_withSeed(m + 8, 112, magic));
   EXPECT_EQ(At<uint64_t>(m, header("region checksum")), XXH3_64bits_withSeed(m + 256, 384, magic));
   EXPECT_EQ(At<uint64_t>(m, regions("required")), 1u << 1 | 1u << 4 | 1u << 6);
-  EXPECT_EQ(At<uint64_t>(m, regions("required to write")), uint64_t{1} << 5);
+  EXPECT_EQ(At<uint64_t>(m, regions("required to write")), 1u << 5 | 1u << 7);
   EXPECT_EQ(At<int64_t>(m, regions("clock offset")), geometry.clock_offset_ns);
   EXPECT_EQ(At<uint64_t>(m, page.Offset("State line", "state")), 1u);
   // Newest revision, entries.

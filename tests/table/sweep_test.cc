@@ -30,10 +30,28 @@ class SweepTest : public ::testing::Test {
   std::string KeyBehindThePass() const {
     for (int i = 0;; ++i) {
       std::string key = absl::StrCat("key", i);
-      if (buffer_.HomeOf(key) < kBucketsPerStep / 2) {
+      if (buffer_.HomeOf(key) < kBucketsPerExpiry / 2) {
         return key;
       }
     }
+  }
+  // Does the first of several steps: expired entries lie in the first group of buckets and in the
+  // last.
+  void BeginPass() {
+    bool first = false;
+    bool last = false;
+    for (int i = 0; !first || !last; ++i) {
+      const std::string key = absl::StrCat("old", i);
+      const uint64_t group = buffer_.HomeOf(key) / kBucketsPerExpiry;
+      bool* const put = group == 0                                      ? &first
+                        : group + 1 == ExpiryGroups(buffer_.geometry()) ? &last
+                                                                        : nullptr;
+      if (put == nullptr || *put) continue;
+      PutExpiring(key, kNow);
+      *put = true;
+    }
+    Step(sweep_);
+    ASSERT_FALSE(sweep_.done());
   }
 
   void PutExpiring(const std::string& key, uint64_t expiry_ns) {
@@ -62,8 +80,7 @@ TEST_F(SweepTest, RemovesWhatHasExpiredAndKnowsWhenTheNextDoes) {
 }
 
 TEST_F(SweepTest, AnEntryPutBehindThePassIsNotForgotten) {
-  Step(sweep_);
-  ASSERT_FALSE(sweep_.done());
+  BeginPass();
   PutExpiring(KeyBehindThePass(), kNow + 1);
   Finish(sweep_);
   EXPECT_TRUE(MayHaveExpired(buffer_.table(), kNow + 1));
@@ -72,7 +89,7 @@ TEST_F(SweepTest, AnEntryPutBehindThePassIsNotForgotten) {
 
 // The total of puts comes last: a writer killed before it has put an entry all the same.
 TEST_F(SweepTest, AnEntryOfAKilledWriterBehindThePassIsNotForgotten) {
-  Step(sweep_);
+  BeginPass();
   const uint64_t puts = buffer_.table().fixed().counters.puts.load();
   PutExpiring(KeyBehindThePass(), kNow + 1);
   buffer_.table().mutable_fixed().counters.puts.store(puts);
@@ -81,8 +98,7 @@ TEST_F(SweepTest, AnEntryOfAKilledWriterBehindThePassIsNotForgotten) {
 }
 
 TEST_F(SweepTest, AStoreThatIsWrittenAllTheTimeIsNotSweptForEver) {
-  PutExpiring("gone", kNow);
-  Step(sweep_);
+  BeginPass();
   ASSERT_TRUE(buffer_.Put(KeyBehindThePass(), "never expires").ok());
   PutExpiring("later", kNow + 100);
   Finish(sweep_);
@@ -90,7 +106,7 @@ TEST_F(SweepTest, AStoreThatIsWrittenAllTheTimeIsNotSweptForEver) {
 }
 
 TEST_F(SweepTest, AnOvertakenPassLeavesTheBoundToTheNewerOne) {
-  Step(sweep_);
+  BeginPass();
   PutExpiring(KeyBehindThePass(), kNow + 1);
   Sweep newer(buffer_.table(), /*everything=*/false);
   Step(newer);
@@ -99,6 +115,69 @@ TEST_F(SweepTest, AnOvertakenPassLeavesTheBoundToTheNewerOne) {
   Finish(newer);
   EXPECT_TRUE(MayHaveExpired(buffer_.table(), kNow + 1));
   EXPECT_FALSE(MayHaveExpired(buffer_.table(), kNow));
+}
+
+TEST_F(SweepTest, VisitsOnlyGroupsInWhichSomethingHasExpired) {
+  for (int i = 0; i < 200; ++i) ASSERT_TRUE(buffer_.Put(absl::StrCat("never", i), "v").ok());
+  const std::string key = KeyBehindThePass();
+  PutExpiring(key, kNow + 5);
+  PutExpiring("later", kNow + 100);
+  uint64_t bucket = 0;
+  uint64_t bucket_later = 0;
+  ASSERT_NE(buffer_.SlotOf(key, &bucket), nullptr);
+  ASSERT_NE(buffer_.SlotOf("later", &bucket_later), nullptr);
+  Finish(sweep_);  // a step at most
+  EXPECT_EQ(sweep_.removed(), 0u);
+  Sweep sweep(buffer_.table(), /*everything=*/false);
+  const lock::HeldWriterRole role;
+  int steps = 0;
+  for (; !sweep.done(); ++steps) ASSERT_TRUE(sweep.Step(kNow + 5).ok());
+  EXPECT_EQ(sweep.removed(), 1u);
+  EXPECT_LE(steps, 2) << "the group that it is in, and the others";
+  const auto noted = [this](uint64_t in_bucket) {
+    return buffer_.table().group_expiry(in_bucket / kBucketsPerExpiry).next_expiry.load();
+  };
+  EXPECT_EQ(noted(bucket_later), kNow + 100);
+  if (bucket / kBucketsPerExpiry != bucket_later / kBucketsPerExpiry) {
+    EXPECT_EQ(noted(bucket), 0u);
+  }
+}
+
+TEST_F(SweepTest, AStepEndsAfterSoManyEntries) {
+  for (int i = 0; i < 300; ++i) PutExpiring(absl::StrCat("k", i), kNow);
+  uint64_t before = 0;
+  for (; !sweep_.done(); before = sweep_.removed()) {
+    Step(sweep_);
+    // A bucket's are removed together, with those that would move there.
+    EXPECT_LE(sweep_.removed() - before,
+              kRemovedPerStep + buffer_.geometry().ways + kMovesPerHole * buffer_.geometry().ways);
+  }
+  EXPECT_EQ(sweep_.removed(), 300u);
+  for (uint64_t group = 0; group < ExpiryGroups(buffer_.geometry()); ++group) {
+    EXPECT_EQ(buffer_.table().group_expiry(group).next_expiry.load(), 0u);
+  }
+  EXPECT_THAT(Check(buffer_.table()).problems, IsEmpty());
+}
+
+TEST_F(SweepTest, AStoreOfAnEarlierVersionIsSweptWhole) {
+  Geometry geometry = buffer_.geometry();
+  geometry.has_expiries = false;
+  TableBuffer buffer(geometry);
+  ASSERT_TRUE(buffer.Put("gone", "v", UpdateKind::kSet, kNow, kNow).ok());
+  ASSERT_TRUE(buffer.Put("later", "v", UpdateKind::kSet, kNow + 1, kNow).ok());
+  Sweep sweep(buffer.table(), /*everything=*/false);
+  Finish(sweep);
+  EXPECT_EQ(sweep.removed(), 1u);
+  EXPECT_TRUE(MayHaveExpired(buffer.table(), kNow + 1));
+  EXPECT_FALSE(MayHaveExpired(buffer.table(), kNow));
+}
+
+TEST_F(SweepTest, TheCheckerSeesAnEntryThatNoSweepFinds) {
+  PutExpiring("k", kNow + 1);
+  for (uint64_t group = 0; group < ExpiryGroups(buffer_.geometry()); ++group) {
+    buffer_.table().mutable_group_expiry(group).next_expiry.store(0);
+  }
+  EXPECT_FALSE(Check(buffer_.table()).sound());
 }
 
 TEST_F(SweepTest, ADamagedEntryKeepsNoOtherFromGoing) {
