@@ -60,6 +60,14 @@ inline uint64_t ExpiryOf(const PutOptions& options) {
   return static_cast<uint64_t>(std::max<int64_t>(absl::ToInt64Nanoseconds(expiry), 1));
 }
 
+// Sets when an entry goes that is put now.
+inline void SetExpiry(const PutOptions& options, table::Update* update) {
+  update->expiry_ns = ExpiryOf(options);
+  if (ABSL_PREDICT_TRUE(update->expiry_ns == 0)) return;
+  const int64_t stale_ns = std::max<int64_t>(absl::ToInt64Nanoseconds(options.stale), 0);
+  update->flags = table::StaleFlags(static_cast<uint64_t>(stale_ns));
+}
+
 inline PutOptions Lasting(absl::Duration ttl) {
   PutOptions options;
   options.ttl = ttl;
@@ -73,10 +81,6 @@ inline table::PutRequest RequestOf(absl::string_view key, absl::string_view valu
   request.update.kind = kind;
   request.update.value = value;
   request.update.keep_expiry = options.keep_ttl;
-  if (ABSL_PREDICT_FALSE(options.stale > absl::ZeroDuration())) {
-    request.update.flags =
-        table::StaleFlags(static_cast<uint64_t>(absl::ToInt64Nanoseconds(options.stale)));
-  }
   if (ABSL_PREDICT_FALSE(options.if_revision.has_value())) {
     request.update.kind = table::UpdateKind::kCompareAndSet;
     request.update.if_revision = *options.if_revision;

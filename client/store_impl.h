@@ -162,7 +162,7 @@ struct Store::Impl {
         request.hash = table::HashKey(request.key, table.geometry().hash_seed);
       }
       // Here, with the lock: waiting for it does not shorten the entry's life.
-      request.update.expiry_ns = ExpiryOf(options);
+      SetExpiry(options, &request.update);
       return table::Writer(table).Put(request);
     };
     absl::StatusOr<uint64_t> revision = attachment->AsWriter(lock_timeout, put);
@@ -212,7 +212,7 @@ struct Store::Impl {
             if (ABSL_PREDICT_FALSE(&table != &prepared)) return absl::OkStatus();  // begin again
             table::Writer writer(table);
             table::PutRequest request = RequestOf("", "", options, table::UpdateKind::kSet);
-            request.update.expiry_ns = ExpiryOf(options);
+            SetExpiry(options, &request.update);
             for (; at < batch.end(); ++at) {
               absl::Status checked = CheckPut(table, keys[at], values[at], options);
               if (!checked.ok()) {

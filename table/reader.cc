@@ -39,6 +39,23 @@ Look VisitChain(const Table& table, uint32_t index, uint64_t sequence, uint64_t 
 
 }  // namespace
 
+bool FlaggedLengthIsPossible(const Geometry& geometry, const SlotLengths& lengths) {
+  constexpr uint32_t kOfAllStores = kSlotFlagExtents | kSlotFlagLongKey;
+  if ((lengths.flags & ~(kOfAllStores | geometry.lease_flags)) != 0) return false;
+  const uint32_t record_bytes = lengths.lease() ? kLeaseRecordBytes : 0;
+  if (lengths.value_bytes < record_bytes ||
+      lengths.value_bytes - record_bytes > geometry.max_value_bytes) {
+    return false;
+  }
+  if (!lengths.in_extents()) {
+    return !lengths.long_key() &&
+           RoundUp8(lengths.key_bytes) + lengths.value_bytes <= geometry.max_inline_bytes;
+  }
+  return lengths.long_key() == (lengths.key_bytes > geometry.max_inline_key_bytes) &&
+         lengths.chain_bytes() != 0 &&
+         ChainLength(geometry, lengths.chain_bytes()) <= geometry.extent_count;
+}
+
 Look DamagedUnlessDisturbed(const BucketHead& head, uint64_t word0) {
   std::atomic_thread_fence(std::memory_order_acquire);
   return head.word0.load(std::memory_order_relaxed) == word0 ? Look::kDamaged : Look::kDisturbed;

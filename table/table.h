@@ -212,26 +212,18 @@ inline uint64_t PackLengths(const SlotLengths& lengths) {
   return lengths.value_bytes | uint64_t{lengths.key_bytes} << 32 | uint64_t{lengths.flags} << 48;
 }
 
+// ValueLengthIsPossible() of a slot that has flags.
+bool FlaggedLengthIsPossible(const Geometry& geometry, const SlotLengths& lengths);
+
 // For lengths read from a slot whose key's length is possible: true if the flags belong together,
 // what the slot has of key, value and link lies inside it, and the value is within the store's
 // limit. (A lease's is longer by its record.)
 inline bool ValueLengthIsPossible(const Geometry& geometry, const SlotLengths& lengths) {
-  constexpr uint32_t kOfAllStores = kSlotFlagExtents | kSlotFlagLongKey;
-  if (ABSL_PREDICT_FALSE((lengths.flags & ~(kOfAllStores | geometry.lease_flags)) != 0)) {
-    return false;
+  if (ABSL_PREDICT_FALSE((lengths.flags & geometry.length_mask >> 16) != 0)) {
+    return FlaggedLengthIsPossible(geometry, lengths);
   }
-  const uint32_t record_bytes = lengths.lease() ? kLeaseRecordBytes : 0;
-  if (ABSL_PREDICT_FALSE(lengths.value_bytes < record_bytes ||
-                         lengths.value_bytes - record_bytes > geometry.max_value_bytes)) {
-    return false;
-  }
-  if (ABSL_PREDICT_TRUE(!lengths.in_extents())) {
-    return !lengths.long_key() &&
-           RoundUp8(lengths.key_bytes) + lengths.value_bytes <= geometry.max_inline_bytes;
-  }
-  return lengths.long_key() == (lengths.key_bytes > geometry.max_inline_key_bytes) &&
-         lengths.chain_bytes() != 0 &&
-         ChainLength(geometry, lengths.chain_bytes()) <= geometry.extent_count;
+  return lengths.value_bytes <= geometry.max_value_bytes &&
+         RoundUp8(lengths.key_bytes) + lengths.value_bytes <= geometry.max_inline_bytes;
 }
 
 // True if both lengths are possible.

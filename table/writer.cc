@@ -93,10 +93,10 @@ absl::StatusOr<uint64_t> Writer::FindRoom(uint64_t home) const {
 
 Existing Writer::ExistingIn(const Located& located) const {
   Existing existing;
-  if (!located.visible && !located.lease) return existing;
+  if (!located.visible && !HasLease(located)) return existing;
   const SlotHead& slot = table_.slot(located.place.bucket, located.place.way);
   const uint64_t revision = RevisionOf(slot.sequence.load(kRelaxed));
-  if (located.lease) {
+  if (!located.visible) {
     existing.lease = revision;
     return existing;
   }
@@ -254,8 +254,7 @@ absl::StatusOr<uint64_t> Writer::Put(const PutRequest& request) {
 }
 
 ABSL_ATTRIBUTE_NOINLINE absl::StatusOr<uint64_t> Writer::PutEvicting(const PutRequest& request,
-                                                                     Located old,
-                                                                     const Content& content) {
+                                                                     Located old, Content content) {
   const Geometry& geometry = table_.geometry();
   const uint64_t home = HomeBucket(request.hash, geometry.bucket_count);
   RETURN_IF_ERROR(EvictForExtents(request, content.value, &old));
@@ -341,7 +340,7 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline absl::Status Writer::Remove(const Located& l
   if (!located.slot_found) return not_found;
   RETURN_IF_ERROR(
       Erase(located.place, hash,
-            located.visible || located.lease ? &Counters::deletes : &Counters::expired));
+            located.visible || HasLease(located) ? &Counters::deletes : &Counters::expired));
   PullBack(located.place);
   return located.visible ? absl::OkStatus() : not_found;
 }

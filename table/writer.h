@@ -149,7 +149,6 @@ class Writer {
     Place place;
     bool slot_found = false;
     bool visible = false;  // and neither expired nor a lease
-    bool lease = false;
   };
   // An entry that goes to make room.
   struct Victim {
@@ -176,6 +175,8 @@ class Writer {
   absl::Status WrongSizes(absl::string_view key, absl::string_view value) const;
   // Finds the live entry of that key, expired or not. False for damage in located->place.bucket.
   bool Locate(absl::string_view key, uint64_t hash, Located* located) const;
+  // True if the key has a lease. REQUIRES: not located.visible.
+  bool HasLease(const Located& located) const;
   Existing ExistingIn(const Located& located) const;
   // Copies the value of the live entry in `place`.
   absl::Status CopyValue(const Place& place, std::string* value) const;
@@ -187,7 +188,7 @@ class Writer {
                        const Content& content, Placement* placement) const;
   // The rest of a put, once it is known what it leaves, in a store that evicts.
   absl::StatusOr<uint64_t> PutEvicting(const PutRequest& request, Located old,
-                                       const Content& content) CUBBY_REQUIRES_WRITER_LOCK;
+                                       Content content) CUBBY_REQUIRES_WRITER_LOCK;
   // Evicts entries with extents until an entry of that key and value has enough, or there is none
   // left but the key's own.
   absl::Status EvictForExtents(const PutRequest& request, absl::string_view value,
@@ -270,7 +271,6 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline bool Writer::Locate(absl::string_view key, u
       if (look == Look::kDamaged) return false;
       if (look == Look::kWhole) {
         located->slot_found = true;
-        located->lease = lengths.lease();
         located->visible = !lengths.lease() && !HasExpired(slot);
         return true;
       }
@@ -287,6 +287,12 @@ inline uint64_t Writer::BytesInExtents(absl::string_view key, size_t value_bytes
   if (key_room + value_bytes <= geometry.max_inline_bytes) return 0;
   const bool long_key = key.size() > geometry.max_inline_key_bytes;
   return (long_key ? key_room : 0) + value_bytes;
+}
+
+inline bool Writer::HasLease(const Located& located) const {
+  return located.slot_found && UnpackLengths(table_.slot(located.place.bucket, located.place.way)
+                                                 .lengths.load(std::memory_order_relaxed))
+                                   .lease();
 }
 
 inline bool Writer::IsGone(const SlotHead& slot) const {

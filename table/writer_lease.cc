@@ -49,7 +49,7 @@ absl::StatusOr<Writer::Leased> Writer::Lease(const LeaseRequest& request, std::s
   if (old.slot_found) {
     const SlotHead& slot = table_.slot(old.place.bucket, old.place.way);
     const uint32_t flags = UnpackLengths(slot.lengths.load(kRelaxed)).flags & kStaleFlags;
-    if (old.lease) {
+    if (leased.existing.lease != 0) {
       LeaseRecord before;
       if (!SplitRecord(value, &before)) return Damaged(old.place.bucket);
       leased.stale_expiry_ns = before.old_expiry_ns;
@@ -99,7 +99,7 @@ absl::Status Writer::EndLease(absl::string_view key, uint64_t hash, uint64_t rev
   RepairIfNeeded(table_);
   Located located;
   if (!Locate(key, hash, &located)) return Damaged(located.place.bucket);
-  if (!located.lease || ExistingIn(located).lease != revision) return absl::OkStatus();
+  if (ExistingIn(located).lease != revision) return absl::OkStatus();
   std::string value;
   RETURN_IF_ERROR(CopyValue(located.place, &value));
   const SlotHead& slot = table_.slot(located.place.bucket, located.place.way);
