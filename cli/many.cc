@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "base/status_macros.h"
+#include "cli/compute.h"
 #include "cli/entry.h"
 #include "cli/output.h"
 #include "cli/printer.h"
@@ -32,26 +33,42 @@ struct GetOptions {
   bool json = false;
   bool revision = false;
   absl::Duration touch;  // 0 if not given
+  OrRunOptions or_run;
 
-  Mode mode() const { return touch == absl::ZeroDuration() ? Mode::kReadOnly : Mode::kReadWrite; }
+  Mode mode() const {
+    return touch == absl::ZeroDuration() && !or_run.given() ? Mode::kReadOnly : Mode::kReadWrite;
+  }
 };
+
+// `source`, unless it is empty, is a member that --json prints.
+ExitCode PrintOne(absl::string_view key, absl::string_view value, const Entry& entry,
+                  absl::string_view source, const GetOptions& options) {
+  if (!options.json) {
+    return PrintValue(options.revision ? absl::StrCat(entry.revision, "\n") : "", value);
+  }
+  Record record = EntryRecord(key, value, entry);
+  if (!source.empty()) record.AddText("source", source);
+  Output out;
+  out.Write(record.ToJson());
+  out.Write("\n");
+  return out.Finish();
+}
 
 ExitCode GetOne(Store& store, const GetOptions& options) {
   ASSIGN_OR_RETURN_AS(const std::string key,
                       BytesOf(options.keys.words.front(), options.keys.encoding.escaped),
                       Fail(status, Subject::kEntry));
   std::string value;
+  if (options.or_run.given()) {
+    ASSIGN_OR_RETURN_AS(const Computed computed, GetOrRun(store, options.or_run, key, &value),
+                        Fail(status, Subject::kEntry));
+    return PrintOne(key, value, computed.entry, NameOf(computed.source), options);
+  }
   const absl::StatusOr<Entry> entry = options.mode() == Mode::kReadOnly
                                           ? store.Get(key, &value)
                                           : store.GetAndTouch(key, options.touch, &value);
   if (!entry.ok()) return Fail(EntryError(entry.status(), key), Subject::kEntry);
-  if (!options.json) {
-    return PrintValue(options.revision ? absl::StrCat(entry->revision, "\n") : "", value);
-  }
-  Output out;
-  out.Write(EntryRecord(key, value, *entry).ToJson());
-  out.Write("\n");
-  return out.Finish();
+  return PrintOne(key, value, *entry, /*source=*/"", options);
 }
 
 // Counts and reports a key that has no entry.
@@ -106,6 +123,14 @@ ExitCode Get(const StoreOptions& store_options, const GetOptions& options) {
       options.many || null || options.keys.from_input() || options.keys.words.size() > 1;
   if (many && options.revision) {
     return Fail(ExitCode::kUsage, "--revision is for one key: give --json for many");
+  }
+  const absl::Status or_run = CheckOrRun(options.or_run);
+  if (!or_run.ok()) return Fail(ExitCode::kUsage, or_run.message());
+  if (options.or_run.given() && many) {
+    return Fail(ExitCode::kUsage, "--or-run is for one key: get the others one by one");
+  }
+  if (options.or_run.given() && options.touch != absl::ZeroDuration()) {
+    return Fail(ExitCode::kUsage, "--or-run and --touch exclude each other: give one of them");
   }
   return WithStore(store_options, options.mode(), [&](Store& store) {
     return many ? GetMany(store, options) : GetOne(store, options);
@@ -205,10 +230,12 @@ void DefineGet(Subcommand* get) {
                    "  cubby get -s sessions user:7 --touch 30m\n"
                    "  cubby get -s sessions --escaped 'two\\nlines'\n"
                    "  cubby get -s sessions user:7 user:8\n"
-                   "  cubby get -s sessions - < keys"));
+                   "  cubby get -s sessions - < keys\n"
+                   "  cubby get -s sessions report --or-run './report.sh' --ttl 60s --stale 5m"));
   const auto options = DefineGets(get);
   get->AddFlag("--revision", &options->revision,
                "Print the revision, for `cubby cas`, on a line before the value");
+  AddOrRun(get, &options->or_run);
 }
 
 void DefineMultiGet(Subcommand* mget) {
