@@ -1,13 +1,12 @@
 #include "cli/entry.h"
 
-#include <cerrno>
 #include <cstdio>
 #include <memory>
-#include <system_error>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
+#include "cli/byte_source.h"
 #include "cli/input.h"
 #include "cli/output.h"
 #include "cli/status.h"
@@ -35,13 +34,9 @@ absl::StatusOr<std::string> ReadValue(const ValueOptions& value, uint64_t max_by
   if (value.word == "-") return ReadAll(stdin, "standard input", max_bytes);
   if (value.word.empty() || value.word.front() != '@') return value.word;
   const std::string path = value.word.substr(1);
-  std::FILE* const file = program::OpenFile(path);
-  if (file == nullptr) {
-    return absl::InternalError(
-        absl::StrCat("cannot open ", Quoted(path), ": ",
-                     std::error_code(errno, std::generic_category()).message(),
-                     "; give --literal for a value that begins with @"));
-  }
+  ASSIGN_OR_RETURN_AS(std::FILE* const file, OpenInput(path),
+                      absl::InternalError(absl::StrCat(
+                          status.message(), "; give --literal for a value that begins with @")));
   const absl::Cleanup close_file = [file] { std::fclose(file); };
   return ReadAll(file, Quoted(path), max_bytes);
 }

@@ -1,92 +1,22 @@
 #include "cli/input.h"
 
-#include <algorithm>
-#include <cerrno>
-#include <system_error>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "base/status_macros.h"
+#include "cli/byte_source.h"
 #include "cli/dump.h"
+#include "cli/line_reader.h"
 #include "cli/status.h"
 #include "cli/text.h"
-#include "program/standard_streams.h"
 #include "program/text_encoding.h"
 
 namespace cubby::cli {
 namespace {
 
-constexpr size_t kChunkBytes = 64 << 10;
 constexpr char kInputName[] = "standard input";
-
-// Appends the bytes of `file` that are available, at most kChunkBytes, to *bytes. Returns false at
-// the end of the file.
-absl::StatusOr<bool> ReadMore(std::FILE* file, absl::string_view name, std::string* bytes) {
-  const size_t before = bytes->size();
-  bytes->resize(before + kChunkBytes);
-  const int64_t got = program::ReadSome(file, &(*bytes)[before], kChunkBytes);
-  const int error = errno;
-  bytes->resize(before + static_cast<size_t>(std::max<int64_t>(got, 0)));
-  if (got < 0) {
-    return absl::InternalError(absl::StrCat(
-        "cannot read ", name, ": ", std::error_code(error, std::generic_category()).message()));
-  }
-  return got > 0;
-}
-
-class LineReader {
- public:
-  // A line ends with `end`.
-  LineReader(std::FILE* file, absl::string_view name, size_t max_line_bytes, char end = '\n')
-      : file_(file), name_(name), max_line_bytes_(max_line_bytes), end_(end) {}
-
-  // Returns the next line without its end, valid until the next call; nullopt at the end of the
-  // input. OutOfRange for a line that is too long: the next call returns the line after it.
-  // Internal if reading fails. `ended` tells whether the line has its end.
-  absl::StatusOr<absl::optional<absl::string_view>> Next(bool* ended) {
-    size_t searched = position_;
-    bool too_long = false;
-    while (true) {
-      const size_t end = buffer_.find(end_, searched);
-      *ended = end != std::string::npos;
-      if (*ended) {
-        const absl::string_view line(&buffer_[position_], end - position_);
-        position_ = end + 1;
-        if (too_long) return TooLong();
-        return line;
-      }
-      buffer_.erase(0, position_);
-      position_ = 0;
-      if (buffer_.size() > max_line_bytes_) too_long = true;
-      if (too_long) buffer_.clear();
-      searched = buffer_.size();
-      ASSIGN_OR_RETURN(const bool more, ReadMore(file_, name_, &buffer_));
-      if (!more) break;
-    }
-    if (too_long) return TooLong();
-    if (buffer_.empty()) return absl::nullopt;
-    position_ = buffer_.size();
-    return absl::string_view(buffer_);
-  }
-
-  // Returns true if the next line has arrived whole.
-  bool HasNext() const { return buffer_.find(end_, position_) != std::string::npos; }
-
- private:
-  std::FILE* const file_;
-  const absl::string_view name_;
-  const size_t max_line_bytes_;
-  const char end_;
-  std::string buffer_;
-  size_t position_ = 0;  // the start of the next line in buffer_
-
-  absl::Status TooLong() const {
-    return absl::OutOfRangeError(
-        absl::StrCat("longer than ", max_line_bytes_, " bytes: no entry of this store is so long"));
-  }
-};
 
 // Refuses a line that `scan` printed with an expiry, or `dump`: what follows the value would become
 // a part of it.
@@ -155,9 +85,10 @@ absl::StatusOr<absl::string_view> Trimmed(absl::string_view line, uint64_t numbe
 }  // namespace
 
 absl::StatusOr<std::string> ReadAll(std::FILE* file, absl::string_view name, uint64_t max_bytes) {
+  const ByteSource source = BytesOfFile(file, std::string(name));
   std::string bytes;
   while (true) {
-    ASSIGN_OR_RETURN(const bool more, ReadMore(file, name, &bytes));
+    ASSIGN_OR_RETURN(const bool more, source(&bytes));
     if (bytes.size() > max_bytes) {
       return absl::OutOfRangeError(absl::StrCat(name, " holds more than ", max_bytes,
                                                 " bytes, this store's limit for a value: use a "
@@ -175,7 +106,7 @@ absl::Status ForEachInputLine(
   // An escaped byte takes four; the rest is for tabs, the expiry and the line end.
   const uint64_t max_line_bytes =
       4 * (limits.max_key_bytes + limits.max_value_bytes) + 64 + kMostDumpBytesPerLine;
-  LineReader lines(stdin, kInputName, max_line_bytes);
+  LineReader lines(BytesOfFile(stdin, kInputName), max_line_bytes);
   LineDecoder decoder;
   absl::optional<DumpReader> dump;
   for (uint64_t number = 1;; ++number) {
@@ -209,7 +140,8 @@ absl::Status ForEachInputKeys(
     const Limits& limits, const KeyEncoding& encoding,
     absl::FunctionRef<absl::Status(absl::Span<const absl::string_view> keys)> visit) {
   // An escaped byte takes four; the rest is for the line end.
-  LineReader lines(stdin, kInputName, 4 * limits.max_key_bytes + 64, encoding.null ? '\0' : '\n');
+  LineReader lines(BytesOfFile(stdin, kInputName), 4 * limits.max_key_bytes + 64,
+                   encoding.null ? '\0' : '\n');
   std::vector<std::string> bytes(kKeysPerVisit);
   std::vector<absl::string_view> keys;
   for (uint64_t number = 1;; ++number) {
