@@ -36,7 +36,7 @@ constexpr Harness kHarnesses[] = {
     {"geometry", &fuzz::Geometry}, {"reader", &fuzz::Reader},       {"checker", &fuzz::Checker},
     {"writer", &fuzz::Writer},     {"lock", &fuzz::Lock},           {"frames", &fuzz::Frames},
     {"control", &fuzz::Control},   {"command", &fuzz::Command},     {"options", &fuzz::Options},
-    {"text", &fuzz::Text},
+    {"text", &fuzz::Text},         {"gzip", &fuzz::Gzip},
 #if CUBBY_FUZZ_POSIX
     {"lines", &fuzz::Lines},       {"envelopes", &fuzz::Envelopes},
 #endif

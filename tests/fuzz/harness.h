@@ -27,6 +27,7 @@ void Control(absl::string_view input);    // what the daemon and its clients mak
 void Command(absl::string_view input);  // of cubby
 void Options(absl::string_view input);  // of cubbyd, and sizes
 void Text(absl::string_view input);     // fields, JSON, durations
+void Gzip(absl::string_view input);     // compressed files
 void Lines(absl::string_view input);    // what load and verify read; not on Windows
 
 // Ends the process, telling what does not hold.
