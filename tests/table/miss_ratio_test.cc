@@ -1,28 +1,21 @@
 // The miss ratio of a store that evicts, on recorded and on drawn requests: each key is got, and
 // put if it is missing. Below the limit of each case, and on average at most 0.95 of LRU's.
-//
-// The traces lie beside the repository, because their terms do not let all of them be copied; where
-// they are not, only requests that are drawn are tried. (web07: headissue, cache2k benchmark, CC BY
-// 4.0. oltp: Megiddo and Modha, "ARC: a self-tuning, low overhead replacement cache", FAST 2003.
-// The others: the LIRS simulator's collection, as caffeine has it.)
+#include <algorithm>
 #include <cstdint>
-#include <cstdio>
-#include <filesystem>
-#include <list>
 #include <random>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "bench/zipf.h"
+#include "cli/policies.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "table/checker.h"
 #include "table/eviction.h"
 #include "table/stats.h"
+#include "tests/support/recorded_requests.h"
 #include "tests/support/torture.h"
 #include "tests/table/table_buffer.h"
 
@@ -60,23 +53,9 @@ double MissRatio(const Keys& keys, uint64_t capacity, bool marks) {
 }
 
 double MissRatioOfLru(const Keys& keys, uint64_t capacity) {
-  std::list<std::string> newest_first;
-  std::unordered_map<std::string, std::list<std::string>::iterator> places;
-  uint64_t misses = 0;
-  for (const std::string& key : keys) {
-    const auto found = places.find(key);
-    if (found != places.end()) {
-      newest_first.splice(newest_first.begin(), newest_first, found->second);
-      continue;
-    }
-    ++misses;
-    if (places.size() == capacity) {
-      places.erase(newest_first.back());
-      newest_first.pop_back();
-    }
-    newest_first.push_front(key);
-    places[key] = newest_first.begin();
-  }
+  const auto lru = cli::FindPolicy("lru")->make(capacity);
+  const auto misses = std::count_if(keys.begin(), keys.end(),
+                                    [&lru](const std::string& key) { return !lru->Request(key); });
   return static_cast<double>(misses) / static_cast<double>(keys.size());
 }
 
@@ -98,20 +77,13 @@ TEST(MissRatioTest, OfRecordedRequests) {
       {"oltp", 18688, .326}, {"sprite", 142, .634},         {"gcc", 351, .0835},
       {"multi3", 745, .572},
   };
-  if (!std::filesystem::exists(CUBBY_TRACES)) GTEST_SKIP() << "no traces in " << CUBBY_TRACES;
+  if (!test::HaveRecordedRequests()) GTEST_SKIP() << "there are no traces";
   double sum_over_lru = 0;
   int count = 0;
   for (const Case& c : cases) {
     SCOPED_TRACE(absl::StrCat(c.trace, ", ", c.capacity));
-    const std::string command = absl::StrCat("gzip -dc ", CUBBY_TRACES, "/", c.trace, ".gz");
-    FILE* const file = popen(command.c_str(), "re");
-    ASSERT_NE(file, nullptr);
-    Keys keys;
-    char line[256];
-    while (std::fgets(line, sizeof(line), file) != nullptr) {
-      keys.emplace_back(absl::StripTrailingAsciiWhitespace(line));
-    }
-    ASSERT_EQ(pclose(file), 0);
+    const Keys keys = test::RecordedRequests(c.trace);
+    ASSERT_FALSE(keys.empty());
     const double lru = MissRatioOfLru(keys, c.capacity);
     const double ratio = MissRatio(keys, c.capacity, /*marks=*/true);
     EXPECT_LE(ratio, c.limit);
