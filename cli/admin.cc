@@ -26,12 +26,6 @@ namespace {
 
 using program::ExitCode;
 
-ExitCode Print(const Record& record, bool json) {
-  Output out;
-  out.Write(json ? absl::StrCat(record.ToJson(), "\n") : record.ToLines());
-  return out.Finish();
-}
-
 ExitCode Ping(const StoreOptions& store_options) {
   const auto admin = store_options.Connect();
   if (!admin.ok()) return Fail(admin.status(), Subject::kDaemon);

@@ -16,6 +16,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "base/status_macros.h"
 #include "base/version.h"
@@ -166,8 +167,9 @@ constexpr absl::Duration kWaitPause = absl::Milliseconds(5);
 
 std::vector<Command> AllCommands() {
   std::vector<Command> all;
-  for (const auto& commands : {KeyCommands(), UpdateCommands(), ListingCommands(), FileCommands(),
-                               AdminCommands(), BenchCommands(), VersionCommands()}) {
+  for (const auto& commands :
+       {KeyCommands(), UpdateCommands(), ListingCommands(), FileCommands(), AdminCommands(),
+        BenchCommands(), TraceCommands(), VersionCommands()}) {
     all.insert(all.end(), commands.begin(), commands.end());
   }
   return all;
@@ -313,6 +315,12 @@ void Subcommand::AddText(const std::string& name, const std::string& type,
   app_->add_option_function<std::string>(
           name, [value](const std::string& text) { *value = text; }, help)
       ->type_name(type);
+}
+
+void Subcommand::AddNames(const std::string& name, const std::string& type,
+                          std::vector<std::string>* value, const std::string& help) {
+  const auto split = [value](const std::string& text) { *value = absl::StrSplit(text, ','); };
+  app_->add_option_function<std::string>(name, split, help)->type_name(type);
 }
 
 void Subcommand::AddFlag(const std::string& name, bool* value, const std::string& help) {

@@ -98,6 +98,9 @@ class Subcommand {
   // Adds an option; without it *value is unchanged. `type` names the value in the help text.
   void AddText(const std::string& name, const std::string& type, absl::optional<std::string>* value,
                const std::string& help);
+  // Adds an option whose value is a list of names, separated by commas.
+  void AddNames(const std::string& name, const std::string& type, std::vector<std::string>* value,
+                const std::string& help);
   // Adds an option, or an argument that may be left out, whose value is a whole number of 64 bits.
   void AddInteger(const std::string& name, absl::optional<int64_t>* value, const std::string& help);
   // Adds an option whose value is a revision.
@@ -147,6 +150,7 @@ absl::Span<const Command> ListingCommands();  // scan count
 absl::Span<const Command> FileCommands();     // dump load verify
 absl::Span<const Command> AdminCommands();    // ping info stats flush check shutdown
 absl::Span<const Command> BenchCommands();    // bench
+absl::Span<const Command> TraceCommands();    // trace
 absl::Span<const Command> VersionCommands();  // version
 
 // Executes a command line. `arguments` excludes the program's name.

@@ -2,7 +2,9 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "cli/text.h"
 #include "program/text_encoding.h"
 
@@ -48,6 +50,26 @@ Record& Record::AddNull(absl::string_view name) {
   return *this;
 }
 
+Record& Record::AddRatio(absl::string_view name, uint64_t part, uint64_t whole) {
+  if (whole == 0) {
+    Add(name, "null", "none");
+    return *this;
+  }
+  const double ratio = static_cast<double>(part) / static_cast<double>(whole);
+  Add(name, absl::StrFormat("%.6f", ratio), absl::StrFormat("%.4f", ratio));
+  return *this;
+}
+
+Record& Record::AddRecord(absl::string_view name, const Record& members) {
+  std::vector<std::string> row;
+  for (const absl::string_view line : absl::StrSplit(members.lines_, '\n', absl::SkipEmpty())) {
+    const std::vector<absl::string_view> member = absl::StrSplit(line, absl::MaxSplits(": ", 1));
+    row.push_back(absl::StrJoin(member, " "));
+  }
+  Add(name, members.ToJson(), absl::StrJoin(row, ", "));
+  return *this;
+}
+
 Record& Record::AddList(absl::string_view name, const std::vector<std::string>& elements) {
   std::vector<std::string> json;
   for (const std::string& element : elements) {
@@ -71,6 +93,12 @@ void Record::Add(absl::string_view name, absl::string_view json, absl::string_vi
 
 void Record::AddMember(absl::string_view name, absl::string_view json) {
   absl::StrAppend(&json_, json_.empty() ? "" : ", ", "\"", name, "\": ", json);
+}
+
+program::ExitCode Print(const Record& record, bool json) {
+  Output out;
+  out.Write(json ? absl::StrCat(record.ToJson(), "\n") : record.ToLines());
+  return out.Finish();
 }
 
 Record EntryRecord(absl::string_view key, absl::string_view value, const Entry& entry) {

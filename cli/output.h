@@ -9,6 +9,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "client/store.h"
+#include "program/exit_code.h"
 #include "program/output.h"
 
 namespace cubby::cli {
@@ -32,6 +33,11 @@ class Record {
   Record& AddSeconds(absl::string_view name, absl::Duration value);
   // Adds null ("none" in a line).
   Record& AddNull(absl::string_view name);
+  // Adds part / whole with six digits of fraction, in a line with four; null ("none" in a line) if
+  // `whole` is 0.
+  Record& AddRatio(absl::string_view name, uint64_t part, uint64_t whole);
+  // Adds an object; as a line, "name: member value, member value".
+  Record& AddRecord(absl::string_view name, const Record& members);
   // Adds an array of strings; as lines, one element per line without the name. Bytes that are not
   // UTF-8 are escaped (text.h).
   Record& AddList(absl::string_view name, const std::vector<std::string>& elements);
@@ -48,6 +54,9 @@ class Record {
   void Add(absl::string_view name, absl::string_view json, absl::string_view text);
   void AddMember(absl::string_view name, absl::string_view json);
 };
+
+// Writes the record to standard output, as JSON or as lines.
+program::ExitCode Print(const Record& record, bool json);
 
 // Returns the JSON members of an entry: key, value, revision, ttl_seconds.
 Record EntryRecord(absl::string_view key, absl::string_view value, const Entry& entry);

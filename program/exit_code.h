@@ -16,7 +16,7 @@ enum class ExitCode : int {
   kPermission = 5,    // not permitted, or the store belongs to another user
   kIncompatible = 6,  // another layout or protocol version
   kTimeout = 7,       // timeout of a lock or an answer, or a contended get
-  kCorrupt = 8,       // the store's bytes are damaged
+  kCorrupt = 8,       // the bytes of the store, or of a file to be read, are damaged
   kNoDaemon = 9,      // the store's daemon cannot be reached
   kSystem = 10,       // any other error of the system, such as a failed write of the output
 };

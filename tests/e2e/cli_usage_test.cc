@@ -93,7 +93,7 @@ TEST(CliUsageTest, MistakesAreNamedInOneLineWithAHint) {
 TEST(CliUsageTest, EverySubcommandHasHelpWithAnExample) {
   for (const char* subcommand :
        {"get", "put", "add", "replace", "del", "exists", "scan", "count", "load", "verify", "ping",
-        "info", "stats", "flush", "check", "shutdown", "bench", "version"}) {
+        "info", "stats", "flush", "check", "shutdown", "bench", "trace", "version"}) {
     const ExitResult help = BareCubby({subcommand, "--help"});
     EXPECT_EQ(help.exit_code, 0);
     EXPECT_THAT(help.out, HasSubstr(absl::StrCat("Usage: cubby ", subcommand)));
@@ -125,7 +125,8 @@ TEST(CliUsageTest, EverySubcommandSaysThatThereIsNoSuchStore) {
                                              {"flush"},
                                              {"check"},
                                              {"shutdown"},
-                                             {"bench"}}) {
+                                             {"bench"},
+                                             {"trace", "-"}}) {
     arguments.insert(arguments.end(), {"--store", store});
     const ExitResult result = BareCubby(arguments);
     EXPECT_EQ(result.exit_code, 3) << arguments[0];
