@@ -153,13 +153,13 @@ absl::Status ForEachInputKeys(
       if (!encoding.null) line = Trimmed(**next, number, ended);
       if (!line.ok()) return line.status();
       absl::StatusOr<std::string> key = BytesOf(*line, encoding.escaped);
+      error = key.status();
       if (key.ok()) {
         std::string& kept = bytes[keys.size()];
         kept = *std::move(key);
-        keys.push_back(kept);
+        keys.emplace_back(kept);
         if (keys.size() < kKeysPerVisit && lines.HasNext()) continue;
       }
-      error = key.status();
     } else {
       error = next.status();
     }

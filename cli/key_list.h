@@ -32,7 +32,8 @@ absl::Status ForEachKeys(
     const Limits& limits, const KeyListOptions& keys,
     absl::FunctionRef<absl::Status(absl::Span<const absl::string_view> keys)> visit);
 
-// --prefix, and --escaped if that is not there for another reason.
+// The option --prefix. `escaped` tells whether it is a field (text.h), as the subcommand's
+// --escaped says.
 struct PrefixOptions {
   absl::optional<std::string> word;
   bool escaped = false;

@@ -12,8 +12,8 @@ void DefineMultiGet(Subcommand* mget);
 void DefineDelete(Subcommand* del);
 
 // Removes the entries whose keys begin with the prefix, prints their number or an error, and
-// returns the exit code. InvalidArgument's if the prefix is given but empty: it may be that of a
-// shell variable that is not set.
+// returns the exit code: kUsage for an empty prefix, which may be that of a shell variable that is
+// not set.
 program::ExitCode RemovePrefix(const StoreOptions& store_options, const PrefixOptions& options);
 
 }  // namespace cubby::cli

@@ -287,6 +287,10 @@ TEST_F(CliManyTest, AnEmptyPrefixRemovesNothing) {
 
 TEST_F(CliManyTest, RemovingByPrefixNeedsNoDaemon) {
   Load("a1\t1\na2\t2\n");
+  // On Windows a store without a daemon lives as long as somebody has it open.
+  const auto holder = StartWithUnendingInput({"get", "-"}, "a1\n");
+  ASSERT_NE(holder, nullptr);
+  ASSERT_EQ(holder->WaitForOutput("a1\t1\n", absl::Seconds(60)), absl::OkStatus());
   KillDaemon();
   EXPECT_EQ(Cubby({"flush", "--prefix", "a1"}).out, "removed 1 entry\n");
   EXPECT_EQ(Cubby({"del", "--prefix", "a"}).out, "removed 1 entry\n");
