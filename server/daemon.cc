@@ -28,6 +28,7 @@
 #include "server/log.h"
 #include "server/owned_store.h"
 #include "server/sweep_job.h"
+#include "table/layout.h"
 #include "table/stats.h"
 
 namespace cubby::server {
@@ -89,8 +90,12 @@ void AnnounceServing(const Options& options) {
   if (options.ready_fd.has_value()) LogIfNotTold(options.store, os::WriteReady(*options.ready_fd));
 }
 
+void NoteAtEnd(const Options& options, OwnedStore* store) {
+  store->NoteAtEnd(options.keep_on_exit ? table::AtEnd::kKept : table::AtEnd::kRemoved);
+}
+
 // Takes those options that can change while the store is served from what they are by now.
-void Reload(Options* options) {
+void Reload(Options* options, OwnedStore* store) {
   const absl::StatusOr<Options> read = options->read_again();
   if (!read.ok()) {
     return Log(LogLevel::kError, options->store,
@@ -101,6 +106,7 @@ void Reload(Options* options) {
       absl::StrCat(word(read->keep_on_exit), " now, ", word(options->keep_on_exit), " before");
   options->log_level = read->log_level;
   options->keep_on_exit = read->keep_on_exit;
+  NoteAtEnd(*options, store);
   SetLogLevel(options->log_level);
   Log(options->store, absl::StrCat("read its options again: --log-level and --keep-on-exit (",
                                    keep_on_exit, ") hold from now on"));
@@ -122,7 +128,7 @@ absl::StatusOr<End> Serve(Options* options, OwnedStore* store, Heartbeat* heartb
   bool shortage_logged = false;
   while (!ended()) {
     EndLogWindows();
-    if (reload_requested.exchange(false)) Reload(options);
+    if (reload_requested.exchange(false)) Reload(options, store);
     if (control->hand_over_due() && HandOver(store, pipe, control)) return End::kHandedOver;
     ASSIGN_OR_RETURN(const absl::Duration until_beat, heartbeat->BeatIfDue());
     absl::Duration idle = std::min(until_beat, jobs->Step());
@@ -214,6 +220,7 @@ absl::Status RunDaemon(Options options) {
   }
   Control control(store.get(), pipe, &jobs, &lock);
   Heartbeat heartbeat(store.get());
+  NoteAtEnd(options, store.get());
   if (store->taken_over()) AnnounceSuccession(options);
   heartbeat.BeatIfDue().IgnoreError();  // names that are lost by now are lost at the next beat too
   LogServing(*store);
@@ -229,6 +236,7 @@ absl::Status RunDaemon(Options options) {
 
   const bool by_request = control.shutdown_requested();
   const bool keep = !served.ok() || (by_request ? control.keep_requested() : options.keep_on_exit);
+  if (keep) store->NoteAtEnd(table::AtEnd::kKept);
   LogIfNotTold(options.store, os::NotifyServiceManager("STOPPING=1"));
   control.Stop(keep);
   pipe->Withdraw();

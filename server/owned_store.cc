@@ -449,6 +449,12 @@ absl::Status OwnedStore::CheckFixedPart() const {
                                           ", which is not that of a store that is served"));
 }
 
+void OwnedStore::NoteAtEnd(table::AtEnd at_end) {
+  // Relaxed: it publishes nothing.
+  table().mutable_fixed().state.at_end.store(static_cast<uint64_t>(at_end),
+                                             std::memory_order_relaxed);
+}
+
 void OwnedStore::MarkRetired() { SetState(table(), table::State::kRetired); }
 
 void OwnedStore::Poison() { SetState(table(), table::State::kPoisoned); }

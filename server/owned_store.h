@@ -98,6 +98,9 @@ class OwnedStore {
 
   // See attach::NoteTime().
   void NoteTime();
+  // Notes in the store what its daemon does with it at its end, for the case that the daemon is
+  // killed: `cubby clean` does not remove by itself what was to be kept.
+  void NoteAtEnd(table::AtEnd at_end);
 
   // Writes the store's instance into its lock file again if another process has overwritten it.
   // Without it no writer opens the store. Returns whether it had to.

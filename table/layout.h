@@ -184,6 +184,14 @@ enum class State : uint8_t {
   kRetired = 5
 };
 
+// What becomes of the store when its daemon ends. A store that is left without a daemon was left on
+// purpose, or by a daemon that was killed: this tells which.
+enum class AtEnd : uint64_t {
+  kUnknown = 0,  // it was made without a daemon, or its daemon does not know this word
+  kRemoved = 1,
+  kKept = 2,
+};
+
 struct StateLine {
   std::atomic<uint64_t> state;  // [ next generation : 56 | State : 8 ]
   // Neither proves that a daemon runs. Writers look at the store's names more often if the
@@ -191,7 +199,8 @@ struct StateLine {
   std::atomic<uint64_t>
       heartbeat_ns;                  // BootNanos() of the daemon's last round; 0: it has no daemon
   std::atomic<uint64_t> daemon_pid;  // for display
-  uint64_t reserved[5];
+  std::atomic<uint64_t> at_end;      // AtEnd
+  uint64_t reserved[4];
 };
 
 struct LockLine {

@@ -153,6 +153,11 @@ inline State StateOf(const Table& table) {
   return static_cast<State>(table.fixed().state.state.load(std::memory_order_acquire) & 0xff);
 }
 
+// Relaxed: publishes nothing. Any value but the three means what kUnknown does.
+inline AtEnd AtEndOf(const StateLine& line) {
+  return static_cast<AtEnd>(line.at_end.load(std::memory_order_relaxed));
+}
+
 // Release: see StateOf().
 inline void SetState(const WritableTable& table, State state) {
   table.mutable_fixed().state.state.store(static_cast<uint64_t>(state), std::memory_order_release);
