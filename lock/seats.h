@@ -34,6 +34,10 @@ inline constexpr uint32_t kDaemonSeat = kMaxWriters;
 // Held by a daemon that has released kDaemonSeat for its successor, until it ends or has
 // kDaemonSeat again. While it is held, only that successor may claim kDaemonSeat.
 inline constexpr uint32_t kHandOverSeat = kMaxWriters + 1;
+// Held by a program that is about to claim kDaemonSeat, or has it, to remove a store that no
+// process uses. It takes milliseconds, for which a daemon that starts waits. Not used on Windows,
+// where such a store does not exist.
+inline constexpr uint32_t kCleanerSeat = kMaxWriters + 2;
 
 // How often this process and its ancestors have forked since they first opened seats: a handle from
 // before a fork is useless after it. Raised in the child, before fork() returns there.
@@ -58,8 +62,9 @@ class Seats {
   // are as for the mapping; users who may write the mapping may claim seats. Sets *created to
   // whether nothing is left of an earlier daemon: no lock file on Linux; on Windows, where seats
   // end with their holders, no mapping that a client has open.
-  // AlreadyExists if another daemon holds the seat, or hands it over; PermissionDenied if the lock
-  // file is another user's; FailedPrecondition if the system has no place for shared memory.
+  // AlreadyExists if another daemon holds the seat, or hands it over; Unavailable if a cleaner has
+  // it for seconds; PermissionDenied if the lock file is another user's; FailedPrecondition if the
+  // system has no place for shared memory.
   static absl::StatusOr<std::unique_ptr<Seats>> OpenForDaemon(
       absl::string_view store, uint32_t mode, bool* created,
       absl::optional<uint32_t> group = absl::nullopt);

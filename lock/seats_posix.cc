@@ -14,9 +14,12 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "base/plural.h"
 #include "base/status_macros.h"
 #include "lock/seats.h"
+#include "os/deadline.h"
 #include "os/errors.h"
 #include "os/file_id_posix.h"
 
@@ -42,6 +45,9 @@ absl::Status NotALockFile(absl::string_view store) {
   return absl::FailedPreconditionError(
       absl::StrCat("/dev/shm", LockFileName(store), " is not a plain file of its own: remove it"));
 }
+
+// Longer than a cleaner holds the daemon's seat on a loaded machine.
+constexpr absl::Duration kCleanersPatience = absl::Seconds(10);
 
 struct flock ByteLock(uint32_t seat, short type) {
   struct flock lock = {};
@@ -254,6 +260,7 @@ absl::StatusOr<std::unique_ptr<Seats>> Seats::OpenForDaemon(absl::string_view st
                                                             absl::optional<uint32_t> group) {
   // Each further turn means that another daemon made or removed the file meanwhile, which a daemon
   // does once.
+  const os::Deadline cleaned(kCleanersPatience);
   for (int turn = 0; turn < 100; ++turn) {
     struct stat info;
     absl::StatusOr<std::unique_ptr<Impl>> impl =
@@ -266,7 +273,22 @@ absl::StatusOr<std::unique_ptr<Seats>> Seats::OpenForDaemon(absl::string_view st
                        info.st_uid, ", not to you: have it removed, or choose another store name"));
     }
     std::unique_ptr<Seats> seats(new Seats(*std::move(impl)));
-    ASSIGN_OR_RETURN(const bool claimed, seats->Claim(kDaemonSeat));
+    // Before and after the claim: the cleaner may have come or gone in between.
+    const bool cleaner_was_there = seats->IsHeld(kCleanerSeat);
+    ASSIGN_OR_RETURN(bool claimed, seats->Claim(kDaemonSeat));
+    if (!claimed && (cleaner_was_there || seats->IsHeld(kCleanerSeat))) {
+      if (cleaned.Passed()) {
+        return absl::UnavailableError(absl::StrCat(
+            "a `cubby clean` has store '", store, "' and does not go on: end it, and start again"));
+      }
+      absl::SleepFor(absl::Milliseconds(1));
+      --turn;
+      continue;
+    }
+    // Or come and gone.
+    if (!claimed) {
+      ASSIGN_OR_RETURN(claimed, seats->Claim(kDaemonSeat));
+    }
     if (!claimed || seats->IsHeld(kHandOverSeat)) {
       return absl::AlreadyExistsError(absl::StrCat(
           "store '", store, "' already has a daemon: use that, or replace it by cubbyd --replace"));

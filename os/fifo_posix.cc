@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "base/status_macros.h"
+#include "os/clock.h"
 #include "os/errors.h"
 
 namespace cubby::os {
@@ -72,6 +73,15 @@ absl::Status MakeFifo(const RuntimeDir& dir, const std::string& name) {
     return LastError(absl::StrCat("cannot make the FIFO ", dir.path, "/", name));
   }
   return absl::OkStatus();
+}
+
+bool IsUnread(const RuntimeDir& dir, const std::string& name, absl::Duration age) {
+  struct stat info;
+  if (fstatat(dir.fd.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) return false;
+  const absl::Duration used = absl::DurationFromTimespec(info.st_mtim);
+  if (absl::Nanoseconds(UnixNanos()) - used < age) return false;
+  const absl::StatusOr<Descriptor> writer = OpenFifo(dir, name, O_WRONLY);
+  return writer.ok() && !writer->valid();
 }
 
 absl::Status RemoveOwnFifo(const RuntimeDir& dir, const std::string& name) {

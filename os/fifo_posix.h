@@ -38,6 +38,14 @@ absl::StatusOr<Descriptor> OpenFifo(const RuntimeDir& dir, const std::string& na
 // process has removed it at once.
 absl::Status MakeFifo(const RuntimeDir& dir, const std::string& name);
 
+// How long a reply FIFO has not been used before it can be taken for a killed client's: one that is
+// about to open the FIFO that it has made is alive.
+inline constexpr absl::Duration kLeftoverAge = absl::Minutes(1);
+
+// True if `name` is a FIFO that OpenFifo() would open, that no process reads, and that has not been
+// used for `age`.
+bool IsUnread(const RuntimeDir& dir, const std::string& name, absl::Duration age);
+
 // Removes `name` if it is a FIFO that OpenFifo() would open. OK if there is none; else the error is
 // that of OpenFifo().
 absl::Status RemoveOwnFifo(const RuntimeDir& dir, const std::string& name);

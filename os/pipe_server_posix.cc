@@ -19,7 +19,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "base/status_macros.h"
-#include "os/clock.h"
 #include "os/deadline.h"
 #include "os/descriptor_posix.h"
 #include "os/envelope_posix.h"
@@ -40,29 +39,8 @@ constexpr size_t kMaxBurstBytes = 1 << 20;
 // How many unfinished answers there can be. Each administrator's tool has one; a hundred at once
 // means trouble.
 constexpr size_t kMaxUnfinished = 100;
-// How often to look for the reply FIFOs of killed clients, and how old one must be: a client that
-// is about to open the FIFO that it has made is alive.
+// How often to look for the reply FIFOs of killed clients.
 constexpr absl::Duration kCleanUpEvery = absl::Minutes(1);
-constexpr absl::Duration kLeftoverAge = absl::Minutes(1);
-
-// How long a daemon waits for another one that makes its FIFO, which takes microseconds.
-constexpr absl::Duration kDirPatience = absl::Seconds(1);
-
-// Keeps other daemons from making FIFOs in `dir`, until LOCK_UN.
-absl::Status LockDir(const RuntimeDir& dir) {
-  const Deadline patience(kDirPatience);
-  while (flock(dir.fd.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EINTR && errno != EWOULDBLOCK) {
-      return LastError(absl::StrCat("cannot lock the directory ", dir.path));
-    }
-    if (patience.Passed()) {
-      return absl::FailedPreconditionError(
-          absl::StrCat("another program has locked the directory ", dir.path, ": end it"));
-    }
-    absl::SleepFor(absl::Milliseconds(1));
-  }
-  return absl::OkStatus();
-}
 
 }  // namespace
 
@@ -116,7 +94,7 @@ absl::Status PipeServer::Impl::MakeRequestFifo(const RuntimeDir& in) {
   const std::string name = RequestFifoName(store);
   const std::string path = absl::StrCat(in.path, "/", name);
   // Of two daemons of stores of one name, each with a /dev/shm of its own, one comes first.
-  RETURN_IF_ERROR(LockDir(in));
+  RETURN_IF_ERROR(LockRuntimeDir(in));
   absl::Cleanup unlock = [&in] { flock(in.fd.get(), LOCK_UN); };
   const absl::StatusOr<Descriptor> read = OpenFifo(in, name, O_WRONLY);
   if (read.ok() && read->valid()) {
@@ -158,12 +136,7 @@ void PipeServer::Impl::RemoveLeftovers(absl::Duration age) {
   absl::Cleanup close_listing = [listing] { closedir(listing); };
   while (const dirent* entry = readdir(listing)) {
     if (!IsReplyFifoName(store, entry->d_name)) continue;
-    struct stat info;
-    if (fstatat(dir.fd.get(), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
-    const absl::Duration used = absl::DurationFromTimespec(info.st_mtim);
-    if (absl::Nanoseconds(UnixNanos()) - used < age) continue;
-    absl::StatusOr<Descriptor> writer = OpenFifo(dir, entry->d_name, O_WRONLY);
-    if (writer.ok() && !writer->valid()) unlinkat(dir.fd.get(), entry->d_name, 0);
+    if (IsUnread(dir, entry->d_name, age)) unlinkat(dir.fd.get(), entry->d_name, 0);
   }
 }
 

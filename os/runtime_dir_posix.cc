@@ -1,6 +1,7 @@
 #include "os/runtime_dir_posix.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include <cerrno>
@@ -11,12 +12,18 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "base/status_macros.h"
+#include "os/deadline.h"
 #include "os/errors.h"
 #include "os/user.h"
 
 namespace cubby::os {
 namespace {
+
+// How long a process waits for another one that makes its FIFO, which takes microseconds.
+constexpr absl::Duration kLockPatience = absl::Seconds(1);
 
 // `path` without what would make a last component that is a link be followed: "run/", "run/.".
 std::string WithoutTail(std::string path) {
@@ -70,6 +77,21 @@ absl::Status DenialWithRemedy(const absl::Status& error) {
 }
 
 }  // namespace
+
+absl::Status LockRuntimeDir(const RuntimeDir& dir) {
+  const Deadline patience(kLockPatience);
+  while (flock(dir.fd.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EINTR && errno != EWOULDBLOCK) {
+      return LastError(absl::StrCat("cannot lock the directory ", dir.path));
+    }
+    if (patience.Passed()) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("another program has locked the directory ", dir.path, ": end it"));
+    }
+    absl::SleepFor(absl::Milliseconds(1));
+  }
+  return absl::OkStatus();
+}
 
 std::string RuntimeDirPath() {
   const char* chosen = std::getenv("CUBBY_RUNTIME_DIR");

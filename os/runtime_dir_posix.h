@@ -8,6 +8,7 @@
 
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "os/descriptor_posix.h"
 
@@ -29,6 +30,10 @@ absl::StatusOr<RuntimeDir> OpenRuntimeDir();
 // The same, but makes it, with mode 0700, if it does not exist. PermissionDenied if it would lie in
 // a directory of another user than the caller and root.
 absl::StatusOr<RuntimeDir> OpenOrCreateRuntimeDir();
+
+// Keeps other processes from making or removing request FIFOs in it, until flock(LOCK_UN) or until
+// `dir` is closed. FailedPrecondition if another program has locked it for a second.
+absl::Status LockRuntimeDir(const RuntimeDir& dir);
 
 }  // namespace cubby::os
 

@@ -1,18 +1,17 @@
 #include "server/owned_store.h"
 
 #include <atomic>
-#include <cstring>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/types/optional.h"
+#include "attach/leftover.h"
 #include "attach/store_clock.h"
 #include "base/plural.h"
 #include "base/status_macros.h"
 #include "lock/seats.h"
 #include "os/clock.h"
-#include "os/fault_guard.h"
 #include "os/process.h"
 #include "os/user.h"
 #include "server/log.h"
@@ -32,39 +31,9 @@ using attach::MappedTable;
 // The daemon outlives the truncation of its store, to tell of it.
 constexpr attach::Guard kGuard = attach::Guard::kTruncated;
 
-// A lock on a leftover table, with a seat of its own that is given back with the lock.
-absl::StatusOr<std::unique_ptr<lock::WriterLock>> OpenPassingLock(
-    const std::string& store, const table::WritableTable& table) {
-  ASSIGN_OR_RETURN(std::unique_ptr<lock::Seats> seats, lock::Seats::Open(store));
-  return attach::OpenLock(store, std::move(seats), table);
-}
-
-// Retires, under its lock if that is sound, a store whose entries are to be discarded.
-absl::Status RetireLeftover(const std::string& store, const table::WritableTable& table,
-                            const lock::Seats& seats) {
-  switch (StateOf(table)) {
-    case table::State::kServing:
-    case table::State::kSealed:
-    case table::State::kSuperseded:
-      break;
-    default:  // the state tells every process already that it is retired or damaged
-      return absl::OkStatus();
-  }
-  if (!seats.BelongTo(table.geometry().instance)) {
-    // Its writers have seats in a lock file without a name: these seats do not tell who lives.
-    SetState(table, table::State::kRetired);
-    return absl::OkStatus();
-  }
-  ASSIGN_OR_RETURN(std::unique_ptr<lock::WriterLock> lock, OpenPassingLock(store, table));
-  RETURN_IF_ERROR(lock->Acquire(kLockTimeout));
-  lock::WriterLockHolder holder(lock.get());
-  SetState(table, table::State::kRetired);
-  return absl::OkStatus();
-}
-
 // Empties a retired store that other processes keep open, and returns it to service.
 absl::Status EmptyLeftover(const std::string& store, const table::WritableTable& table) {
-  ASSIGN_OR_RETURN(std::unique_ptr<lock::WriterLock> lock, OpenPassingLock(store, table));
+  ASSIGN_OR_RETURN(std::unique_ptr<lock::WriterLock> lock, attach::OpenPassingLock(store, table));
   // In one go: no other process uses a retired store.
   RETURN_IF_ERROR(lock->Acquire(kLockTimeout));
   lock::WriterLockHolder holder(lock.get());
@@ -138,34 +107,11 @@ absl::StatusOr<Judgement> Judge(const Options& options, const MappedTable& mappe
   return Judgement{Fate::kKeep, ""};
 }
 
-// Why an object without a header is not what a daemon leaves that is killed while it makes a store;
-// OK if it may be that. Such a daemon has made the lock file, and from when it has made the seats
-// the store's there is a heartbeat.
-absl::Status CheckHalfMade(const os::Mapping& mapping, const lock::Seats* seats) {
-  const os::FaultGuard guard(mapping.data(), mapping.size());
-  if (seats == nullptr) {
-    const char* const bytes = mapping.data();
-    const size_t size = mapping.size();
-    if (size == 0 || (bytes[0] == 0 && std::memcmp(bytes, bytes + 1, size - 1) == 0)) {
-      return absl::OkStatus();
-    }
-    return absl::FailedPreconditionError(
-        "not a cubby store, nor a half made one: something else has its name: remove that, or "
-        "choose another name");
-  }
-  const bool beaten = mapping.size() >= table::kHeaderBytes &&
-                      reinterpret_cast<const table::FixedPart*>(mapping.data())
-                              ->state.heartbeat_ns.load(std::memory_order_relaxed) != 0;
-  if (beaten || seats->BelongToNone()) return absl::OkStatus();
-  return absl::DataLossError(
-      "its bytes were cut off, or overwritten by zeros: discard it with --fresh");
-}
-
 // For one whose header is `unreadable`.
 absl::StatusOr<Judgement> Judge(const Options& options, const os::Mapping& mapping,
                                 const lock::Seats* seats, absl::Status unreadable) {
   if (mapping.size() == 0 || absl::IsUnavailable(unreadable)) {
-    unreadable = CheckHalfMade(mapping, seats);
+    unreadable = attach::CheckHalfMade(mapping, seats);
   }
   if (unreadable.ok()) {
     return Judgement{Fate::kDiscard,
@@ -357,7 +303,8 @@ absl::StatusOr<OwnedStore::Memory> OwnedStore::FindOrMake(const Options& options
   }
   Log(options.store, finding.judgement.why);
   if (finding.mapped.has_value()) {
-    RETURN_IF_ERROR(RetireLeftover(options.store, finding.mapped->table(), *seats));
+    RETURN_IF_ERROR(
+        attach::RetireLeftover(options.store, finding.mapped->table(), *seats, kLockTimeout));
     RETURN_IF_ERROR(finding.mapped->mapping().Remove());
   } else {
     // Processes may have it open since before its header was damaged, or be of its layout version.
