@@ -169,7 +169,7 @@ std::vector<Command> AllCommands() {
   std::vector<Command> all;
   for (const auto& commands :
        {KeyCommands(), UpdateCommands(), ListingCommands(), FileCommands(), AdminCommands(),
-        BenchCommands(), TraceCommands(), VersionCommands()}) {
+        StoresCommands(), BenchCommands(), TraceCommands(), VersionCommands()}) {
     all.insert(all.end(), commands.begin(), commands.end());
   }
   return all;
@@ -212,7 +212,8 @@ void StoreOptions::AddTo(CLI::App* app) {
   const CLI::Validator not_empty(&RefuseEmpty, "");
   app->add_option("-s,--store", store_, "The store [$CUBBY_STORE]")
       ->type_name("NAME")
-      ->check(not_empty);
+      ->check(not_empty)
+      ->each([this](const std::string&) { named_ = true; });
   app->add_option("--owner", owner_,
                   "The user whose store to trust: a uid (Windows: a SID) or 'any'\n"
                   "[$CUBBY_OWNER; else yourself and the administrator]")

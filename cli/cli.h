@@ -58,6 +58,8 @@ class StoreOptions {
   absl::StatusOr<std::unique_ptr<Admin>> Connect() const;
 
   const std::string& store() const { return store_; }
+  // True if the command line names the store, and not the environment alone.
+  bool named() const { return named_; }
 
  private:
   // What one attempt to reach a store, or its daemon, has met.
@@ -72,6 +74,7 @@ class StoreOptions {
   absl::Duration LockTimeout() const;
 
   std::string store_;
+  bool named_ = false;
   std::string owner_;
   absl::Duration timeout_;  // 0 if not given
   absl::Duration wait_;     // 0 if not given
@@ -149,6 +152,7 @@ absl::Span<const Command> UpdateCommands();   // incr decr append getset getdel 
 absl::Span<const Command> ListingCommands();  // scan count
 absl::Span<const Command> FileCommands();     // dump load verify
 absl::Span<const Command> AdminCommands();    // ping info stats flush check shutdown
+absl::Span<const Command> StoresCommands();   // ls clean
 absl::Span<const Command> BenchCommands();    // bench
 absl::Span<const Command> TraceCommands();    // trace
 absl::Span<const Command> VersionCommands();  // version

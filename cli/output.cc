@@ -16,6 +16,11 @@ Record& Record::AddNumber(absl::string_view name, uint64_t value) {
   return *this;
 }
 
+Record& Record::AddUnknown(absl::string_view name) {
+  Add(name, "null", "-");
+  return *this;
+}
+
 Record& Record::AddText(absl::string_view name, absl::string_view bytes) {
   if (program::IsUtf8(bytes)) {
     AddMember(name, JsonString(bytes));
@@ -99,6 +104,11 @@ program::ExitCode Print(const Record& record, bool json) {
   Output out;
   out.Write(json ? absl::StrCat(record.ToJson(), "\n") : record.ToLines());
   return out.Finish();
+}
+
+std::string JsonLines(const std::vector<std::string>& values) {
+  if (values.empty()) return "[]\n";
+  return absl::StrCat("[\n", absl::StrJoin(values, ",\n"), "\n]\n");
 }
 
 Record EntryRecord(absl::string_view key, absl::string_view value, const Entry& entry) {

@@ -27,6 +27,8 @@ std::string SecondsText(absl::Duration value);
 class Record {
  public:
   Record& AddNumber(absl::string_view name, uint64_t value);
+  // Adds a value that is not known: null, "-" in a line.
+  Record& AddUnknown(absl::string_view name);
   // Adds any bytes. In JSON, bytes that are not UTF-8 become a member NAME_base64 instead of NAME.
   Record& AddText(absl::string_view name, absl::string_view bytes);
   // Adds a number of seconds with a fraction; null ("never" in a line) if infinite.
@@ -57,6 +59,9 @@ class Record {
 
 // Writes the record to standard output, as JSON or as lines.
 program::ExitCode Print(const Record& record, bool json);
+
+// Returns a JSON array of these values, one on a line, with a line end.
+std::string JsonLines(const std::vector<std::string>& values);
 
 // Returns the JSON members of an entry: key, value, revision, ttl_seconds.
 Record EntryRecord(absl::string_view key, absl::string_view value, const Entry& entry);

@@ -17,9 +17,6 @@
 namespace cubby {
 namespace {
 
-// A daemon that serves has written its heartbeat within this time.
-constexpr absl::Duration kHeartbeatPatience = absl::Seconds(3);
-
 // For a message: "0s", "0.3s", "2h5m".
 std::string Rounded(absl::Duration duration) {
   if (duration < absl::Milliseconds(100)) return "0s";  // absl::FormatDuration() has no unit for it

@@ -13,6 +13,9 @@
 
 namespace cubby {
 
+// A daemon that serves has written its heartbeat within this time.
+inline constexpr absl::Duration kHeartbeatPatience = absl::Seconds(3);
+
 struct ServedStore {
   std::string instance;  // 16 bytes (table/geometry.h); "" if the header has lost them
   std::string owner;     // the user, as the system writes it

@@ -436,6 +436,16 @@ std::string InstanceIn(const char* memory, size_t size) {
   return instance;
 }
 
+std::string LayoutIn(const char* memory, size_t size) {
+  if (size < kHeaderBytes) return "";
+  const auto* shared = reinterpret_cast<const Header*>(memory);
+  if (shared->magic.load(std::memory_order_acquire) != kMagic) return "";
+  alignas(uint64_t) uint16_t version[4];  // whole words are copied
+  CopyFromShared(reinterpret_cast<char*>(version), memory + offsetof(Header, layout_major),
+                 sizeof(version));
+  return absl::StrCat(version[0], ".", version[1]);
+}
+
 std::string FeatureNames(uint64_t mask) {
   std::vector<std::string> names;
   for (uint32_t bit = 0; bit < 64; ++bit) {

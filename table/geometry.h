@@ -129,6 +129,9 @@ std::string InstanceOf(const Geometry& geometry);
 // The same from a mapping of `size` bytes, of which only the magic is checked; "" if it has none.
 std::string InstanceIn(const char* memory, size_t size);
 
+// The layout version that such a mapping has, as "5.2"; "" if it has no magic.
+std::string LayoutIn(const char* memory, size_t size);
+
 // The names of the features in `mask`, for messages: "leases, feature 17".
 std::string FeatureNames(uint64_t mask);
 

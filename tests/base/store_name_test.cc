@@ -42,5 +42,23 @@ TEST(StoreNameTest, MessageIsOneLineWhateverTheName) {
               testing::Not(testing::HasSubstr("\n")));
 }
 
+TEST(StoreNameTest, GenerationsAreToldByTheirNumber) {
+  const auto first = ParseGenerationName("jobs");
+  ASSERT_TRUE(first.has_value());
+  EXPECT_EQ(first->store, "jobs");
+  EXPECT_EQ(first->number, 0u);
+  const auto later = ParseGenerationName("jobs.18446744073709551615");
+  ASSERT_TRUE(later.has_value());
+  EXPECT_EQ(later->store, "jobs");
+  EXPECT_EQ(later->number, 18446744073709551615u);
+}
+
+TEST(StoreNameTest, OtherNamesAreNoGenerations) {
+  for (const char* name : {"", ".1", "Jobs", "jobs.", "jobs.0", "jobs.01", "jobs.+1", "jobs. 1",
+                           "jobs.1.2", "jobs.lock", "jobs.18446744073709551616", "jobs.-1"}) {
+    EXPECT_FALSE(ParseGenerationName(name).has_value()) << name;
+  }
+}
+
 }  // namespace
 }  // namespace cubby::base
