@@ -169,7 +169,7 @@ std::vector<Command> AllCommands() {
   std::vector<Command> all;
   for (const auto& commands :
        {KeyCommands(), UpdateCommands(), ListingCommands(), FileCommands(), AdminCommands(),
-        StoresCommands(), BenchCommands(), TraceCommands(), VersionCommands()}) {
+        StoresCommands(), DoctorCommands(), BenchCommands(), TraceCommands(), VersionCommands()}) {
     all.insert(all.end(), commands.begin(), commands.end());
   }
   return all;

@@ -58,6 +58,8 @@ class StoreOptions {
   absl::StatusOr<std::unique_ptr<Admin>> Connect() const;
 
   const std::string& store() const { return store_; }
+  // Whose store to trust; "" for the default.
+  const std::string& owner() const { return owner_; }
   // True if the command line names the store, and not the environment alone.
   bool named() const { return named_; }
 
@@ -153,6 +155,7 @@ absl::Span<const Command> ListingCommands();  // scan count
 absl::Span<const Command> FileCommands();     // dump load verify
 absl::Span<const Command> AdminCommands();    // ping info stats flush check shutdown
 absl::Span<const Command> StoresCommands();   // ls clean
+absl::Span<const Command> DoctorCommands();   // doctor
 absl::Span<const Command> BenchCommands();    // bench
 absl::Span<const Command> TraceCommands();    // trace
 absl::Span<const Command> VersionCommands();  // version

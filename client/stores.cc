@@ -226,6 +226,11 @@ absl::StatusOr<StoreRow> LookAtRow(absl::string_view store) {
   return LookAtRow(files);
 }
 
+uint64_t DefaultStoreBytes() {
+  const absl::StatusOr<table::Geometry> geometry = table::PlanGeometry(table::GeometryOptions());
+  return geometry.ok() ? geometry->total_bytes : 0;
+}
+
 absl::StatusOr<std::vector<StoreRow>> ListStores() {
   ASSIGN_OR_RETURN(const std::vector<os::StoreFiles> stores, os::ListStoreNames());
   std::vector<StoreRow> rows;

@@ -60,6 +60,9 @@ absl::StatusOr<StoreRow> LookAtRow(absl::string_view store);
 // one.
 StoreRow LookAtRow(const os::StoreFiles& files, absl::optional<bool> has_daemon = absl::nullopt);
 
+// How large a store is that cubbyd makes by default.
+uint64_t DefaultStoreBytes();
+
 // The files of one store. NotFound if it has none.
 absl::StatusOr<os::StoreFiles> FilesOf(absl::string_view store);
 

@@ -1,4 +1,4 @@
-// ls clean, as a user runs them on every system.
+// ls clean doctor, as a user runs them on every system.
 #include <algorithm>
 #include <string>
 #include <vector>
@@ -18,7 +18,7 @@ class CliStoresTest : public DaemonFixture {
  protected:
   // What a command prints with --json; a null and a failure if that is none.
   nlohmann::json JsonOf(std::vector<std::string> command) {
-    command.push_back("--json");
+    command.emplace_back("--json");
     const ExitResult result = Cubby(command);
     EXPECT_LE(result.exit_code, 1) << result.err;
     const auto json = ParseJson(result.out);
@@ -80,6 +80,32 @@ TEST_F(CliStoresTest, CleanLeavesAServedStoreAlone) {
   EXPECT_EQ(clean.exit_code, 0) << clean.err;
   EXPECT_EQ(clean.out, "nothing is left over\n");
   EXPECT_EQ(Cubby({"get", "k"}).out, "v");
+}
+
+TEST_F(CliStoresTest, DoctorPrintsAFindingForEachCheck) {
+  ASSERT_TRUE(StartDaemon());
+  const nlohmann::json findings = JsonOf({"doctor"});
+  std::vector<std::string> checks;
+  for (const nlohmann::json& finding : findings) {
+    checks.push_back(finding.at("check"));
+    const std::string level = finding.at("level");
+    EXPECT_TRUE(level == "ok" || level == "note" || level == "bad") << level;
+    EXPECT_NE(finding.at("seen").get<std::string>(), "");
+    EXPECT_EQ(finding.at("remedy") == "", level == "ok") << finding;
+    if (finding.at("check") == "store") {
+      EXPECT_EQ(finding.at("seen"), "store '" + store() + "' can be read and written");
+    }
+  }
+  EXPECT_THAT(checks, ::testing::IsSupersetOf(
+                          {"store", "stores", "leftovers", "versions", "runtime directory"}));
+}
+
+TEST_F(CliStoresTest, DoctorFindsAMissingStoreBad) {
+  const ExitResult doctor = Cubby({"doctor", "-s", store()});
+  EXPECT_EQ(doctor.exit_code, 1);
+  EXPECT_THAT(doctor.out, HasSubstr("bad   store: no store '" + store() +
+                                    "'\n      start one with cubbyd --store " + store() + "\n"));
+  EXPECT_THAT(doctor.err, HasSubstr("do what is said there"));
 }
 
 }  // namespace

@@ -92,9 +92,9 @@ TEST(CliUsageTest, MistakesAreNamedInOneLineWithAHint) {
 
 TEST(CliUsageTest, EverySubcommandHasHelpWithAnExample) {
   for (const char* subcommand :
-       {"get",   "put",      "add",    "replace", "del",   "exists", "scan",
-        "count", "load",     "verify", "ping",    "info",  "stats",  "flush",
-        "check", "shutdown", "ls",     "clean",   "bench", "trace",  "version"}) {
+       {"get",  "put",    "add",    "replace", "del",   "exists", "scan",  "count",
+        "load", "verify", "ping",   "info",    "stats", "flush",  "check", "shutdown",
+        "ls",   "clean",  "doctor", "bench",   "trace", "version"}) {
     const ExitResult help = BareCubby({subcommand, "--help"});
     EXPECT_EQ(help.exit_code, 0);
     EXPECT_THAT(help.out, HasSubstr(absl::StrCat("Usage: cubby ", subcommand)));
