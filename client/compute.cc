@@ -107,9 +107,10 @@ bool Store::Impl::AwaitEnd(absl::string_view key, const LeaseView& view,
     if (now_ns >= view.leased.bound_ns) break;
     if (!attachment->current().lock()->Lives(view.leased.owner)) return false;
     if (Get(key, table::NoSink()).ok()) break;
-    os::WaitWhile(
-        ends, asleep,
-        std::min({kProbe, deadline.Left(), absl::Nanoseconds(view.leased.bound_ns - now_ns)}));
+    // A hostile bound, or that of an endless lease, is too far away for a Duration.
+    const uint64_t until_bound = std::min(view.leased.bound_ns - now_ns, Nanos(kProbe));
+    os::WaitWhile(ends, asleep,
+                  std::min(deadline.Left(), absl::Nanoseconds(static_cast<int64_t>(until_bound))));
   }
   return true;
 }
