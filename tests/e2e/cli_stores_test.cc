@@ -90,8 +90,8 @@ TEST_F(CliStoresTest, DoctorPrintsAFindingForEachCheck) {
     checks.push_back(finding.at("check"));
     const std::string level = finding.at("level");
     EXPECT_TRUE(level == "ok" || level == "note" || level == "bad") << level;
-    EXPECT_NE(finding.at("seen").get<std::string>(), "");
-    EXPECT_EQ(finding.at("remedy") == "", level == "ok") << finding;
+    EXPECT_FALSE(finding.at("seen").get<std::string>().empty());
+    EXPECT_EQ(finding.at("remedy").get<std::string>().empty(), level == "ok") << finding;
     if (finding.at("check") == "store") {
       EXPECT_EQ(finding.at("seen"), "store '" + store() + "' can be read and written");
     }
