@@ -73,7 +73,11 @@ class Operations {
           Delete();
           break;
         case 4:
-          Take();
+          if (what < 128) {
+            Take();
+          } else {
+            Compute(/*fills=*/what / 8 % 2 != 0, /*expires=*/what / 16 % 2 != 0);
+          }
           break;
         case 5:
           ClearBucket(/*everything=*/what >= 128);
@@ -224,6 +228,54 @@ class Operations {
             "what is taken is what was there");
     if (old != model_->end()) model_->erase(old);
     ForgetRemoved();
+  }
+
+  // A lease, and its end.
+  void Compute(bool fills, bool expires) {
+    const std::string& key = Key();
+    const std::string value = Value();
+    if (!writer_.CheckSizes(key, value).ok()) return;
+    fills = fills || table_.geometry().evicts();
+    table::LeaseRequest request;
+    request.key = key;
+    request.hash = Hash(key);
+    request.owner = uint64_t{1} << 32 | 1;
+    request.bound_ns = FuzzedNow() + 1 + input_.Byte();
+    if (model_ == nullptr) request.stale_flags = uint32_t{input_.Byte()} << table::kStaleShift;
+    std::string found;
+    const lock::HeldWriterRole role;
+    const absl::StatusOr<table::Writer::Leased> leased = writer_.Lease(request, &found);
+    const bool granted = leased.ok() && leased->outcome == table::Writer::Leased::Outcome::kGranted;
+    table::PutRequest fill;
+    fill.key = key;
+    fill.hash = request.hash;
+    fill.update.kind = table::UpdateKind::kFill;
+    fill.update.value = value;
+    fill.update.expiry_ns = expires ? FuzzedNow() + 1 + input_.Byte() : 0;
+    absl::Status filled = absl::CancelledError();
+    if (granted) {
+      fill.update.if_revision = leased->revision;
+      if (fills) filled = writer_.Put(fill).status();
+      if (!filled.ok()) filled.Update(writer_.EndLease(key, request.hash, leased->revision));
+    }
+    if (model_ == nullptr) return;
+    const auto old = model_->find(key);
+    const bool present = old != model_->end() && !Expired(old->second);
+    if (!leased.ok()) {
+      Require(!present && absl::IsResourceExhausted(leased.status()) && !table_.geometry().evicts(),
+              "a lease is refused only by a full table");
+      return;
+    }
+    Require(granted != present, "a lease is granted if there is no entry");
+    if (present) return Require(found == old->second.value, "else that is returned");
+    if (old != model_->end()) model_->erase(old);
+    if (filled.ok()) (*model_)[key] = {value, fill.update.expiry_ns};
+    if (table_.geometry().evicts()) {
+      Require(filled.ok(), "a table that evicts has room");
+      TakeEvictions(key);
+    } else {
+      ForgetRemoved();
+    }
   }
 
   void Delete() {
