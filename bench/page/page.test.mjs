@@ -62,6 +62,10 @@ test('wear is a table for each number of entries, and left out of reports withou
   const [small, large] = titles({ ...sample(), wear });
   assert.equal(small.title, 'cubby after long use, 1 k entries of 64 B');
   assert.deepEqual(large.body, [['get of absent keys', '120 ns', '132 ns', '1.1 x']]);
+  const [apart] = tables({ ...sample(), wear, wear_machine: { ...sample().machine, revision: 'abc123' } }).filter(
+    ({ title }) => title.startsWith('cubby after long use'),
+  );
+  assert.match(apart.note, /apart from the rest: a processor, .*cubby at abc123/);
   assert.throws(() => readWear({ benchmarks: [{ name: 'BM_WornPut/9', error_occurred: true, error_message: 'no room' }] }), /no room/);
 });
 

@@ -1,6 +1,7 @@
 // Keeps what peer_bench and wear_bench measured, with what is known of the machine:
 //
 //   node bench/page/results.mjs RUN.json WEAR.json RESULTS.json [--quick]
+//   node bench/page/results.mjs --wear WEAR.json RESULTS.json     replaces what RESULTS.json holds of wear
 //
 // RUN.json and WEAR.json are Google Benchmark's. All else, the text and the page, is built from RESULTS.json alone
 // (report.mjs).
@@ -8,7 +9,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { pathToFileURL } from 'node:url';
-import { readRun, readWear } from './rows.mjs';
+import { readRun, readWear, whenAndWhere } from './rows.mjs';
 
 function revision() {
   try {
@@ -33,6 +34,12 @@ function main([run, wear, results, quick]) {
     revision: revision(),
   };
   const read = (file) => JSON.parse(readFileSync(file, 'utf8'));
+  if (run === '--wear') {
+    const worn = read(wear);
+    const report = { ...read(results), wear_machine: whenAndWhere(worn, machine), wear: readWear(worn) };
+    writeFileSync(results, resultsText(report));
+    return;
+  }
   const report = { quick: quick === '--quick', ...readRun(read(run), machine), wear: readWear(read(wear)) };
   writeFileSync(results, resultsText(report));
 }

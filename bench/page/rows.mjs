@@ -86,6 +86,11 @@ function readRow(row) {
 
 const listed = (text) => (text ? text.split(', ') : []);
 
+// What results.json holds of where and when a run was made. `machine` is what the caller knows of it.
+export function whenAndWhere({ context }, machine) {
+  return { ...machine, date: context.date, load: context.load_avg?.[0] };
+}
+
 // What results.json holds. `machine` is what the caller knows of it. An error tells of a row that
 // could not be measured.
 export function readRun(run, machine) {
@@ -93,7 +98,7 @@ export function readRun(run, machine) {
   const failed = run.benchmarks.find((row) => row.error_occurred);
   if (failed) throw new Error(`${failed.name}: ${failed.error_message}`);
   return {
-    machine: { ...machine, date: context.date, load: context.load_avg?.[0] },
+    machine: whenAndWhere(run, machine),
     clock_ns: Number(context.clock_ns),
     peers: Object.fromEntries(
       Object.keys(labels)
@@ -268,7 +273,8 @@ export function tables(report) {
       title: `cubby after long use, ${storeName({ value_bytes: 64, entries })}`,
       note:
         'Two full stores in turns: one in which 50 random entries were deleted, and as many new keys put, for each ' +
-        'that it has; and a new one. The ratio is the median of those of turns next to each other.',
+        'that it has; and a new one. The ratio is the median of those of turns next to each other.' +
+        (report.wear_machine ? ` Measured apart from the rest: ${machineLine(report.wear_machine)}.` : ''),
       head: ['', 'new', 'after long use', 'ratio'],
       body: report.wear
         .filter((row) => row.entries === entries)
