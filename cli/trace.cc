@@ -245,7 +245,6 @@ void DefineTrace(Subcommand* trace) {
       "to_store is\n"
       "a cache's misses / the store's: above 1 the store is better.\n"
       "Examples:\n"
-      "  cubbyd --store cache --capacity 10000 --full evict &\n"
       "  cubby trace -s cache requests.gz\n"
       "  cubby trace -s cache requests.gz --against lru,sieve --json\n"
       "  cut -d ' ' -f 7 access.log | cubby trace -s cache - --against lru");

@@ -19,7 +19,6 @@ namespace cubby::test {
 namespace {
 
 using ::testing::AnyOf;
-using ::testing::ContainsRegex;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
@@ -150,9 +149,9 @@ TEST_F(CliTraceTest, KeyOverTheLimitIsNamedByItsLine) {
         Cubby({"trace", "-"}, absl::StrCat("a\nb\n", std::string(length, 'k'), "\nc\n"));
     EXPECT_EQ(trace.exit_code, 4);
     EXPECT_EQ(trace.out, "");
-    EXPECT_THAT(trace.err,
-                ContainsRegex("cubby: line 3: the key has (more than )?[0-9]+ bytes, the limit"
-                              "( is 65535)?: use a shorter key; 2 requests, 2 misses before it\n"));
+    EXPECT_THAT(trace.err, StartsWith("cubby: line 3: the key has "));
+    EXPECT_THAT(trace.err, HasSubstr(" bytes, the limit"));
+    EXPECT_THAT(trace.err, EndsWith(": use a shorter key; 2 requests, 2 misses before it\n"));
     ASSERT_EQ(Cubby({"flush"}).exit_code, 0);
   }
 }
