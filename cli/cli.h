@@ -58,6 +58,8 @@ class StoreOptions {
   absl::StatusOr<std::unique_ptr<Admin>> Connect() const;
 
   const std::string& store() const { return store_; }
+  // 0 if not given.
+  absl::Duration timeout() const { return timeout_; }
   // Whose store to trust; "" for the default.
   const std::string& owner() const { return owner_; }
   // True if the command line names the store, and not the environment alone.

@@ -15,11 +15,12 @@ void AddOrRun(Subcommand* subcommand, OrRunOptions* options) {
   subcommand->AddDuration("--ttl", &options->compute.ttl,
                           "The lifetime of a value that --or-run puts [inf]");
   subcommand->AddDuration("--stale", &options->compute.stale,
-                          "With --or-run: print a value whose lifetime ended no longer ago than\n"
-                          "this while another process runs the command [0]");
+                          "With --or-run: keep the value for this long after its lifetime, and\n"
+                          "print such a value while another process runs the command [0]");
   subcommand->AddDuration("--lease", &options->compute.lease,
-                          "With --or-run: wait so long for another process that runs the\n"
-                          "command, then run it too [1m]");
+                          "With --or-run: how long a run of the command may take. Others wait so\n"
+                          "long for this one, and this one for each of theirs, and then run it\n"
+                          "too: the shorter of both counts [1m]");
 }
 
 absl::Status CheckOrRun(const OrRunOptions& options) {
@@ -40,16 +41,15 @@ absl::Status CheckOrRun(const OrRunOptions& options) {
 
 absl::StatusOr<Computed> GetOrRun(Store& store, const OrRunOptions& options, absl::string_view key,
                                   std::string* value) {
-  ComputeOptions compute = options.compute;
-  compute.wait = compute.lease;
-  const auto run = [&options, key]() -> absl::StatusOr<std::string> {
+  const uint64_t max_bytes = store.limits().max_value_bytes;
+  const auto run = [&options, key, max_bytes]() -> absl::StatusOr<std::string> {
     std::string output;
-    const absl::Status status = os::RunShell(*options.command, &output);
+    const absl::Status status = os::RunShell(*options.command, max_bytes, &output);
     if (status.ok()) return output;
     return absl::Status(status.code(),
                         absl::StrCat("no value for the key '", key, "': ", status.message()));
   };
-  ASSIGN_OR_RETURN(const Computed computed, store.GetOrCompute(key, compute, run, value));
+  ASSIGN_OR_RETURN(const Computed computed, store.GetOrCompute(key, options.compute, run, value));
   if (!computed.stored.ok()) {
     PrintMessage(absl::StrCat("the value is not stored: ", computed.stored.message()));
   }

@@ -24,8 +24,7 @@ void AddOrRun(Subcommand* subcommand, OrRunOptions* options);
 absl::Status CheckOrRun(const OrRunOptions& options);
 
 // Gets the value, or runs the command for it, while other processes wait for the same key. Prints
-// a message if the value is not stored. Errors as Store::GetOrCompute(); Aborted if the command
-// fails.
+// a message if the value is not stored. Errors as Store::GetOrCompute() and os::RunShell().
 absl::StatusOr<Computed> GetOrRun(Store& store, const OrRunOptions& options, absl::string_view key,
                                   std::string* value);
 

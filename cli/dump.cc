@@ -7,6 +7,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "base/plural.h"
 #include "base/status_macros.h"
 #include "cli/printer.h"
 #include "cli/text.h"
@@ -108,9 +109,9 @@ absl::Status DumpReader::End(absl::string_view entries) {
   if (!inside_ || !absl::SimpleAtoi(entries, &number)) return Damaged("a dump does not end here");
   inside_ = false;
   if (number == entries_) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("the dump is incomplete: it has ", entries_,
-                                                 " lines of the ", number,
-                                                 " that its last line states"));
+  return absl::InvalidArgumentError(absl::StrCat(
+      number > entries_ ? "the dump is incomplete: " : "the dump has lines too many: ", "it has ",
+      entries_, base::OneOrMany(entries_, " line", " lines"), ", its last line states ", number));
 }
 
 }  // namespace cubby::cli

@@ -35,9 +35,7 @@ struct GetOptions {
   absl::Duration touch;  // 0 if not given
   OrRunOptions or_run;
 
-  Mode mode() const {
-    return touch == absl::ZeroDuration() && !or_run.given() ? Mode::kReadOnly : Mode::kReadWrite;
-  }
+  Mode mode() const { return touch == absl::ZeroDuration() ? Mode::kReadOnly : Mode::kReadWrite; }
 };
 
 // `source`, unless it is empty, is a member that --json prints.
@@ -59,16 +57,36 @@ ExitCode GetOne(Store& store, const GetOptions& options) {
                       BytesOf(options.keys.words.front(), options.keys.encoding.escaped),
                       Fail(status, Subject::kEntry));
   std::string value;
-  if (options.or_run.given()) {
-    ASSIGN_OR_RETURN_AS(const Computed computed, GetOrRun(store, options.or_run, key, &value),
-                        Fail(status, Subject::kEntry));
-    return PrintOne(key, value, computed.entry, NameOf(computed.source), options);
-  }
   const absl::StatusOr<Entry> entry = options.mode() == Mode::kReadOnly
                                           ? store.Get(key, &value)
                                           : store.GetAndTouch(key, options.touch, &value);
   if (!entry.ok()) return Fail(EntryError(entry.status(), key), Subject::kEntry);
   return PrintOne(key, value, *entry, /*source=*/"", options);
+}
+
+// A hit needs no more than permission to read.
+ExitCode GetOneOrRun(const StoreOptions& store_options, const GetOptions& options) {
+  ASSIGN_OR_RETURN_AS(const std::string key,
+                      BytesOf(options.keys.words.front(), options.keys.encoding.escaped),
+                      Fail(status, Subject::kEntry));
+  ASSIGN_OR_RETURN_AS(std::unique_ptr<Store> store, store_options.Open(Mode::kReadOnly),
+                      Fail(status, Subject::kStore));
+  std::string value;
+  const absl::StatusOr<Entry> entry = store->Get(key, &value);
+  if (entry.ok()) return PrintOne(key, value, *entry, NameOf(Computed::Source::kFound), options);
+  if (!absl::IsNotFound(entry.status())) return Fail(entry.status(), Subject::kEntry);
+  absl::StatusOr<std::unique_ptr<Store>> writable = store_options.Open(Mode::kReadWrite);
+  if (writable.ok()) {
+    store = *std::move(writable);
+  } else if (!absl::IsPermissionDenied(writable.status())) {
+    return Fail(writable.status(), Subject::kStore);
+  }
+  OrRunOptions or_run = options.or_run;
+  or_run.compute.wait = store_options.timeout() == absl::ZeroDuration() ? absl::InfiniteDuration()
+                                                                        : store_options.timeout();
+  ASSIGN_OR_RETURN_AS(const Computed computed, GetOrRun(*store, or_run, key, &value),
+                      Fail(status, Subject::kEntry));
+  return PrintOne(key, value, computed.entry, NameOf(computed.source), options);
 }
 
 // Counts and reports a key that has no entry.
@@ -132,6 +150,7 @@ ExitCode Get(const StoreOptions& store_options, const GetOptions& options) {
   if (options.or_run.given() && options.touch != absl::ZeroDuration()) {
     return Fail(ExitCode::kUsage, "--or-run and --touch exclude each other: give one of them");
   }
+  if (options.or_run.given()) return GetOneOrRun(store_options, options);
   return WithStore(store_options, options.mode(), [&](Store& store) {
     return many ? GetMany(store, options) : GetOne(store, options);
   });
@@ -195,6 +214,7 @@ absl::Status DeletePrefix(Store& store, absl::string_view prefix) {
   ForEachOptions walk;
   walk.prefix = prefix;
   walk.values = false;
+  walk.hidden = true;  // ends what others compute, as a delete of each key does
   walk.progress = [&progress](double share) { progress.Show(share); };
   absl::Status failure;
   absl::Status damage;  // as a flush, a walk goes on behind it
@@ -224,6 +244,12 @@ void DefineGet(Subcommand* get) {
                    "a terminal. With\nseveral, with - and with -0, it is `cubby mget`:\n",
                    kManyNotes,
                    "With --touch the store must be writable, and the get is a write like a put.\n"
+                   "With --or-run, a command that fails, or prints more than a value may have, is "
+                   "an error (exit code 1, 4);\n"
+                   "a value that cannot be stored is printed, with a message, and exit code 0. "
+                   "--timeout limits the wait for\n"
+                   "other runs. A value that --stale keeps counts towards the capacity; no other "
+                   "command finds it.\n"
                    "Examples:\n"
                    "  cubby get -s sessions user:7\n"
                    "  cubby get -s sessions user:7 --json\n"

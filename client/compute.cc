@@ -1,12 +1,14 @@
 // Store::GetOrCompute(): one process computes, the others wait.
 //
-// The process that finds neither an entry nor a lease makes a lease, calls the function, and fills
-// the lease: an update that happens only if the lease is still there with its revision. A process
-// that finds another's lease sleeps on one of the words of the lease line. It wakes when a fill, or
-// a failed function, raises that word's count; at the lease's bound; and every kProbe, to see
-// whether the owner still lives and whether another process has put the key. The count is loaded
-// with the writer lock held, before the look at the lease, so that an end after that look is never
-// missed.
+// A process that finds no entry looks for a lease, without a lock. If there is none, or its owner
+// lives no more, it makes one with the lock held, calls the function, and fills the lease: an
+// update that happens only if the lease is still there with its revision.
+//
+// If there is one, it takes the value that has expired, or sleeps on one of the words of the lease
+// line. It wakes when a fill, or a failed function, raises that word's count; at the lease's bound;
+// and every kProbe, to see whether the owner still lives and whether another process has ended the
+// lease. It loads the count before it looks for the lease, so that it never misses an end that
+// comes after the look.
 #include <algorithm>
 #include <atomic>
 #include <climits>
@@ -30,6 +32,8 @@
 #include "os/wait.h"
 #include "table/expiry.h"
 #include "table/hash.h"
+#include "table/layout.h"
+#include "table/reader.h"
 #include "table/table.h"
 #include "table/writer.h"
 
@@ -40,6 +44,8 @@ using table::Writer;
 
 // How soon a process that waits sees that the lease's owner has died.
 constexpr absl::Duration kProbe = absl::Milliseconds(10);
+// So that a sweep removes what an owner has left.
+constexpr absl::Duration kLongestLease = absl::Hours(24 * 365);
 
 uint64_t Nanos(absl::Duration duration) {
   return static_cast<uint64_t>(std::max<int64_t>(absl::ToInt64Nanoseconds(duration), 0));
@@ -63,56 +69,79 @@ void TellEnd(const table::WritableTable& table, uint64_t hash) {
 
 }  // namespace
 
-// What a process knows of a lease that it has made, or waits for.
+// What a process has seen of a key that has no entry.
 struct Store::Impl::LeaseView {
-  const table::WritableTable* table = nullptr;
+  const attach::Attachment::Generation* generation = nullptr;
   uint64_t hash = 0;
-  uint64_t ends = 0;  // EndsOf(), before the look
-  Writer::Leased leased;
+  uint64_t ends = 0;      // EndsOf(), before the look
+  uint64_t revision = 0;  // of the lease; 0: there is none
+  table::LeaseRecord record = {};
+
+  const table::WritableTable& table() const { return generation->table(); }
 };
 
 absl::StatusOr<Store::Impl::LeaseView> Store::Impl::LookForLease(absl::string_view key,
-                                                                 const ComputeOptions& options,
-                                                                 uint64_t void_revision,
-                                                                 std::string* value) {
-  return attachment->AsWriter(lock_timeout,
-                              [&](const table::WritableTable& table)
-                                  CUBBY_REQUIRES_WRITER_LOCK -> absl::StatusOr<LeaseView> {
-                                    Writer writer(table);
-                                    RETURN_IF_ERROR(writer.CheckSizes(key, ""));
-                                    LeaseView view;
-                                    view.table = &table;
-                                    view.hash = table::HashKey(key, table.geometry().hash_seed);
-                                    view.ends = EndsOf(table, view.hash).load();
-                                    table::LeaseRequest request;
-                                    request.key = key;
-                                    request.hash = view.hash;
-                                    request.owner = attachment->current().lock()->self();
-                                    request.bound_ns = ExpiryOf(Lasting(options.lease));
-                                    if (request.bound_ns == 0) request.bound_ns = ~uint64_t{0};
-                                    request.stale_flags = table::StaleFlags(Nanos(options.stale));
-                                    request.void_revision = void_revision;
-                                    ASSIGN_OR_RETURN(view.leased, writer.Lease(request, value));
-                                    return view;
-                                  });
+                                                                 std::string* value) const {
+  LeaseView view;
+  view.generation = &attachment->current();
+  view.hash = table::HashKey(key, view.table().geometry().hash_seed);
+  // Sequentially consistent, as all accesses to it.
+  view.ends = EndsOf(view.table(), view.hash).load();
+  table::Found found;
+  const table::Outcome outcome = table::Reader(view.table()).GetHidden(key, value, &found);
+  if (outcome == table::Outcome::kNotFound) return view;
+  if (outcome != table::Outcome::kFound) return Failure(outcome, found.value_bytes);
+  if (!found.lease) return view;
+  if (!table::SplitRecord(value, &view.record)) return Failure(table::Outcome::kDamaged, 0);
+  view.revision = found.revision;
+  return view;
 }
 
-bool Store::Impl::AwaitEnd(absl::string_view key, const LeaseView& view,
+absl::StatusOr<Writer::Leased> Store::Impl::TakeLease(absl::string_view key,
+                                                      const ComputeOptions& options,
+                                                      uint64_t void_revision, std::string* value) {
+  Writer::Leased leased;
+  uint64_t hash = 0;
+  const auto take = [&](const table::WritableTable& table)
+                        CUBBY_REQUIRES_WRITER_LOCK -> absl::StatusOr<uint64_t> {
+    Writer writer(table);
+    RETURN_IF_ERROR(writer.CheckSizes(key, ""));
+    hash = table::HashKey(key, table.geometry().hash_seed);
+    table::LeaseRequest request;
+    request.key = key;
+    request.hash = hash;
+    request.owner = attachment->current().lock()->self();
+    request.bound_ns = ExpiryOf(Lasting(std::min(options.lease, kLongestLease)));
+    request.stale_flags = table::StaleFlags(Nanos(options.stale));
+    request.void_revision = void_revision;
+    ASSIGN_OR_RETURN(leased, writer.Lease(request, value));
+    return leased.revision;
+  };
+  absl::StatusOr<uint64_t> taken = attachment->AsWriter(lock_timeout, take);
+  if (absl::IsResourceExhausted(taken.status())) taken = PutAfterSweep(take, hash, taken);
+  RETURN_IF_ERROR(taken.status());
+  return leased;
+}
+
+void Store::Impl::AwaitEnd(absl::string_view key, const LeaseView& view,
                            const os::Deadline& deadline) const {
-  const std::atomic<uint64_t>& ends = EndsOf(*view.table, view.hash);
+  std::atomic<uint64_t>& ends = EndsOf(view.table(), view.hash);
   const uint64_t asleep = view.ends | 1;
-  EndsOf(*view.table, view.hash).fetch_or(1);
+  ends.fetch_or(1);
   while (ends.load() == asleep && !deadline.Passed()) {
     const uint64_t now_ns = os::BootNanos();
-    if (now_ns >= view.leased.bound_ns) break;
-    if (!attachment->current().lock()->Lives(view.leased.owner)) return false;
-    if (Get(key, table::NoSink()).ok()) break;
-    // A hostile bound, or that of an endless lease, is too far away for a Duration.
-    const uint64_t until_bound = std::min(view.leased.bound_ns - now_ns, Nanos(kProbe));
+    table::Found found;
+    if (now_ns >= view.record.bound_ns || !view.generation->Readable() ||
+        !view.generation->lock()->Lives(view.record.owner) ||
+        table::Reader(view.table()).FindHidden(key, &found) != table::Outcome::kFound ||
+        !found.lease || found.revision != view.revision) {
+      return;
+    }
+    // A hostile bound is too far away for a Duration.
+    const uint64_t until_bound = std::min(view.record.bound_ns - now_ns, Nanos(kProbe));
     os::WaitWhile(ends, asleep,
                   std::min(deadline.Left(), absl::Nanoseconds(static_cast<int64_t>(until_bound))));
   }
-  return true;
 }
 
 absl::StatusOr<Computed> Store::GetOrCompute(
@@ -125,18 +154,24 @@ absl::StatusOr<Computed> Store::GetOrCompute(
                                                    " is over before it begins: use 1ns or more"));
   }
   if (options.ttl < absl::Nanoseconds(1)) return TtlTooShort(options.ttl);
+  PutOptions put_options = Lasting(options.ttl);
+  put_options.stale = options.stale;
   Computed computed;
-  const auto without_lease = [&](absl::Status why) -> absl::StatusOr<Computed> {
-    ASSIGN_OR_RETURN(*value, compute());
+  // Puts *value, which this call has computed, if `request` says so.
+  const auto store = [&](table::PutRequest request) {
+    const absl::StatusOr<uint64_t> revision = impl.Put(request, put_options);
     computed.source = Computed::Source::kComputed;
-    computed.entry.value_bytes = value->size();
-    computed.stored = std::move(why);
-    return computed;
+    computed.entry =
+        EntryOf(value->size(), revision.value_or(0), revision.ok() ? request.update.expiry_ns : 0);
+    computed.stored = revision.status();
   };
 
   const os::Deadline deadline(options.wait);
+  uint64_t seen = 0;  // the revision of the lease that `patience` is for
+  os::Deadline patience(options.lease);
   Impl::LeaseView view;
-  for (uint64_t void_revision = 0;;) {
+  uint64_t revision = 0;  // of the lease that this call takes
+  while (revision == 0) {
     absl::StatusOr<Entry> found = Get(key, value);
     if (found.ok()) {
       computed.entry = *found;
@@ -144,35 +179,53 @@ absl::StatusOr<Computed> Store::GetOrCompute(
     }
     if (!absl::IsNotFound(found.status())) return found.status();
     if (impl.attachment->current().lock() == nullptr) {
-      return without_lease(absl::FailedPreconditionError("the store is open read-only"));
-    }
-    absl::StatusOr<Impl::LeaseView> looked = impl.LookForLease(key, options, void_revision, value);
-    if (absl::IsResourceExhausted(looked.status()) || absl::IsUnimplemented(looked.status())) {
-      return without_lease(looked.status());
-    }
-    RETURN_IF_ERROR(looked.status());
-    view = *looked;
-    const Writer::Leased& leased = view.leased;
-    if (leased.outcome == Writer::Leased::Outcome::kGranted) break;
-    if (leased.outcome == Writer::Leased::Outcome::kValue) {
-      computed.entry = EntryOf(value->size(), leased.existing.revision, leased.existing.expiry_ns);
+      ASSIGN_OR_RETURN(*value, compute());
+      computed.source = Computed::Source::kComputed;
+      computed.entry.value_bytes = value->size();
+      computed.stored = absl::FailedPreconditionError("the store is open read-only");
       return computed;
     }
-    if (leased.stale_expiry_ns != 0 &&
-        os::BootNanos() - leased.stale_expiry_ns < Nanos(options.stale)) {
-      computed.source = Computed::Source::kStale;
-      computed.entry = EntryOf(value->size(), 0, leased.stale_expiry_ns);
+
+    ASSIGN_OR_RETURN(view, impl.LookForLease(key, value));
+    const table::LeaseRecord& record = view.record;
+    uint64_t void_revision = 0;
+    if (view.revision != 0) {
+      if (view.revision != seen) {
+        seen = view.revision;
+        patience = os::Deadline(options.lease);
+      }
+      const uint64_t now_ns = os::BootNanos();
+      if (!view.generation->lock()->Lives(record.owner) || patience.Passed()) {
+        void_revision = seen;
+      } else if (record.old_expiry_ns != 0 &&
+                 now_ns - record.old_expiry_ns < Nanos(options.stale)) {
+        computed.source = Computed::Source::kStale;
+        computed.entry = EntryOf(value->size(), 0, record.old_expiry_ns);
+        return computed;
+      } else if (deadline.Passed()) {
+        return absl::DeadlineExceededError(
+            absl::StrCat("other processes computed the value for all of ",
+                         absl::FormatDuration(options.wait), ": try again, or allow more time"));
+      } else if (now_ns < record.bound_ns) {
+        impl.AwaitEnd(key, view, std::min(deadline, patience));
+        continue;
+      }
+    }
+
+    const absl::StatusOr<Writer::Leased> leased =
+        impl.TakeLease(key, options, void_revision, value);
+    if (absl::IsResourceExhausted(leased.status()) || absl::IsUnimplemented(leased.status())) {
+      // No lease can be: the value may have room all the same.
+      ASSIGN_OR_RETURN(*value, compute());
+      store(RequestOf(key, *value, put_options, table::UpdateKind::kAdd));
       return computed;
     }
-    if (deadline.Passed()) {
-      return absl::DeadlineExceededError(
-          absl::StrCat("another process computed the value for all of ",
-                       absl::FormatDuration(options.wait), ": try again, or allow more time"));
-    }
-    if (!impl.AwaitEnd(key, view, deadline)) void_revision = leased.revision;
+    RETURN_IF_ERROR(leased.status());
+    // Else another process was faster: with its value, or with a lease.
+    if (leased->outcome == Writer::Leased::Outcome::kGranted) revision = leased->revision;
   }
 
-  const uint64_t revision = view.leased.revision;
+  const auto tell_end = [&] { TellEnd(view.table(), view.hash); };
   absl::Cleanup end = [&] {
     impl.attachment
         ->AsWriter(impl.lock_timeout,
@@ -181,17 +234,16 @@ absl::StatusOr<Computed> Store::GetOrCompute(
                          key, table::HashKey(key, table.geometry().hash_seed), revision);
                    })
         .IgnoreError();  // it ends at its bound
-    TellEnd(*view.table, view.hash);
+    tell_end();
   };
   ASSIGN_OR_RETURN(*value, compute());
-  PutOptions put_options = Lasting(options.ttl);
-  put_options.stale = options.stale;
   table::PutRequest request = RequestOf(key, *value, put_options, table::UpdateKind::kFill);
   request.update.if_revision = revision;
-  absl::StatusOr<uint64_t> filled = impl.Put(request, put_options);
-  computed.source = Computed::Source::kComputed;
-  computed.entry = EntryOf(value->size(), filled.value_or(0), request.update.expiry_ns);
-  computed.stored = filled.status();
+  store(request);
+  if (computed.stored.ok()) {
+    std::move(end).Cancel();
+    tell_end();
+  }
   return computed;
 }
 

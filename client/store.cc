@@ -207,8 +207,8 @@ absl::Status Store::ForEach(
     if (options.progress && home % kHomesPerProgress == 0) {
       options.progress(static_cast<double>(home) / static_cast<double>(homes));
     }
-    const table::Outcome outcome =
-        table::ScanHome(table, home, &entries, os::BootNanos, {options.prefix, options.values});
+    const table::Outcome outcome = table::ScanHome(
+        table, home, &entries, os::BootNanos, {options.prefix, options.values, options.hidden});
     if (!generation.Readable()) {
       RETURN_IF_ERROR(impl_->attachment->Follow(generation));
       return absl::UnavailableError(

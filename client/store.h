@@ -84,8 +84,9 @@ struct PutOptions {
   // If set, the put happens only if the key's entry has this revision. It returns NotFound if there
   // is no entry, and Aborted, naming the revision, if there is one with another.
   absl::optional<uint64_t> if_revision = absl::nullopt;
-  // How long the entry is kept after its lifetime, for those calls of GetOrCompute() that return a
-  // stale value while another process computes a new one. No other call finds it then.
+  // How long the entry is kept after its lifetime, a year at most, for those calls of
+  // GetOrCompute() that return a stale value while another process computes a new one. No other
+  // call finds it then, but it counts towards the store's capacity.
   absl::Duration stale = absl::ZeroDuration();
 };
 
@@ -95,12 +96,12 @@ struct ComputeOptions {
   // How long after its ttl the value is kept, and is returned while another process computes a new
   // one. The store may keep it for up to an eighth longer; other calls do not find it.
   absl::Duration stale = absl::ZeroDuration();
-  // How long the others wait for the process that computes. After that, the next one computes too,
-  // and what the first one returns is not stored. Longer than the longest computation. At least
-  // 1 ns.
+  // How long a computation may take: this call waits so long for each process that computes, and
+  // others so long for this one. After the shorter of the two, one of those that wait computes too,
+  // and what the first one returns is not stored. At least 1 ns.
   absl::Duration lease = absl::Minutes(1);
-  // The longest wait for other processes, before DeadlineExceeded.
-  absl::Duration wait = absl::Minutes(1);
+  // The longest wait for other processes altogether, before DeadlineExceeded.
+  absl::Duration wait = absl::Minutes(10);
 };
 
 // Options of Increment() and Append(), which leave an entry that exists its lifetime.
@@ -132,6 +133,9 @@ struct ForEachOptions {
   absl::string_view prefix;
   // If false, values are not read: `value` is empty, and entry.value_bytes is its length.
   bool values = true;
+  // If true, also visits keys that no get finds: those for which a process computes a value, and
+  // those whose entries are kept after their lifetime (PutOptions::stale).
+  bool hidden = false;
   // If set, is called now and then, with the share of the store that has been read: from 0 to 1.
   std::function<void(double share)> progress;
 };

@@ -263,13 +263,16 @@ struct Store::Impl {
 
   // For GetOrCompute(), in compute.cc.
   struct LeaseView;
-  // Looks for the key's entry or lease with the writer lock held, and makes a lease if it finds
-  // neither, or the lease of `void_revision`.
-  absl::StatusOr<LeaseView> LookForLease(absl::string_view key, const ComputeOptions& options,
-                                         uint64_t void_revision, std::string* value);
-  // Waits until the lease that `view` shows has ended, or may be taken over, or the deadline has
-  // passed. Returns false if its owner lives no more.
-  bool AwaitEnd(absl::string_view key, const LeaseView& view, const os::Deadline& deadline) const;
+  // Looks for the key's lease, without the lock. *value is then the value that has expired, if the
+  // lease keeps one. REQUIRES: the store is open for writing.
+  absl::StatusOr<LeaseView> LookForLease(absl::string_view key, std::string* value) const;
+  // Makes a lease, if the key has neither an entry nor a lease, or that of `void_revision`.
+  absl::StatusOr<table::Writer::Leased> TakeLease(absl::string_view key,
+                                                  const ComputeOptions& options,
+                                                  uint64_t void_revision, std::string* value);
+  // Waits until the lease has ended or may be taken over, or the deadline has passed. May return
+  // early.
+  void AwaitEnd(absl::string_view key, const LeaseView& view, const os::Deadline& deadline) const;
 
   std::unique_ptr<attach::Attachment> attachment;
   absl::Duration lock_timeout;

@@ -38,6 +38,11 @@ inline void MarkUse(const WritableTable& table, const Place& place) {
   marks.store(before + (1u << shift), std::memory_order_relaxed);
 }
 
+// Marks the entry as one that is got often.
+inline void MarkMost(const WritableTable& table, const Place& place) {
+  for (uint32_t i = 0; i < kMostMark; ++i) MarkUse(table, place);
+}
+
 // Prefetches what a put of a key with that home reads of recency.
 inline void PrefetchRecency(const Table& table, uint64_t home) {
   __builtin_prefetch(&table.marks(home));

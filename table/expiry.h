@@ -56,7 +56,8 @@ inline uint32_t StaleFlags(uint64_t stale_ns) {
   // As many bits as the mantissa has, 4, rounded up.
   const auto exponent = static_cast<uint32_t>(std::max(60 - __builtin_clzll(units), 0));
   const uint64_t mantissa = (units + (uint64_t{1} << exponent) - 1) >> exponent;
-  return static_cast<uint32_t>(std::min<uint64_t>(8 * exponent + mantissa - 8, kMostStale))
+  return static_cast<uint32_t>(
+             std::min<uint64_t>(uint64_t{8} * exponent + mantissa - 8, kMostStale))
          << kStaleShift;
 }
 

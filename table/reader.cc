@@ -84,6 +84,14 @@ Look CompareLongKey(const Table& table, const SlotHead& slot, uint64_t sequence,
                     });
 }
 
+Outcome Reader::GetHidden(absl::string_view key, std::string* value, Found* found) const {
+  return GetInRoundsAs</*kHidden=*/true>(key, StringSink(value), found);
+}
+
+Outcome Reader::FindHidden(absl::string_view key, Found* found) const {
+  return GetInRoundsAs</*kHidden=*/true>(key, NoSink(), found);
+}
+
 uint64_t Reader::SumOfWord0(uint64_t from, uint64_t to) const {
   uint64_t sum = 0;
   for (uint64_t at = from; at != to; at = table_.NextBucket(at)) {

@@ -62,6 +62,7 @@ struct Found {
   uint64_t revision = 0;
   uint64_t expiry_ns = 0;  // 0: never
   Place place;             // where the entry was
+  bool lease = false;      // only by GetHidden()
 };
 
 // A disturbed round costs a writer a put, some 50 ns, and the reader about as much. A reader that
@@ -126,9 +127,19 @@ class Reader {
   // the fast path.
   template <typename Sink>
   ABSL_ATTRIBUTE_NOINLINE Outcome GetInRounds(absl::string_view key, const Sink& sink,
-                                              Found* found) const;
+                                              Found* found) const {
+    return GetInRoundsAs</*kHidden=*/false>(key, sink, found);
+  }
+  // Finds leases, and entries that have expired and still are there, too: found->lease tells the
+  // first, found->expiry_ns the second. The value of a lease begins with its record.
+  Outcome GetHidden(absl::string_view key, std::string* value, Found* found) const;
+  // The same without the value.
+  Outcome FindHidden(absl::string_view key, Found* found) const;
 
  private:
+  template <bool kHidden, typename Sink>
+  Outcome GetInRoundsAs(absl::string_view key, const Sink& sink, Found* found) const;
+
   // Fast path: first tag match, inline key and value. kFound and kNotFound are final; kContended
   // means: call GetInRounds().
   template <typename Sink>
@@ -258,6 +269,7 @@ inline Look Reader::LookAt(const BucketHead& head, uint64_t word0, const SlotHea
   found->value_bytes = lengths.value_bytes;
   found->revision = RevisionOf(sequence);
   found->expiry_ns = ExpiryOf(slot, lengths);
+  found->lease = lengths.lease();
   return CopyValue(table_, head, word0, slot, sequence, lengths, sink);
 }
 
@@ -309,8 +321,8 @@ inline Outcome Reader::TryOnce(absl::string_view key, uint64_t hash, const Sink&
              : Outcome::kContended;
 }
 
-template <typename Sink>
-Outcome Reader::GetInRounds(absl::string_view key, const Sink& sink, Found* found) const {
+template <bool kHidden, typename Sink>
+Outcome Reader::GetInRoundsAs(absl::string_view key, const Sink& sink, Found* found) const {
   const Geometry& geometry = table_.geometry();
   const uint64_t hash = HashKey(key, geometry.hash_seed);
   const uint8_t tag = TagOf(hash);
@@ -332,7 +344,9 @@ Outcome Reader::GetInRounds(absl::string_view key, const Sink& sink, Found* foun
       const auto way = static_cast<uint32_t>(__builtin_ctz(candidates));
       look = LookAt(head, word0, bucket.slot(way), key, hash, sink, found);
       found->place = {index, way};
-      if (ABSL_PREDICT_TRUE(look == Look::kWhole && found->expiry_ns == 0)) return Outcome::kFound;
+      if (ABSL_PREDICT_TRUE(look == Look::kWhole && (kHidden || found->expiry_ns == 0))) {
+        return Outcome::kFound;
+      }
     }
     switch (look) {
       case Look::kWhole:

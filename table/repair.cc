@@ -25,8 +25,8 @@ struct Intended {
 // True if an entry may have such a chain, as far as that can be told without following it.
 bool ChainIsPossible(const Geometry& geometry, const Chain& chain) {
   return chain.length == 0 ||
-         (chain.length <=
-              ChainLength(geometry, RoundUp8(geometry.max_key_bytes) + geometry.max_value_bytes) &&
+         (chain.length <= ChainLength(geometry, RoundUp8(geometry.max_key_bytes) +
+                                                    kLeaseRecordBytes + geometry.max_value_bytes) &&
           chain.first < geometry.extent_count && chain.last < geometry.extent_count);
 }
 

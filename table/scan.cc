@@ -108,7 +108,7 @@ Outcome ScanHome(const Table& table, uint64_t home, std::vector<ScannedEntry>* e
         damaged |= look == Look::kDamaged;
         if (look != Look::kWhole) continue;
         const ScannedEntry& entry = (*entries)[count];
-        if (entry.expiry_ns == 0 || clock() < entry.expiry_ns) {
+        if (options.hidden || entry.expiry_ns == 0 || clock() < entry.expiry_ns) {
           ++count;
           continue;
         }

@@ -26,6 +26,8 @@ struct ScannedEntry {
 struct ScanOptions {
   absl::string_view prefix;  // leaves out entries whose keys begin otherwise
   bool values = true;        // if false, copies no values
+  // Copies the keys of leases, and of entries that are kept after their expiry, too.
+  bool hidden = false;
 };
 
 // Copies the entries whose home is `home` and that were live at one moment, without expired ones,

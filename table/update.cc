@@ -56,8 +56,9 @@ absl::Status CheckCondition(const Update& update, const Existing& existing) {
       return existing.lease == update.if_revision
                  ? absl::OkStatus()
                  : absl::AbortedError(
-                       "the lease is void: another write of the key, or a process that waited, "
-                       "ended it");
+                       "the lease is void: the key was written, deleted, evicted or flushed "
+                       "meanwhile, or the lease was too short and another process took over: get "
+                       "the key again");
   }
   return absl::InternalError("no such update");
 }

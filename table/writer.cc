@@ -267,6 +267,8 @@ ABSL_ATTRIBUTE_NOINLINE absl::StatusOr<uint64_t> Writer::PutEvicting(const PutRe
     } else {
       EnterNew(table_, placement.place, home, request.hash);
     }
+    // No get marks it, and its process works for it.
+    if ((content.flags & kSlotFlagLease) != 0) MarkMost(table_, placement.place);
   };
   if (!old.slot_found && table_.fixed().counters.entries.load(kRelaxed) >= geometry.capacity) {
     const absl::optional<Place> chosen = ChooseVictim(table_, home);

@@ -67,6 +67,10 @@ struct LeaseRequest {
   uint64_t void_revision = 0;  // takes the lease of this revision over: its owner lives no more
 };
 
+// Removes the record from the front of a lease's value, which is then that of before, or empty.
+// False if it has none, as only hostile bytes have.
+bool SplitRecord(std::string* value, LeaseRecord* record);
+
 class Writer {
  public:
   // Calls `clock` if the key's entry, or one that a delete is about to move, has an expiry.

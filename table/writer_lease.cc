@@ -19,16 +19,14 @@ absl::string_view BytesOf(const LeaseRecord& record) {
   return {reinterpret_cast<const char*>(&record), sizeof(record)};
 }
 
-// Removes the record from the front of a lease's value, which is then that of before, or empty.
-// False if it has none, as only hostile bytes have.
+}  // namespace
+
 bool SplitRecord(std::string* value, LeaseRecord* record) {
   if (value->size() < sizeof(*record)) return false;
   std::memcpy(record, value->data(), sizeof(*record));
   value->erase(0, sizeof(*record));
   return true;
 }
-
-}  // namespace
 
 absl::StatusOr<Writer::Leased> Writer::Lease(const LeaseRequest& request, std::string* value) {
   RepairIfNeeded(table_);
@@ -67,31 +65,23 @@ absl::StatusOr<Writer::Leased> Writer::Lease(const LeaseRequest& request, std::s
     if (now_ns >= GoneNs(leased.stale_expiry_ns, stale_flags)) leased.stale_expiry_ns = 0;
   }
 
-  const auto make = [&]() CUBBY_REQUIRES_WRITER_LOCK {
-    const LeaseRecord record = {request.owner, request.bound_ns, leased.stale_expiry_ns};
-    std::string content(BytesOf(record));
-    if (leased.stale_expiry_ns != 0) content.append(*value);
-    PutRequest put;
-    put.key = request.key;
-    put.hash = request.hash;
-    put.update.value = content;
-    put.update.flags = kSlotFlagLease | stale_flags;
-    put.update.expiry_ns = std::max(request.bound_ns, GoneNs(leased.stale_expiry_ns, stale_flags));
-    return Put(put);
-  };
-  leased.outcome = Leased::Outcome::kGranted;
-  const Geometry& geometry = table_.geometry();
-  const bool fits =
-      ChainLength(geometry, BytesInExtents(request.key, value->size() + kLeaseRecordBytes)) <=
-      geometry.extent_count;
-  if (!fits) leased.stale_expiry_ns = 0;
-  absl::StatusOr<uint64_t> revision = make();
-  if (absl::IsResourceExhausted(revision.status()) && leased.stale_expiry_ns != 0) {
+  // The expired value is kept if that costs nothing but free extents.
+  if (ChainLength(table_.geometry(),
+                  BytesInExtents(request.key, value->size() + kLeaseRecordBytes)) >
+      table_.fixed().extents.free_count.load(kRelaxed)) {
     leased.stale_expiry_ns = 0;
-    revision = make();
   }
-  RETURN_IF_ERROR(revision.status());
-  leased.revision = *revision;
+  const LeaseRecord record = {request.owner, request.bound_ns, leased.stale_expiry_ns};
+  std::string content(BytesOf(record));
+  if (leased.stale_expiry_ns != 0) content.append(*value);
+  PutRequest put;
+  put.key = request.key;
+  put.hash = request.hash;
+  put.update.value = content;
+  put.update.flags = kSlotFlagLease | stale_flags;
+  put.update.expiry_ns = std::max(request.bound_ns, GoneNs(leased.stale_expiry_ns, stale_flags));
+  ASSIGN_OR_RETURN(leased.revision, Put(put));
+  leased.outcome = Leased::Outcome::kGranted;
   return leased;
 }
 

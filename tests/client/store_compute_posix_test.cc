@@ -39,12 +39,13 @@ TEST_F(StoreTest, WaitingForAnEndlessLeaseTakesNoProcessor) {
                     .ok());
   });
   computes.WaitForNotification();
-  endless.wait = absl::Milliseconds(500);
+  ComputeOptions brief = endless;
+  brief.wait = absl::Milliseconds(500);
   std::string value;
   const std::clock_t before = std::clock();
   const absl::Status waited = other
                                   ->GetOrCompute(
-                                      "k", endless, [] { return std::string("?"); }, &value)
+                                      "k", brief, [] { return std::string("?"); }, &value)
                                   .status();
   // Of all threads: a wait that spins takes as long as it lasts.
   const double processor_seconds = static_cast<double>(std::clock() - before) / CLOCKS_PER_SEC;

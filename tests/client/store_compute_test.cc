@@ -125,6 +125,7 @@ TEST_F(StoreTest, OfManyThatMissOneComputes) {
   std::atomic<int> stored{0};
   // Each with a seat of its own, as other processes have; two threads share one.
   std::vector<std::unique_ptr<Store>> stores;
+  stores.reserve(kThreads / 2);
   for (int i = 0; i < kThreads / 2; ++i) stores.push_back(Open());
   std::vector<std::thread> threads;
   threads.reserve(kThreads);
@@ -216,6 +217,51 @@ TEST_F(StoreTest, ASlowOneIsOvertakenAtItsBound) {
   EXPECT_TRUE(absl::IsAborted(slow.Finish())) << "its lease is void";
   EXPECT_TRUE(other->Get("k", &value).ok());
   EXPECT_EQ(value, "new");
+}
+
+TEST_F(StoreTest, AWaiterTakesOverWhenItsOwnLeaseIsOver) {
+  ASSERT_TRUE(StartDaemon());
+  auto store = Open();
+  auto other = Open();
+  SlowComputer slow(store.get(), "k", Patient());
+  ComputeOptions brief = Patient();
+  brief.lease = absl::Milliseconds(1);
+  std::string value;
+  absl::StatusOr<Computed> computed = other->GetOrCompute("k", brief, New, &value);
+  ASSERT_TRUE(computed.ok()) << computed.status();
+  EXPECT_TRUE(computed->stored.ok()) << computed->stored;
+  EXPECT_EQ(value, "new");
+  EXPECT_TRUE(absl::IsAborted(slow.Finish()));
+}
+
+TEST_F(StoreTest, AWaiterSeesThatTheLeaseWasDeleted) {
+  ASSERT_TRUE(StartDaemon());
+  auto store = Open();
+  auto other = Open();
+  SlowComputer slow(store.get(), "k", Patient());
+  std::thread waiter([&] {
+    std::string value;
+    absl::StatusOr<Computed> computed = other->GetOrCompute("k", Patient(), New, &value);
+    EXPECT_TRUE(computed.ok()) << computed.status();
+    EXPECT_EQ(value, "new");
+  });
+  EXPECT_TRUE(absl::IsNotFound(store->Delete("k")));
+  waiter.join();  // though the first one computes on
+  EXPECT_TRUE(absl::IsAborted(slow.Finish()));
+}
+
+TEST_F(StoreTest, AFullStoreOfExpiredEntriesHasRoomForAValue) {
+  ASSERT_TRUE(StartDaemon({"--capacity", "10"}));
+  auto store = Open();
+  KillDaemon();  // it would remove them itself
+  PutOptions soon;
+  soon.ttl = absl::Nanoseconds(1);
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(store->Put(absl::StrCat("old", i), "v", soon).ok());
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(ExpiresInTime(*store, absl::StrCat("old", i)));
+  std::string value;
+  absl::StatusOr<Computed> computed = store->GetOrCompute("k", Patient(), New, &value);
+  ASSERT_TRUE(computed.ok()) << computed.status();
+  EXPECT_TRUE(computed->stored.ok()) << computed->stored;
 }
 
 TEST_F(StoreTest, TheWaitHasABound) {
@@ -392,6 +438,30 @@ TEST_F(StoreTest, TheLeaseOfAKilledProcessIsTakenOver) {
   holder->Kill();
   waiter.join();
   EXPECT_TRUE(store->Get("k", &value).ok());
+}
+
+TEST_F(StoreTest, TheLeaseOfAKilledProcessIsTakenOverThoughAStaleValueIsThere) {
+  ASSERT_TRUE(StartDaemon());
+  auto store = Open();
+  PutOptions soon;
+  soon.ttl = absl::Nanoseconds(1);
+  soon.stale = kLong;
+  ASSERT_TRUE(store->Put("k", "old", soon).ok());
+  ASSERT_TRUE(ExpiresInTime(*store, "k"));
+  auto holder = StartUser("HoldsLease");
+  ASSERT_NE(holder, nullptr);
+  ASSERT_TRUE(test::WaitUntilReady(*holder).ok());
+  ComputeOptions options = Patient();
+  options.stale = kLong;
+  std::string value;
+  EXPECT_EQ(store->GetOrCompute("k", options, Never, &value)->source, Source::kStale);
+  holder->Kill();
+  (void)holder->Wait(absl::Seconds(60));
+  options.wait = absl::ZeroDuration();
+  absl::StatusOr<Computed> computed = store->GetOrCompute("k", options, New, &value);
+  ASSERT_TRUE(computed.ok()) << computed.status();
+  EXPECT_EQ(computed->source, Source::kComputed);
+  EXPECT_TRUE(computed->stored.ok()) << computed->stored;
 }
 
 }  // namespace

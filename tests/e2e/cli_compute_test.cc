@@ -63,14 +63,23 @@ TEST_F(CliComputeTest, AFailedCommandLeavesNoEntryAndIsNamed) {
   EXPECT_EQ(GetOrEcho("k", "again").exit_code, 0);
 }
 
-TEST_F(CliComputeTest, AValueThatDoesNotFitIsPrintedWholeAndTheReasonTold) {
-  const std::string word(65, 'v');
-  const ExitResult get = GetOrEcho("k", word);
-  EXPECT_EQ(get.exit_code, 0);
-  EXPECT_THAT(get.out, StartsWith(word));
-  EXPECT_THAT(get.err, StartsWith("cubby: the value is not stored: the value has "));
+TEST_F(CliComputeTest, ACommandThatPrintsTooMuchIsAnError) {
+  const ExitResult get = GetOrEcho("k", std::string(65, 'v'));
+  EXPECT_EQ(get.exit_code, 4);
+  EXPECT_EQ(get.out, "");
+  EXPECT_THAT(get.err, HasSubstr("the command printed more than 64 bytes"));
   EXPECT_THAT(get.err, EndsWith("--max-value\n"));
-  EXPECT_EQ(Cubby({"exists", "k"}).exit_code, 1);
+  EXPECT_EQ(Cubby({"count"}).out, "0\n") << "nor a lease";
+}
+
+TEST_F(CliComputeTest, AValueWithoutRoomIsPrintedAndTheReasonTold) {
+  std::string lines;
+  for (int i = 0; i < 100; ++i) lines += "full" + std::to_string(i) + "\tv\n";
+  ASSERT_EQ(Cubby({"load"}, lines).exit_code, 0);
+  const ExitResult get = GetOrEcho("k", "v");
+  EXPECT_EQ(get.exit_code, 0);
+  EXPECT_THAT(get.out, StartsWith("v"));
+  EXPECT_THAT(get.err, StartsWith("cubby: the value is not stored: the store is full"));
 }
 
 TEST_F(CliComputeTest, OptionsWithoutMeaningAreRefused) {
@@ -87,30 +96,72 @@ TEST_F(CliComputeTest, OptionsWithoutMeaningAreRefused) {
   EXPECT_THAT(usage({"get", "a", "--or-run", "echo", "--touch", "1s"}), HasSubstr("--touch"));
 }
 
-TEST_F(CliComputeTest, AStalePutIsPrintedWhileAnotherProcessRunsItsCommand) {
+// Runs a command that prints "new" once its input is closed, and waits until it does.
+class SlowRun {
+ public:
+  SlowRun(const std::string& store, const std::vector<std::string>& more) {
+    // `read` is the shell's; cmd.exe has none, and goes on with `set /p`, which reads a line too.
+    const char kCommand[] = "echo ready>&2 && (read line || set /p line= || cd .) && echo new";
+    SubprocessOptions options;
+    options.hold_input = true;
+    options.environment = {{"CUBBY_STORE", store}};
+    std::vector<std::string> argv = {ProgramPath("cubby"), "get", "k", "--or-run", kCommand};
+    argv.insert(argv.end(), more.begin(), more.end());
+    auto started = Subprocess::Start(argv, options);
+    EXPECT_TRUE(started.ok()) << started.status();
+    if (!started.ok()) return;
+    process_ = *std::move(started);
+    EXPECT_EQ(process_->WaitForError("ready", kPatience), absl::OkStatus());
+  }
+
+  ExitResult Finish() {
+    process_->CloseInput();
+    return process_->Wait(kPatience);
+  }
+  Subprocess& process() { return *process_; }
+
+ private:
+  std::unique_ptr<Subprocess> process_;
+};
+
+TEST_F(CliComputeTest, AStaleValueIsPrintedWhileAnotherProcessRunsItsCommand) {
   ASSERT_EQ(GetOrEcho("k", "old", {"--ttl", "1ms", "--stale", "1h"}).exit_code, 0);
   while (Cubby({"exists", "k"}).exit_code == 0) {
   }
-  // The command of this one reads its input, which goes on until it is closed.
-  SubprocessOptions options;
-  options.hold_input = true;
-  options.environment = {{"CUBBY_STORE", store()}};
-  const std::string command = "echo ready >&2 && sort && echo new";
-  auto slow = Subprocess::Start(
-      {ProgramPath("cubby"), "get", "k", "--or-run", command, "--stale", "1h", "--lease", "1h"},
-      options);
-  ASSERT_TRUE(slow.ok()) << slow.status();
-  ASSERT_TRUE((*slow)->WaitForError("ready", kPatience).ok());
+  SlowRun slow(store(), {"--stale", "1h", "--lease", "1h"});
   const ExitResult stale = GetOrEcho("k", "other", {"--stale", "1h", "--lease", "1h", "--json"});
   EXPECT_EQ(stale.exit_code, 0) << stale.err;
   EXPECT_THAT(stale.out, HasSubstr("\"source\": \"stale\""));
   EXPECT_THAT(stale.out, HasSubstr("\"value\": \"old"));
-  const ExitResult impatient = GetOrEcho("k", "other", {"--lease", "1ms"});
+  const ExitResult impatient = GetOrEcho("k", "other", {"--lease", "1h", "--timeout", "1ms"});
   EXPECT_EQ(impatient.exit_code, 7) << "without a stale value it waits: " << impatient.out;
-  (*slow)->CloseInput();
-  const ExitResult ended = (*slow)->Wait(kPatience);
+  const ExitResult ended = slow.Finish();
   EXPECT_EQ(ended.exit_code, 0) << ended.err;
   EXPECT_THAT(Cubby({"get", "k"}).out, StartsWith("new"));
+}
+
+TEST_F(CliComputeTest, AWaiterRunsItsCommandAfterItsOwnLease) {
+  SlowRun slow(store(), {"--lease", "1h"});
+  const ExitResult other = GetOrEcho("k", "other", {"--lease", "1ms"});
+  EXPECT_EQ(other.exit_code, 0) << other.err;
+  EXPECT_THAT(other.out, StartsWith("other"));
+  const ExitResult ended = slow.Finish();
+  EXPECT_EQ(ended.exit_code, 0);
+  EXPECT_THAT(ended.out, StartsWith("new"));
+  EXPECT_THAT(ended.err, HasSubstr("the value is not stored: the lease is void"));
+  EXPECT_THAT(Cubby({"get", "k"}).out, StartsWith("other"));
+}
+
+TEST_F(CliComputeTest, RemovingItsPrefixEndsARunAndAStaleValue) {
+  SlowRun slow(store(), {"--lease", "1h"});
+  EXPECT_EQ(Cubby({"del", "--prefix", "k"}).exit_code, 0);
+  EXPECT_THAT(slow.Finish().err, HasSubstr("not stored"));
+  EXPECT_EQ(Cubby({"exists", "k"}).exit_code, 1);
+  ASSERT_EQ(GetOrEcho("k", "old", {"--ttl", "1ms", "--stale", "1h"}).exit_code, 0);
+  while (Cubby({"exists", "k"}).exit_code == 0) {
+  }
+  EXPECT_EQ(Cubby({"del", "--prefix", "k"}).exit_code, 0);
+  EXPECT_THAT(Cubby({"stats"}).out, HasSubstr("entries: 0\n"));
 }
 
 }  // namespace

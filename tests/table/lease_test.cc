@@ -217,6 +217,70 @@ TEST_F(LeaseTest, WithoutFreeExtentsForTheExpiredValueKeepsNone) {
   EXPECT_THAT(Check(buffer.table()).problems, IsEmpty());
 }
 
+TEST_F(LeaseTest, EvictsNoOtherEntryForTheExpiredValue) {
+  GeometryOptions options = TinyOptions();
+  options.full_policy = FullPolicy::kEvict;
+  options.max_value_bytes = 48;
+  options.extent_pool_bytes = 10 * options.extent_bytes;
+  TableBuffer buffer(options);
+  Update update;
+  update.value = "a value of thirty-two bytes here";
+  update.expiry_ns = 100;
+  update.flags = StaleFlags(1000 * kMs);
+  ASSERT_TRUE(buffer.Do("k", update).ok());
+  int taken = 0;
+  while (buffer.table().fixed().extents.free_count.load() != 0) {
+    const std::string key(1, static_cast<char>('A' + taken++));
+    ASSERT_TRUE(buffer.Put(key, std::string(48, 'v')).ok()) << taken;
+  }
+  EXPECT_EQ(buffer.Lease(Request(), &value_, 200)->stale_expiry_ns, 0u);
+  EXPECT_EQ(buffer.table().fixed().counters.evictions.load(), 0u);
+  // A lease is not the first to go, though no get marks it.
+  uint64_t bucket = 0;
+  uint32_t way = 0;
+  ASSERT_NE(buffer.SlotOf("k", &bucket, &way), nullptr);
+  EXPECT_EQ(buffer.table().marks(bucket).marks.load() >> 2 * way & kMostMark, kMostMark);
+  EXPECT_THAT(Check(buffer.table()).problems, IsEmpty());
+}
+
+TEST_F(LeaseTest, OfTheLongestKeyAndValueIsRepaired) {
+  // A pool with room for more than two such entries, and in which the record takes an extent more
+  // than any other entry.
+  GeometryOptions options = TinyOptions();
+  options.extent_pool_bytes = 400'000;
+  Geometry geometry = PlanGeometry(options).value();
+  const auto bytes = [&geometry] {
+    return RoundUp8(geometry.max_key_bytes) + geometry.max_value_bytes;
+  };
+  while (ChainLength(geometry, bytes()) == ChainLength(geometry, bytes() + kLeaseRecordBytes)) {
+    options.max_value_bytes += 8;
+    geometry = PlanGeometry(options).value();
+  }
+  TableBuffer buffer(geometry);
+  const std::string key(geometry.max_key_bytes, 'k');
+  Update update;
+  const std::string value(geometry.max_value_bytes, 'v');
+  update.value = value;
+  update.expiry_ns = 100;
+  update.flags = StaleFlags(1000 * kMs);
+  ASSERT_TRUE(buffer.Do(key, update).ok());
+  const TableBuffer before(absl::string_view(buffer.memory(), geometry.total_bytes));
+  LeaseRequest request = Request();
+  request.key = key;
+  ASSERT_EQ(buffer.Lease(request, &value_, 200)->stale_expiry_ns, 100u);
+
+  // As a kill right after the commit leaves it: the counters and the map are those of before.
+  FixedPart& fixed = buffer.table().mutable_fixed();
+  fixed.extents.free_count = before.table().fixed().extents.free_count.load();
+  fixed.extents.hand = before.table().fixed().extents.hand.load();
+  for (uint64_t word = 0; word < MapWords(geometry) + SummaryWords(geometry); ++word) {
+    buffer.table().mutable_extent_map(word) = before.table().extent_map(word).load();
+  }
+  fixed.intent.operation = static_cast<uint64_t>(Operation::kPut);
+  ASSERT_TRUE(buffer.Put("next", "v").ok());
+  EXPECT_THAT(Check(buffer.table()).problems, IsEmpty());
+}
+
 TEST_F(LeaseTest, AStoreWithoutExtentsKeepsTheValueThatFitsTheSlot) {
   GeometryOptions options = TinyOptions();
   options.max_value_bytes = 8;
