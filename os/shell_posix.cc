@@ -40,8 +40,13 @@ class PassesSignalsOn {
       // One that is ignored, as under nohup, or handled, does not end this process.
       if (before.action.sa_handler == SIG_DFL) sigaction(before.signal, &action, nullptr);
     }
+    // Where it is ignored, nobody learns how the shell ended.
+    struct sigaction default_action = {};
+    default_action.sa_handler = SIG_DFL;
+    sigaction(SIGCHLD, &default_action, &child_);
   }
   ~PassesSignalsOn() {
+    sigaction(SIGCHLD, &child_, nullptr);
     for (const Before& before : before_) sigaction(before.signal, &before.action, nullptr);
   }
   PassesSignalsOn(const PassesSignalsOn&) = delete;
@@ -53,6 +58,7 @@ class PassesSignalsOn {
     struct sigaction action;
   };
   Before before_[3] = {{SIGINT, {}}, {SIGTERM, {}}, {SIGHUP, {}}};
+  struct sigaction child_ = {};
 };
 
 absl::Status Error(absl::string_view what, int error) {
@@ -60,7 +66,7 @@ absl::Status Error(absl::string_view what, int error) {
   return LastError(what);
 }
 
-// Starts the shell with `output` as its standard output.
+// Starts the shell with `output` as its standard output, and notes it for PassOn().
 absl::Status Start(const std::string& command, int output, pid_t* pid) {
   posix_spawn_file_actions_t files;
   posix_spawnattr_t attributes;
@@ -75,11 +81,20 @@ absl::Status Start(const std::string& command, int output, pid_t* pid) {
   sigemptyset(&signals);
   sigaddset(&signals, SIGPIPE);
   posix_spawnattr_setsigdefault(&attributes, &signals);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
+  // A signal that comes before the shell is noted must not miss it.
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, &before);
+  const absl::Cleanup unblock = [&before] { pthread_sigmask(SIG_SETMASK, &before, nullptr); };
+  posix_spawnattr_setsigmask(&attributes, &before);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
   const char* const argv[] = {"sh", "-c", "--", command.c_str(), nullptr};
   const int error =
       posix_spawn(pid, "/bin/sh", &files, &attributes, const_cast<char* const*>(argv), environ);
-  return error == 0 ? absl::OkStatus() : Error("cannot run /bin/sh", error);
+  if (error != 0) return Error("cannot run /bin/sh", error);
+  shell.store(*pid);
+  return absl::OkStatus();
 }
 
 // Returns OutOfRange if there are more bytes than that.
@@ -116,7 +131,6 @@ absl::Status RunShell(const std::string& command, uint64_t max_bytes, std::strin
   pid_t pid = 0;
   absl::Status result = Start(command, writes.get(), &pid);
   if (!result.ok()) return result;
-  shell.store(pid);
   writes = Descriptor();
   result = ReadAll(reads.get(), max_bytes, output);
   reads = Descriptor();
