@@ -101,7 +101,7 @@ class SlowRun {
  public:
   SlowRun(const std::string& store, const std::vector<std::string>& more) {
     // `read` is the shell's; cmd.exe has none, and goes on with `set /p`, which reads a line too.
-    const char kCommand[] = "echo ready>&2 && (read line || set /p line= || cd .) && echo new";
+    constexpr char kCommand[] = "echo ready>&2 && (read line || set /p line= || cd .) && echo new";
     SubprocessOptions options;
     options.hold_input = true;
     options.environment = {{"CUBBY_STORE", store}};
