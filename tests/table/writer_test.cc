@@ -295,7 +295,8 @@ TEST(WriterTest, AForgedIntentIsRepairedWithinABudget) {
 // An intent as a killed writer left it, but for one word.
 // How many extents an entry can have.
 uint64_t LongestChain(const Geometry& geometry) {
-  return ChainLength(geometry, RoundUp8(geometry.max_key_bytes) + geometry.max_value_bytes);
+  return ChainLength(
+      geometry, RoundUp8(geometry.max_key_bytes) + kLeaseRecordBytes + geometry.max_value_bytes);
 }
 
 TEST(WriterTest, AForgedIntentLeadsNowhere) {
