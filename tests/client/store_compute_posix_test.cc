@@ -1,11 +1,11 @@
 // GetOrCompute(): those that wait take no processor.
 #include <ctime>
+#include <future>
 #include <string>
 #include <thread>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
 #include "client/store.h"
 #include "gtest/gtest.h"
@@ -23,22 +23,22 @@ TEST_F(StoreTest, WaitingForAnEndlessLeaseTakesNoProcessor) {
   ComputeOptions endless;
   endless.lease = absl::InfiniteDuration();
   endless.stale = absl::InfiniteDuration();
-  absl::Notification computes;
-  absl::Notification let_go;
+  std::promise<void> computes;
+  std::promise<void> let_go;
   std::thread slow([&] {
     std::string value;
     EXPECT_TRUE(store
                     ->GetOrCompute(
                         "k", endless,
                         [&]() -> absl::StatusOr<std::string> {
-                          computes.Notify();
-                          let_go.WaitForNotification();
+                          computes.set_value();
+                          let_go.get_future().wait();
                           return std::string("v");
                         },
                         &value)
                     .ok());
   });
-  computes.WaitForNotification();
+  computes.get_future().wait();
   ComputeOptions brief = endless;
   brief.wait = absl::Milliseconds(500);
   std::string value;
@@ -49,7 +49,7 @@ TEST_F(StoreTest, WaitingForAnEndlessLeaseTakesNoProcessor) {
                                   .status();
   // Of all threads: a wait that spins takes as long as it lasts.
   const double processor_seconds = static_cast<double>(std::clock() - before) / CLOCKS_PER_SEC;
-  let_go.Notify();
+  let_go.set_value();
   slow.join();
   EXPECT_TRUE(absl::IsDeadlineExceeded(waited)) << waited;
   EXPECT_LT(processor_seconds, 0.25);

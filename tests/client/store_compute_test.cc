@@ -1,7 +1,7 @@
 // GetOrCompute(): of many that miss a key one computes its value.
 #include <atomic>
 #include <cstdint>
-#include <functional>
+#include <future>
 #include <memory>
 #include <string>
 #include <thread>
@@ -11,7 +11,6 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
 #include "client/store.h"
 #include "gtest/gtest.h"
@@ -49,8 +48,8 @@ class SlowComputer {
           absl::StatusOr<Computed> computed = store->GetOrCompute(
               key, options,
               [this]() -> absl::StatusOr<std::string> {
-                computes_.Notify();
-                let_go_.WaitForNotification();
+                computes_.set_value();
+                let_go_.get_future().wait();
                 return std::string("slow");
               },
               &value);
@@ -58,21 +57,21 @@ class SlowComputer {
           EXPECT_EQ(value, "slow");
           if (computed.ok()) stored_ = computed->stored;
         }) {
-    computes_.WaitForNotification();
+    computes_.get_future().wait();
   }
   ~SlowComputer() {
     if (thread_.joinable()) (void)Finish();
   }
   // Lets it go and returns Computed::stored.
   absl::Status Finish() {
-    let_go_.Notify();
+    let_go_.set_value();
     thread_.join();
     return stored_;
   }
 
  private:
-  absl::Notification computes_;
-  absl::Notification let_go_;
+  std::promise<void> computes_;
+  std::promise<void> let_go_;
   absl::Status stored_;
   std::thread thread_;
 };
@@ -285,24 +284,25 @@ TEST_F(StoreTest, AFailureIsReturnedAndTheNextOneComputes) {
   auto other = Open();
   std::string value;
   std::thread next;
-  const absl::Status failure = store
-                                   ->GetOrCompute(
-                                       "k", Patient(),
-                                       [&]() -> absl::StatusOr<std::string> {
-                                         absl::Notification began;
-                                         next = std::thread([&] {
-                                           began.Notify();
-                                           std::string value;
-                                           absl::StatusOr<Computed> computed =
-                                               other->GetOrCompute("k", Patient(), New, &value);
-                                           EXPECT_TRUE(computed.ok() && computed->stored.ok())
-                                               << computed.status();
-                                         });
-                                         began.WaitForNotification();
-                                         return absl::InternalError("no such page");
-                                       },
-                                       &value)
-                                   .status();
+  const absl::Status failure =
+      store
+          ->GetOrCompute(
+              "k", Patient(),
+              [&]() -> absl::StatusOr<std::string> {
+                std::promise<void> began;
+                const std::future<void> begun = began.get_future();
+                next = std::thread([&other, began = std::move(began)]() mutable {
+                  began.set_value();
+                  std::string value;
+                  absl::StatusOr<Computed> computed =
+                      other->GetOrCompute("k", Patient(), New, &value);
+                  EXPECT_TRUE(computed.ok() && computed->stored.ok()) << computed.status();
+                });
+                begun.wait();
+                return absl::InternalError("no such page");
+              },
+              &value)
+          .status();
   EXPECT_EQ(failure.message(), "no such page");
   next.join();
   EXPECT_TRUE(other->Get("k", &value).ok());
