@@ -19,10 +19,10 @@
 #include "gtest/gtest.h"
 #include "os/clock.h"
 #include "tests/support/child.h"
-#include "tests/support/daemon.h"
 #include "tests/support/shared.h"
 #include "tests/support/torture.h"
 #include "tests/torture/patient_store.h"
+#include "tests/torture/storm_fixture.h"
 
 namespace cubby {
 namespace {
@@ -95,29 +95,23 @@ CUBBY_CHILD(StormComputer) {
   return 3;
 }
 
-class ComputeStormTest : public test::DaemonFixture {
+class ComputeStormTest : public test::StormFixture {
  protected:
-  ComputeStormTest()
-      : seed_(::testing::UnitTest::GetInstance()->random_seed() + 1),
-        random_(static_cast<uint64_t>(seed_)),
-        notes_("notes") {}
+  ComputeStormTest() : notes_("notes") {}
 
   void Run(const std::vector<std::string>& daemon_args) {
-    SCOPED_TRACE(absl::StrCat("seed ", seed_));
+    SCOPED_TRACE(absl::StrCat("seed ", seed()));
     const uint64_t kills = test::Amount(CUBBY_KILLS / 10, CUBBY_KILLS_WHOLE / 10);
     ASSERT_TRUE(StartDaemon(daemon_args));
     processes_.resize(test::Amount(8, 200));
     for (auto& process : processes_) ASSERT_NO_FATAL_FAILURE(Start(&process));
     for (uint64_t kill = 0; kill < kills; ++kill) {
-      // Its length decides nothing but the moment of a kill.
-      const uint64_t until = os::BootNanos() + random_() % 2'000'000;
-      while (os::BootNanos() < until) {
-      }
-      auto& process = processes_[random_() % processes_.size()];
-      ASSERT_NO_FATAL_FAILURE(Kill(process.get())) << "kill " << kill;
+      WaitForAMoment();
+      auto& process = processes_[Random() % processes_.size()];
+      ASSERT_NO_FATAL_FAILURE(KillReady(process.get())) << "kill " << kill;
       ASSERT_NO_FATAL_FAILURE(Start(&process));
     }
-    for (auto& process : processes_) ASSERT_NO_FATAL_FAILURE(Kill(process.get()));
+    for (auto& process : processes_) ASSERT_NO_FATAL_FAILURE(KillReady(process.get()));
     uint64_t computations = 0;
     for (const KeyNotes& key : notes_->keys) computations += key.computations;
     EXPECT_GT(computations, 0u);
@@ -132,18 +126,9 @@ class ComputeStormTest : public test::DaemonFixture {
 
  private:
   void Start(std::unique_ptr<test::Subprocess>* process) {
-    *process = StartUser("StormComputer", {notes_.name(), absl::StrCat(random_())});
+    *process = StartUser("StormComputer", {notes_.name(), absl::StrCat(Random())});
     ASSERT_NE(*process, nullptr);
   }
-  static void Kill(test::Subprocess* process) {
-    ASSERT_TRUE(test::WaitUntilReady(*process).ok());
-    process->Kill();
-    const test::ExitResult ended = process->Wait(kStuck);
-    ASSERT_EQ(ended.exit_code, 137) << ended.err;
-  }
-
-  const int seed_;
-  std::mt19937_64 random_;
   const test::Shared<ComputeNotes> notes_;
   std::vector<std::unique_ptr<test::Subprocess>> processes_;
 };

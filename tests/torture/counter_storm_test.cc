@@ -16,17 +16,14 @@
 #include "absl/strings/str_cat.h"
 #include "client/store.h"
 #include "gtest/gtest.h"
-#include "os/clock.h"
 #include "tests/support/child.h"
-#include "tests/support/daemon.h"
 #include "tests/support/shared.h"
 #include "tests/support/torture.h"
 #include "tests/torture/patient_store.h"
+#include "tests/torture/storm_fixture.h"
 
 namespace cubby {
 namespace {
-
-using test::kStuck;
 
 constexpr int kProcesses = 8;
 // The counters of one process: its own, and those that all share, one of which has a key in
@@ -82,12 +79,9 @@ CUBBY_CHILD(StormCounter) {
   return 3;
 }
 
-class CounterStormTest : public test::DaemonFixture {
+class CounterStormTest : public test::StormFixture {
  protected:
-  CounterStormTest()
-      : seed_(::testing::UnitTest::GetInstance()->random_seed() + 1),
-        random_(static_cast<uint64_t>(seed_)),
-        notes_("notes") {}
+  CounterStormTest() : notes_("notes") {}
 
   void Begin() {
     ASSERT_TRUE(StartDaemon({"--capacity", "64"}));
@@ -99,25 +93,15 @@ class CounterStormTest : public test::DaemonFixture {
 
   void Start(int process) {
     processes_[process] =
-        StartUser("StormCounter", {notes_.name(), absl::StrCat(process), absl::StrCat(random_())});
+        StartUser("StormCounter", {notes_.name(), absl::StrCat(process), absl::StrCat(Random())});
     ASSERT_NE(processes_[process], nullptr);
-  }
-
-  void WaitForAMoment() {
-    // Its length decides nothing but the moment of a kill.
-    const uint64_t until = os::BootNanos() + random_() % 2'000'000;
-    while (os::BootNanos() < until) {
-    }
   }
 
   // Kills a process and settles its notes: of its own counter by its value, which no process has
   // changed or repaired since, of the others by counting the increment that has no answer.
   void Kill(int process) {
-    SCOPED_TRACE(absl::StrCat("seed ", seed_));
-    ASSERT_TRUE(test::WaitUntilReady(*processes_[process]).ok());
-    processes_[process]->Kill();
-    const test::ExitResult ended = processes_[process]->Wait(kStuck);
-    ASSERT_EQ(ended.exit_code, 137) << ended.err;
+    SCOPED_TRACE(absl::StrCat("seed ", seed()));
+    ASSERT_NO_FATAL_FAILURE(KillReady(processes_[process].get()));
     CounterNotes& notes = notes_->processes[process];
     const absl::StatusOr<int64_t> own = ValueOf(KeyOf(process, kOwn));
     ASSERT_TRUE(own.ok()) << own.status();
@@ -138,8 +122,8 @@ class CounterStormTest : public test::DaemonFixture {
       for (const CounterNotes& notes : notes_->processes) done += notes.done[i];
       const absl::StatusOr<int64_t> sum = ValueOf(KeyOf(0, i));
       ASSERT_TRUE(sum.ok()) << sum.status();
-      EXPECT_GE(*sum, done) << "seed " << seed_;
-      EXPECT_LE(*sum, done + pending_[i]) << "seed " << seed_;
+      EXPECT_GE(*sum, done) << "seed " << seed();
+      EXPECT_LE(*sum, done + pending_[i]) << "seed " << seed();
       increments += *sum;
     }
     EXPECT_GT(increments, 0);
@@ -148,8 +132,6 @@ class CounterStormTest : public test::DaemonFixture {
                                    {"pending at kills", absl::StrCat(pending_[1] + pending_[2])},
                                    {"lost or counted twice", HasFailure() ? "some" : "0"}});
   }
-
-  uint64_t Random() { return random_(); }
 
  private:
   // 0 if there is none.
@@ -163,8 +145,6 @@ class CounterStormTest : public test::DaemonFixture {
     return number;
   }
 
-  const int seed_;
-  std::mt19937_64 random_;
   const test::Shared<StormNotes> notes_;
   std::unique_ptr<Store> reader_;
   std::array<std::unique_ptr<test::Subprocess>, kProcesses> processes_;

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <cstdio>
 #include <memory>
-#include <random>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,14 +15,13 @@
 #include "absl/strings/str_format.h"
 #include "client/store.h"
 #include "gtest/gtest.h"
-#include "os/clock.h"
 #include "table/layout.h"
 #include "tests/support/checked_value.h"
 #include "tests/support/child.h"
-#include "tests/support/daemon.h"
 #include "tests/support/shared.h"
 #include "tests/support/torture.h"
 #include "tests/torture/patient_store.h"
+#include "tests/torture/storm_fixture.h"
 #include "tests/torture/storm_notes.h"
 
 namespace cubby {
@@ -34,12 +32,9 @@ using test::kWriters;
 
 constexpr int kReaders = 2;
 
-class KillStormTest : public test::DaemonFixture {
+class KillStormTest : public test::StormFixture {
  protected:
-  KillStormTest()
-      : seed_(::testing::UnitTest::GetInstance()->random_seed() + 1),
-        random_(static_cast<uint64_t>(seed_)),
-        notes_("notes") {}
+  KillStormTest() : notes_("notes") {}
 
   // Fills the store's common keys, and starts readers and writers.
   void Begin() {
@@ -55,7 +50,7 @@ class KillStormTest : public test::DaemonFixture {
     successor_ = *std::move(successor);
     for (uint64_t i = 0; i < test::kCommonKeys; ++i) ASSERT_TRUE(PutCommon(i).ok());
     for (int i = 0; i < kReaders; ++i) {
-      readers_.push_back(StartUser("StormReader", {absl::StrCat(random_())}));
+      readers_.push_back(StartUser("StormReader", {absl::StrCat(Random())}));
       ASSERT_NE(readers_.back(), nullptr);
     }
     for (int i = 0; i < kWriters; ++i) writers_.push_back(StartWriter(i));
@@ -63,19 +58,12 @@ class KillStormTest : public test::DaemonFixture {
 
   // Kills one writer at a random moment, looks at what it left, and starts another in its place.
   void KillOne(uint64_t kill) {
-    SCOPED_TRACE(absl::StrCat("kill ", kill, ", seed ", seed_));
-    // The length of the wait decides nothing but the moment.
-    const uint64_t until = os::BootNanos() + random_() % 2'000'000;
-    while (os::BootNanos() < until) {
-    }
+    SCOPED_TRACE(absl::StrCat("kill ", kill, ", seed ", seed()));
+    WaitForAMoment();
     const int victim = PickVictim();
     test::WriterNotes& notes = notes_->writers[victim];
-    ASSERT_NE(writers_[victim], nullptr);
-    ASSERT_TRUE(test::WaitUntilReady(*writers_[victim]).ok());
     const uint64_t takeovers = successor_->Stats().lock_takeovers;
-    writers_[victim]->Kill();
-    const test::ExitResult ended = writers_[victim]->Wait(kStuck);
-    ASSERT_EQ(ended.exit_code, 137) << ended.err;
+    ASSERT_NO_FATAL_FAILURE(KillReady(writers_[victim].get()));
 
     // As it left them: no other process writes them, and no writer has repaired them yet.
     ASSERT_NO_FATAL_FAILURE(CheckKeys(*reader_, victim, &notes));
@@ -128,7 +116,7 @@ class KillStormTest : public test::DaemonFixture {
 
  private:
   std::unique_ptr<test::Subprocess> StartWriter(int writer) {
-    return StartUser("StormWriter", {notes_.name(), absl::StrCat(writer), absl::StrCat(random_())});
+    return StartUser("StormWriter", {notes_.name(), absl::StrCat(writer), absl::StrCat(Random())});
   }
 
   absl::Status PutCommon(uint64_t i) {
@@ -140,8 +128,8 @@ class KillStormTest : public test::DaemonFixture {
   // given it back. (Two that start at once may take each other's seat for their own: then it is
   // another one.)
   int PickVictim() {
-    auto victim = static_cast<int>(random_() % kWriters);
-    if (random_() % 2 == 0) {
+    auto victim = static_cast<int>(Random() % kWriters);
+    if (Random() % 2 == 0) {
       const uint64_t owner = (*fixed_)->lock.lock.word.load() & test::kSeatBits;
       for (int i = 0; i < kWriters; ++i) {
         if (notes_->writers[i].seat == owner && owner != 0) victim = i;
@@ -150,8 +138,6 @@ class KillStormTest : public test::DaemonFixture {
     return victim;
   }
 
-  const int seed_;
-  std::mt19937_64 random_;
   const test::Shared<test::StormNotes> notes_;
   std::unique_ptr<test::SharedView<const table::FixedPart>> fixed_;
   std::unique_ptr<Store> reader_;
