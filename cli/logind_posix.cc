@@ -1,6 +1,5 @@
 #include "cli/logind_posix.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -15,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "os/listing_posix.h"
 
 namespace cubby::cli {
 namespace {
@@ -26,12 +26,11 @@ constexpr const char* kDirectories[] = {"/usr/lib/systemd", "/run/systemd", "/et
 
 std::vector<std::string> FilesIn(const std::string& directory) {
   std::vector<std::string> files;
-  DIR* const listing = opendir(directory.c_str());
+  const os::Listing listing(opendir(directory.c_str()));
   if (listing == nullptr) return files;
-  while (const dirent* entry = readdir(listing)) {
+  while (const dirent* entry = readdir(listing.get())) {
     if (absl::EndsWith(entry->d_name, ".conf")) files.emplace_back(entry->d_name);
   }
-  closedir(listing);
   return files;
 }
 

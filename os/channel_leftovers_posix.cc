@@ -1,9 +1,7 @@
-#include <dirent.h>
 #include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <memory>
 
 #include "absl/algorithm/container.h"
 #include "absl/strings/str_cat.h"
@@ -17,10 +15,6 @@
 
 namespace cubby::os {
 namespace {
-
-struct CloseListing {
-  void operator()(DIR* listing) const { closedir(listing); }
-};
 
 // How long it must not have been used. REQUIRES: it is a FIFO of the store's channel.
 absl::Duration AgeOf(absl::string_view store, absl::string_view file) {
@@ -42,8 +36,7 @@ absl::StatusOr<std::vector<ChannelLeftover>> FindChannelLeftovers() {
   absl::StatusOr<RuntimeDir> dir = OpenRuntimeDir();
   if (absl::IsNotFound(dir.status())) return leftovers;
   RETURN_IF_ERROR(dir.status());
-  const int listed = openat(dir->fd.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  const std::unique_ptr<DIR, CloseListing> listing(listed < 0 ? nullptr : fdopendir(listed));
+  const Listing listing = ListRuntimeDir(*dir);
   if (listing == nullptr) return LastError(absl::StrCat("cannot list ", dir->path));
   // Until `dir` is closed: a daemon that starts makes its FIFO, and then reads it, under the lock.
   RETURN_IF_ERROR(LockRuntimeDir(*dir));

@@ -1,4 +1,3 @@
-#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -131,10 +130,9 @@ absl::Status PipeServer::Impl::JoinRequestFifo() {
 // FIFO without a reader, and not used for `age`, is left over.
 void PipeServer::Impl::RemoveLeftovers(absl::Duration age) {
   next_clean_up = Deadline(kCleanUpEvery);
-  DIR* listing = fdopendir(openat(dir.fd.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const Listing listing = ListRuntimeDir(dir);
   if (listing == nullptr) return;
-  absl::Cleanup close_listing = [listing] { closedir(listing); };
-  while (const dirent* entry = readdir(listing)) {
+  while (const dirent* entry = readdir(listing.get())) {
     if (!IsReplyFifoName(store, entry->d_name)) continue;
     if (IsUnread(dir, entry->d_name, age)) unlinkat(dir.fd.get(), entry->d_name, 0);
   }

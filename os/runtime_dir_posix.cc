@@ -78,6 +78,12 @@ absl::Status DenialWithRemedy(const absl::Status& error) {
 
 }  // namespace
 
+Listing ListRuntimeDir(const RuntimeDir& dir) {
+  // A descriptor of its own: the listing closes it, and moves its position.
+  const int listed = openat(dir.fd.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  return Listing(listed < 0 ? nullptr : fdopendir(listed));
+}
+
 absl::Status LockRuntimeDir(const RuntimeDir& dir) {
   const Deadline patience(kLockPatience);
   while (flock(dir.fd.get(), LOCK_EX | LOCK_NB) != 0) {

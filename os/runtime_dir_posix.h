@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "os/descriptor_posix.h"
+#include "os/listing_posix.h"
 
 namespace cubby::os {
 
@@ -34,6 +35,9 @@ absl::StatusOr<RuntimeDir> OpenOrCreateRuntimeDir();
 // Keeps other processes from making or removing request FIFOs in it, until flock(LOCK_UN) or until
 // `dir` is closed. FailedPrecondition if another program has locked it for a second.
 absl::Status LockRuntimeDir(const RuntimeDir& dir);
+
+// Begins to list its files. Null, with errno set, if that fails.
+Listing ListRuntimeDir(const RuntimeDir& dir);
 
 }  // namespace cubby::os
 

@@ -1,4 +1,3 @@
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -8,7 +7,6 @@
 #include <cerrno>
 #include <fstream>
 #include <map>
-#include <memory>
 #include <utility>
 
 #include "absl/algorithm/container.h"
@@ -18,6 +16,7 @@
 #include "absl/strings/strip.h"
 #include "base/store_name.h"
 #include "os/errors.h"
+#include "os/listing_posix.h"
 #include "os/process.h"
 #include "os/store_names.h"
 #include "os/user_posix.h"
@@ -26,11 +25,6 @@ namespace cubby::os {
 namespace {
 
 constexpr char kDirectory[] = "/dev/shm";
-
-struct CloseListing {
-  void operator()(DIR* listing) const { closedir(listing); }
-};
-using Listing = std::unique_ptr<DIR, CloseListing>;
 
 // What the name of a store's file says.
 struct NameParts {
