@@ -154,8 +154,7 @@ void DefineFlush(Subcommand* flush) {
       "daemon,\n"
       "and takes the time of a walk through the whole store.\n\n"
       "Examples:\n  cubby flush -s sessions\n  cubby flush -s sessions --prefix user:");
-  AddPrefix(flush, "Only keys that begin with BYTES", prefix.get());
-  flush->AddFlag("--escaped", &prefix->escaped, "Decode the escapes of `cubby scan` in BYTES");
+  AddOnlyPrefix(flush, prefix.get());
   flush->Do(prefix, [](const StoreOptions& store_options, const PrefixOptions& options) {
     return options.word.has_value() ? RemovePrefix(store_options, options) : Flush(store_options);
   });

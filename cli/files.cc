@@ -37,9 +37,7 @@ ExitCode Dump(const Store& store, const PrefixOptions& options) {
   Output out;
   out.Write(DumpHeader());
   Progress progress(dump_tally, Prints::kEntries);
-  ForEachOptions walk;
-  walk.prefix = prefix;
-  walk.progress = [&progress](double share) { progress.Show(share); };
+  const ForEachOptions walk = progress.Walk(prefix);
   uint64_t entries = 0;
   std::string line;
   const absl::Status status = store.ForEach(
@@ -77,8 +75,7 @@ void DefineDump(Subcommand* dump) {
       "Examples:\n"
       "  cubby dump -s sessions > sessions.dump && cubby load -s copy < sessions.dump\n"
       "  cubby dump -s sessions | zstd > sessions.dump.zst");
-  AddPrefix(dump, "Only keys that begin with BYTES", options.get());
-  dump->AddFlag("--escaped", &options->escaped, "Decode the escapes of `cubby scan` in BYTES");
+  AddOnlyPrefix(dump, options.get());
   dump->DoWithStore(Mode::kReadOnly, options, &Dump);
 }
 

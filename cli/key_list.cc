@@ -38,6 +38,11 @@ void AddPrefix(Subcommand* subcommand, const std::string& help, PrefixOptions* p
   subcommand->AddText("--prefix", "BYTES", &prefix->word, help);
 }
 
+void AddOnlyPrefix(Subcommand* subcommand, PrefixOptions* prefix) {
+  AddPrefix(subcommand, "Only keys that begin with BYTES", prefix);
+  subcommand->AddFlag("--escaped", &prefix->escaped, "Decode the escapes of `cubby scan` in BYTES");
+}
+
 absl::StatusOr<std::string> PrefixOf(const PrefixOptions& prefix) {
   return BytesOf(prefix.word.value_or(""), prefix.escaped);
 }

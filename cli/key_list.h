@@ -39,6 +39,8 @@ struct PrefixOptions {
   bool escaped = false;
 };
 void AddPrefix(Subcommand* subcommand, const std::string& help, PrefixOptions* prefix);
+// Adds --prefix, and --escaped for it alone, of a subcommand that works on all entries without.
+void AddOnlyPrefix(Subcommand* subcommand, PrefixOptions* prefix);
 // Returns the bytes; none if there is no --prefix.
 absl::StatusOr<std::string> PrefixOf(const PrefixOptions& prefix);
 

@@ -18,9 +18,6 @@ namespace {
 
 using program::ExitCode;
 
-constexpr char kPrefixHelp[] = "Only keys that begin with BYTES";
-constexpr char kPrefixEscapedHelp[] = "Decode the escapes of `cubby scan` in BYTES";
-
 struct ScanOptions {
   PrefixOptions prefix;
   bool keys_only = false;
@@ -40,10 +37,8 @@ ExitCode Scan(const Store& store, const ScanOptions& options) {
                        options.keys_only);
   Tally tally("printed");
   Progress progress(tally, Prints::kEntries);
-  ForEachOptions walk;
-  walk.prefix = prefix;
+  ForEachOptions walk = progress.Walk(prefix);
   walk.values = !options.keys_only;
-  walk.progress = [&progress](double share) { progress.Show(share); };
   return printer.Finish(store.ForEach(
       [&](absl::string_view key, absl::string_view value, const Entry& entry) {
         printer.Print(key, value, entry);
@@ -68,8 +63,7 @@ void DefineScan(Subcommand* scan) {
       "  cubby scan -s sessions --json | jq -r '.[].key'\n"
       "  cubby scan -s sessions --keys-only -0 | xargs -0 -r -n 1 echo\n"
       "  cubby scan -s sessions | cubby load -s copy --escaped");
-  AddPrefix(scan, kPrefixHelp, &options->prefix);
-  scan->AddFlag("--escaped", &options->prefix.escaped, kPrefixEscapedHelp);
+  AddOnlyPrefix(scan, &options->prefix);
   scan->AddFlag("--keys-only", &options->keys_only, "Print keys without values");
   scan->AddFlag("-0,--null", &options->null,
                 "Print bytes as they are, NUL after each key and value, for xargs -0;\n"
@@ -86,10 +80,8 @@ ExitCode Count(const Store& store, const PrefixOptions& options) {
   if (!prefix.empty() || stats.expiring > 0) {
     Tally tally("counted");
     Progress progress(tally, Prints::kNothing);
-    ForEachOptions walk;
-    walk.prefix = prefix;
+    ForEachOptions walk = progress.Walk(prefix);
     walk.values = false;
-    walk.progress = [&progress](double share) { progress.Show(share); };
     count = 0;
     const absl::Status status = store.ForEach(
         [&](absl::string_view, absl::string_view, const Entry&) {
@@ -110,8 +102,7 @@ void DefineCount(Subcommand* count) {
   count->Notes(
       "With --prefix it takes the time of a walk through the whole store.\n"
       "Examples:\n  cubby count -s sessions\n  cubby count -s sessions --prefix user:");
-  AddPrefix(count, kPrefixHelp, options.get());
-  count->AddFlag("--escaped", &options->escaped, kPrefixEscapedHelp);
+  AddOnlyPrefix(count, options.get());
   count->DoWithStore(Mode::kReadOnly, options, &Count);
 }
 

@@ -211,11 +211,9 @@ ExitCode DeleteKeys(Store& store, const KeyListOptions& keys) {
 absl::Status DeletePrefix(Store& store, absl::string_view prefix) {
   prefix_tally.TellIfInterrupted();
   Progress progress(prefix_tally, Prints::kNothing);
-  ForEachOptions walk;
-  walk.prefix = prefix;
+  ForEachOptions walk = progress.Walk(prefix);
   walk.values = false;
   walk.hidden = true;  // ends what others compute, as a delete of each key does
-  walk.progress = [&progress](double share) { progress.Show(share); };
   absl::Status failure;
   absl::Status damage;  // as a flush, a walk goes on behind it
   const absl::Status walked = store.ForEach(

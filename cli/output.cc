@@ -16,11 +16,6 @@ Record& Record::AddNumber(absl::string_view name, uint64_t value) {
   return *this;
 }
 
-Record& Record::AddUnknown(absl::string_view name) {
-  Add(name, "null", "-");
-  return *this;
-}
-
 Record& Record::AddText(absl::string_view name, absl::string_view bytes) {
   if (program::IsUtf8(bytes)) {
     AddMember(name, JsonString(bytes));
@@ -56,10 +51,7 @@ Record& Record::AddNull(absl::string_view name) {
 }
 
 Record& Record::AddRatio(absl::string_view name, uint64_t part, uint64_t whole) {
-  if (whole == 0) {
-    Add(name, "null", "none");
-    return *this;
-  }
+  if (whole == 0) return AddNull(name);
   const double ratio = static_cast<double>(part) / static_cast<double>(whole);
   Add(name, absl::StrFormat("%.6f", ratio), absl::StrFormat("%.4f", ratio));
   return *this;

@@ -27,8 +27,6 @@ std::string SecondsText(absl::Duration value);
 class Record {
  public:
   Record& AddNumber(absl::string_view name, uint64_t value);
-  // Adds a value that is not known: null, "-" in a line.
-  Record& AddUnknown(absl::string_view name);
   // Adds any bytes. In JSON, bytes that are not UTF-8 become a member NAME_base64 instead of NAME.
   Record& AddText(absl::string_view name, absl::string_view bytes);
   // Adds a number of seconds with a fraction; null ("never" in a line) if infinite.

@@ -43,6 +43,13 @@ Progress::Progress(const Tally& tally, Prints prints)
 
 Progress::~Progress() { EraseProgress(); }
 
+ForEachOptions Progress::Walk(absl::string_view prefix) {
+  ForEachOptions walk;
+  walk.prefix = prefix;
+  walk.progress = [this](double share) { Show(share); };
+  return walk;
+}
+
 bool Progress::IsDue() {
   const absl::Time now = absl::Now();
   if (now < next_) return false;

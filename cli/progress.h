@@ -7,9 +7,11 @@
 #ifndef CUBBY_CLI_PROGRESS_H_
 #define CUBBY_CLI_PROGRESS_H_
 
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "cli/tally.h"
+#include "client/store.h"
 
 namespace cubby::cli {
 
@@ -35,6 +37,10 @@ class Progress {
   void ShowInput() {
     if (columns_ > 0 && IsDue()) DrawInput();
   }
+
+  // The options of a walk through the entries whose keys begin with `prefix`, which shows how far
+  // it is. REQUIRES: this and what `prefix` views outlive the walk.
+  ForEachOptions Walk(absl::string_view prefix);
 
  private:
   bool IsDue();

@@ -81,13 +81,13 @@ void AddNumberOrNull(const char* name, const absl::optional<uint64_t>& number, R
   if (number.has_value()) {
     record->AddNumber(name, *number);
   } else {
-    record->AddUnknown(name);
+    record->AddNull(name);
   }
 }
 
 void AddTextOrNull(const char* name, const std::string& text, Record* record) {
   if (text.empty()) {
-    record->AddUnknown(name);
+    record->AddNull(name);
   } else {
     record->AddText(name, text);
   }
