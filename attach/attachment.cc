@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "absl/types/optional.h"
 #include "attach/store_clock.h"
 #include "base/status_macros.h"
 #include "base/store_name.h"
@@ -184,9 +185,9 @@ absl::Status Attachment::Follow(const Generation& generation) {
   const std::lock_guard<std::mutex> guard(mutex_);
   // Another thread may have done it.
   if (&generation != &current()) return absl::OkStatus();
-  const uint64_t state = generation.table().fixed().state.state.load(std::memory_order_acquire);
-  if (static_cast<table::State>(state & 0xff) != table::State::kSuperseded) return absl::OkStatus();
-  const uint64_t next = state >> 8;
+  const absl::optional<uint64_t> successor = table::SuccessorOf(generation.table());
+  if (!successor.has_value()) return absl::OkStatus();
+  const uint64_t next = *successor;
   // Numbers that rise cannot form a ring, whatever the bytes.
   if (next <= generation.table().geometry().generation) {
     return About(name_, absl::DataLossError("its generation is damaged: restart its cubbyd"));

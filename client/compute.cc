@@ -47,10 +47,6 @@ constexpr absl::Duration kProbe = absl::Milliseconds(10);
 // So that a sweep removes what an owner has left.
 constexpr absl::Duration kLongestLease = absl::Hours(24 * 365);
 
-uint64_t Nanos(absl::Duration duration) {
-  return static_cast<uint64_t>(std::max<int64_t>(absl::ToInt64Nanoseconds(duration), 0));
-}
-
 // The word of the lease line that processes sleep on which wait for a key with this hash.
 std::atomic<uint64_t>& EndsOf(const table::WritableTable& table, uint64_t hash) {
   return table.mutable_fixed().leases.ends[hash >> 32 & 7];
@@ -112,7 +108,7 @@ absl::StatusOr<Writer::Leased> Store::Impl::TakeLease(absl::string_view key,
     request.hash = hash;
     request.owner = attachment->current().lock()->self();
     request.bound_ns = ExpiryOf(Lasting(std::min(options.lease, kLongestLease)));
-    request.stale_flags = table::StaleFlags(Nanos(options.stale));
+    request.stale_flags = table::StaleFlags(NanosOf(options.stale));
     request.void_revision = void_revision;
     ASSIGN_OR_RETURN(leased, writer.Lease(request, value));
     return leased.revision;
@@ -138,7 +134,7 @@ void Store::Impl::AwaitEnd(absl::string_view key, const LeaseView& view,
       return;
     }
     // A hostile bound is too far away for a Duration.
-    const uint64_t until_bound = std::min(view.record.bound_ns - now_ns, Nanos(kProbe));
+    const uint64_t until_bound = std::min(view.record.bound_ns - now_ns, NanosOf(kProbe));
     os::WaitWhile(ends, asleep,
                   std::min(deadline.Left(), absl::Nanoseconds(static_cast<int64_t>(until_bound))));
   }
@@ -148,12 +144,8 @@ absl::StatusOr<Computed> Store::GetOrCompute(
     absl::string_view key, const ComputeOptions& options,
     absl::FunctionRef<absl::StatusOr<std::string>()> compute, std::string* value) {
   Impl& impl = *impl_;
-  if (options.lease < absl::Nanoseconds(1)) {
-    return absl::InvalidArgumentError(absl::StrCat("a lease of ",
-                                                   absl::FormatDuration(options.lease),
-                                                   " is over before it begins: use 1ns or more"));
-  }
-  if (options.ttl < absl::Nanoseconds(1)) return TtlTooShort(options.ttl);
+  if (options.lease < absl::Nanoseconds(1)) return TooShort("a lease", options.lease);
+  if (options.ttl < absl::Nanoseconds(1)) return TooShort("a ttl", options.ttl);
   PutOptions put_options = Lasting(options.ttl);
   put_options.stale = options.stale;
   Computed computed;
@@ -198,7 +190,7 @@ absl::StatusOr<Computed> Store::GetOrCompute(
       if (!view.generation->lock()->Lives(record.owner) || patience.Passed()) {
         void_revision = seen;
       } else if (record.old_expiry_ns != 0 &&
-                 now_ns - record.old_expiry_ns < Nanos(options.stale)) {
+                 now_ns - record.old_expiry_ns < NanosOf(options.stale)) {
         computed.source = Computed::Source::kStale;
         computed.entry = EntryOf(value->size(), 0, record.old_expiry_ns);
         return computed;

@@ -21,10 +21,16 @@
 
 namespace cubby {
 
-// The error of a ttl below 1 ns.
-ABSL_ATTRIBUTE_NOINLINE inline absl::Status TtlTooShort(absl::Duration ttl) {
-  return absl::InvalidArgumentError(absl::StrCat("a ttl of ", absl::FormatDuration(ttl),
+// The error of a ttl, or what `what` names, below 1 ns.
+ABSL_ATTRIBUTE_NOINLINE inline absl::Status TooShort(absl::string_view what,
+                                                     absl::Duration duration) {
+  return absl::InvalidArgumentError(absl::StrCat(what, " of ", absl::FormatDuration(duration),
                                                  " is over before it begins: use 1ns or more"));
+}
+
+// Returns 0 for a negative duration.
+inline uint64_t NanosOf(absl::Duration duration) {
+  return static_cast<uint64_t>(std::max<int64_t>(absl::ToInt64Nanoseconds(duration), 0));
 }
 
 // Returns how long an entry has left that expires then, at least 0.
@@ -64,8 +70,7 @@ inline uint64_t ExpiryOf(const PutOptions& options) {
 inline void SetExpiry(const PutOptions& options, table::Update* update) {
   update->expiry_ns = ExpiryOf(options);
   if (ABSL_PREDICT_TRUE(update->expiry_ns == 0)) return;
-  const int64_t stale_ns = std::max<int64_t>(absl::ToInt64Nanoseconds(options.stale), 0);
-  update->flags = table::StaleFlags(static_cast<uint64_t>(stale_ns));
+  update->flags = table::StaleFlags(NanosOf(options.stale));
 }
 
 inline PutOptions Lasting(absl::Duration ttl) {

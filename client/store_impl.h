@@ -139,7 +139,7 @@ struct Store::Impl {
                                                      const PutOptions& options) const {
     absl::Status sizes = table::Writer(table).CheckSizes(key, value);
     if (ABSL_PREDICT_TRUE(options.ttl >= absl::Nanoseconds(1)) || !sizes.ok()) return sizes;
-    return TtlTooShort(options.ttl);
+    return TooShort("a ttl", options.ttl);
   }
 
   // Does what `request` says, of which it sets the hash and, by `options`, the expiry.

@@ -106,9 +106,7 @@ uint64_t LookInto(const os::StoreFile& file, const os::Mapping& mapping, StoreRo
   row->entries = table::ReadStats(table).entries;
   if (!file.bytes.has_value()) row->bytes = row->bytes.value_or(0) + geometry->total_bytes;
   row->state = StateOf(*row, table);
-  const uint64_t state = fixed.state.state.load(std::memory_order_acquire);
-  const bool superseded = static_cast<table::State>(state & 0xff) == table::State::kSuperseded;
-  const uint64_t next = superseded ? state >> 8 : 0;
+  const uint64_t next = table::SuccessorOf(table).value_or(0);
   if (guard.tripped()) {
     row->entries.reset();
     row->state = StoreState::kDamaged;

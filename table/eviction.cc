@@ -214,6 +214,8 @@ void Carry(const WritableTable& table, const Place& from, const Place& to, bool 
   SetMark(table, to, std::min(mark, kMostMark));
 }
 
+void MarkMost(const WritableTable& table, const Place& place) { SetMark(table, place, kMostMark); }
+
 void NoteExtents(const WritableTable& table, const Place& place, bool has_extents) {
   std::atomic<uint16_t>& ways = table.mutable_ghosts(place.bucket).extent_ways;
   const uint32_t before = ways.load(kRelaxed);

@@ -38,11 +38,6 @@ inline void MarkUse(const WritableTable& table, const Place& place) {
   marks.store(before + (1u << shift), std::memory_order_relaxed);
 }
 
-// Marks the entry as one that is got often.
-inline void MarkMost(const WritableTable& table, const Place& place) {
-  for (uint32_t i = 0; i < kMostMark; ++i) MarkUse(table, place);
-}
-
 // Prefetches what a put of a key with that home reads of recency.
 inline void PrefetchRecency(const Table& table, uint64_t home) {
   __builtin_prefetch(&table.marks(home));
@@ -74,6 +69,9 @@ void EnterNew(const WritableTable& table, const Place& place, uint64_t home,
 // a get.
 void Carry(const WritableTable& table, const Place& from, const Place& to,
            bool overwritten) CUBBY_REQUIRES_WRITER_LOCK;
+
+// Marks the entry that is about to be live in `place` as one that is got often.
+void MarkMost(const WritableTable& table, const Place& place) CUBBY_REQUIRES_WRITER_LOCK;
 
 // Sets whether the entry that is about to be live in `place` has extents.
 void NoteExtents(const WritableTable& table, const Place& place,

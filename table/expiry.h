@@ -61,6 +61,11 @@ inline uint32_t StaleFlags(uint64_t stale_ns) {
          << kStaleShift;
 }
 
+// The flags of a slot that say so.
+inline uint32_t StaleFlagsIn(const SlotHead& slot) {
+  return UnpackLengths(slot.lengths.load(std::memory_order_relaxed)).flags & kStaleFlags;
+}
+
 // Returns the BootNanos() from which on a sweep removes the entry; 0: never.
 inline uint64_t GoneNs(uint64_t expiry_ns, uint32_t flags) {
   // A lease's expiry is that of the value of before, too.

@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "absl/base/optimization.h"
+#include "absl/types/optional.h"
 #include "table/bytes.h"
 #include "table/geometry.h"
 #include "table/layout.h"
@@ -151,6 +152,13 @@ inline char* ExtentBytes(ExtentHead& extent) {
 // Acquire: pairs with SetState(); what was done to the table before the state was set is seen.
 inline State StateOf(const Table& table) {
   return static_cast<State>(table.fixed().state.state.load(std::memory_order_acquire) & 0xff);
+}
+// The number of the generation that is said to supersede this one; nullopt if none is.
+inline absl::optional<uint64_t> SuccessorOf(const Table& table) {
+  // Acquire: as StateOf().
+  const uint64_t state = table.fixed().state.state.load(std::memory_order_acquire);
+  if (static_cast<State>(state & 0xff) != State::kSuperseded) return absl::nullopt;
+  return state >> 8;
 }
 
 // Relaxed: publishes nothing. Any value but the three means what kUnknown does.

@@ -239,7 +239,7 @@ absl::StatusOr<uint64_t> Writer::Put(const PutRequest& request) {
                          (update.keep_expiry || update.kind == UpdateKind::kTouch))) {
     const SlotHead& slot = table_.slot(old.place.bucket, old.place.way);
     if (update.keep_expiry) content.expiry_ns = slot.expiry_ns.load(kRelaxed);
-    content.flags = UnpackLengths(slot.lengths.load(kRelaxed)).flags & kStaleFlags;
+    content.flags = StaleFlagsIn(slot);
   }
 
   if (table_.geometry().evicts()) return PutEvicting(request, old, content);
@@ -267,7 +267,7 @@ ABSL_ATTRIBUTE_NOINLINE absl::StatusOr<uint64_t> Writer::PutEvicting(const PutRe
     } else {
       EnterNew(table_, placement.place, home, request.hash);
     }
-    // No get marks it, and its process works for it.
+    // No get marks a lease, and its process works for it.
     if ((content.flags & kSlotFlagLease) != 0) MarkMost(table_, placement.place);
   };
   if (!old.slot_found && table_.fixed().counters.entries.load(kRelaxed) >= geometry.capacity) {

@@ -46,7 +46,7 @@ absl::StatusOr<Writer::Leased> Writer::Lease(const LeaseRequest& request, std::s
   uint32_t stale_flags = request.stale_flags;
   if (old.slot_found) {
     const SlotHead& slot = table_.slot(old.place.bucket, old.place.way);
-    const uint32_t flags = UnpackLengths(slot.lengths.load(kRelaxed)).flags & kStaleFlags;
+    const uint32_t flags = StaleFlagsIn(slot);
     if (leased.existing.lease != 0) {
       LeaseRecord before;
       if (!SplitRecord(value, &before)) return Damaged(old.place.bucket);
@@ -93,7 +93,7 @@ absl::Status Writer::EndLease(absl::string_view key, uint64_t hash, uint64_t rev
   std::string value;
   RETURN_IF_ERROR(CopyValue(located.place, &value));
   const SlotHead& slot = table_.slot(located.place.bucket, located.place.way);
-  const uint32_t flags = UnpackLengths(slot.lengths.load(kRelaxed)).flags & kStaleFlags;
+  const uint32_t flags = StaleFlagsIn(slot);
   LeaseRecord record;
   if (!SplitRecord(&value, &record)) return Damaged(located.place.bucket);
   if (record.old_expiry_ns != 0) {
