@@ -309,15 +309,23 @@ TEST_F(StoreTest, AFailureIsReturnedAndTheNextOneComputes) {
   EXPECT_EQ(value, "new");
 }
 
-TEST_F(StoreTest, AStaleValueIsServedWhileOneComputes) {
+class StaleValueTest : public StoreTest {
+ protected:
+  // Puts an entry that has expired, and is kept for long.
+  static void PutStale(Store* store, absl::string_view key, absl::string_view value) {
+    PutOptions soon;
+    soon.ttl = absl::Nanoseconds(1);
+    soon.stale = kLong;
+    ASSERT_TRUE(store->Put(key, value, soon).ok());
+    ASSERT_TRUE(ExpiresInTime(*store, key));
+  }
+};
+
+TEST_F(StaleValueTest, AStaleValueIsServedWhileOneComputes) {
   ASSERT_TRUE(StartDaemon());
   auto store = Open();
   auto other = Open();
-  PutOptions soon;
-  soon.ttl = absl::Nanoseconds(1);
-  soon.stale = kLong;
-  ASSERT_TRUE(store->Put("k", "old", soon).ok());
-  ASSERT_TRUE(ExpiresInTime(*store, "k"));
+  ASSERT_NO_FATAL_FAILURE(PutStale(store.get(), "k", "old"));
 
   ComputeOptions options = Patient();
   options.stale = kLong;
@@ -345,14 +353,10 @@ TEST_F(StoreTest, AStaleValueIsServedWhileOneComputes) {
   EXPECT_EQ(value, "slow");
 }
 
-TEST_F(StoreTest, AFailureLeavesTheStaleValue) {
+TEST_F(StaleValueTest, AFailureLeavesTheStaleValue) {
   ASSERT_TRUE(StartDaemon());
   auto store = Open();
-  PutOptions soon;
-  soon.ttl = absl::Nanoseconds(1);
-  soon.stale = kLong;
-  ASSERT_TRUE(store->Put("k", "old", soon).ok());
-  ASSERT_TRUE(ExpiresInTime(*store, "k"));
+  ASSERT_NO_FATAL_FAILURE(PutStale(store.get(), "k", "old"));
   ComputeOptions options = Patient();
   options.stale = kLong;
   std::string value;
@@ -440,14 +444,10 @@ TEST_F(StoreTest, TheLeaseOfAKilledProcessIsTakenOver) {
   EXPECT_TRUE(store->Get("k", &value).ok());
 }
 
-TEST_F(StoreTest, TheLeaseOfAKilledProcessIsTakenOverThoughAStaleValueIsThere) {
+TEST_F(StaleValueTest, TheLeaseOfAKilledProcessIsTakenOverThoughAStaleValueIsThere) {
   ASSERT_TRUE(StartDaemon());
   auto store = Open();
-  PutOptions soon;
-  soon.ttl = absl::Nanoseconds(1);
-  soon.stale = kLong;
-  ASSERT_TRUE(store->Put("k", "old", soon).ok());
-  ASSERT_TRUE(ExpiresInTime(*store, "k"));
+  ASSERT_NO_FATAL_FAILURE(PutStale(store.get(), "k", "old"));
   auto holder = StartUser("HoldsLease");
   ASSERT_NE(holder, nullptr);
   ASSERT_TRUE(test::WaitUntilReady(*holder).ok());

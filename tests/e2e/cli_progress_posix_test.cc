@@ -84,6 +84,13 @@ class CliProgressTest : public DaemonFixture {
     return child.ok() ? *std::move(child) : nullptr;
   }
 
+  // Waits until the command reads the FIFO, and returns its end for writing, which does not block.
+  int OpenFifo() const {
+    const int fifo = open(fifo_.c_str(), O_WRONLY | O_CLOEXEC);
+    if (fifo >= 0) fcntl(fifo, F_SETFL, O_NONBLOCK);
+    return fifo;
+  }
+
   // Writes `line` to the FIFO again and again until the terminal shows `text`.
   ::testing::AssertionResult FeedUntilShown(int fifo, const std::string& line,
                                             const std::string& text) {
@@ -107,9 +114,8 @@ class CliProgressTest : public DaemonFixture {
 TEST_F(CliProgressTest, LoadShowsItsTallyAndErasesIt) {
   const auto load = Shell("exec $CUBBY load < $FIFO > /dev/null 2> $TTY");
   ASSERT_NE(load, nullptr);
-  const int fifo = open(fifo_.c_str(), O_WRONLY | O_CLOEXEC);
+  const int fifo = OpenFifo();
   ASSERT_GE(fifo, 0);
-  fcntl(fifo, F_SETFL, O_NONBLOCK);
 
   EXPECT_TRUE(FeedUntilShown(fifo, "k\tv\n", "\rloaded "));
 
@@ -121,9 +127,8 @@ TEST_F(CliProgressTest, LoadShowsItsTallyAndErasesIt) {
 TEST_F(CliProgressTest, MessagesReplaceTheBar) {
   const auto load = Shell("exec $CUBBY load --keep-going < $FIFO > /dev/null 2> $TTY");
   ASSERT_NE(load, nullptr);
-  const int fifo = open(fifo_.c_str(), O_WRONLY | O_CLOEXEC);
+  const int fifo = OpenFifo();
   ASSERT_GE(fifo, 0);
-  fcntl(fifo, F_SETFL, O_NONBLOCK);
 
   EXPECT_TRUE(FeedUntilShown(fifo, "k\tv\n", "\rloaded "));
   // One: that the message is read is not waited for below.
@@ -139,9 +144,8 @@ TEST_F(CliProgressTest, MessagesReplaceTheBar) {
 TEST_F(CliProgressTest, AnInterruptReplacesTheBar) {
   const auto load = Shell("exec $CUBBY load < $FIFO > /dev/null 2> $TTY");
   ASSERT_NE(load, nullptr);
-  const int fifo = open(fifo_.c_str(), O_WRONLY | O_CLOEXEC);
+  const int fifo = OpenFifo();
   ASSERT_GE(fifo, 0);
-  fcntl(fifo, F_SETFL, O_NONBLOCK);
   EXPECT_TRUE(FeedUntilShown(fifo, "k\tv\n", "\rloaded "));
 
   load->Interrupt();

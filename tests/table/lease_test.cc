@@ -33,6 +33,14 @@ class LeaseTest : public ::testing::Test {
     request.stale_flags = StaleFlags(3600'000 * kMs);
     return request;
   }
+  // A put of an entry that expires then, and is kept for `stale_ns` after that.
+  static Update ExpiringAt100(absl::string_view value, uint64_t stale_ns) {
+    Update update;
+    update.value = value;
+    update.expiry_ns = 100;
+    update.flags = StaleFlags(stale_ns);
+    return update;
+  }
   Writer::Leased Lease(const LeaseRequest& request, uint64_t now_ns) {
     value_ = "unset";
     absl::StatusOr<Writer::Leased> leased = buffer_.Lease(request, &value_, now_ns);
@@ -161,10 +169,7 @@ TEST_F(LeaseTest, KeepsTheValueThatHasExpired) {
   for (const size_t bytes : {1, 36, 400}) {
     SCOPED_TRACE(bytes);
     const std::string old(bytes, 'o');
-    Update update;
-    update.value = old;
-    update.expiry_ns = 100;
-    update.flags = StaleFlags(1000 * kMs);
+    const Update update = ExpiringAt100(old, 1000 * kMs);
     ASSERT_TRUE(buffer_.Do("k", update).ok());
     EXPECT_EQ(Sweep(100), 0u) << "kept";
     const Writer::Leased leased = Lease(Request(), 200);
@@ -198,10 +203,7 @@ TEST_F(LeaseTest, WithoutFreeExtentsForTheExpiredValueKeepsNone) {
   options.max_value_bytes = 48;
   options.extent_pool_bytes = 10 * options.extent_bytes;
   TableBuffer buffer(options);
-  Update update;
-  update.value = "a value of thirty-two bytes here";
-  update.expiry_ns = 100;
-  update.flags = StaleFlags(1000 * kMs);
+  const Update update = ExpiringAt100("a value of thirty-two bytes here", 1000 * kMs);
   ASSERT_TRUE(buffer.Do("k", update).ok());
   int taken = 0;  // an extent each
   while (buffer.table().fixed().extents.free_count.load() != 0) {
@@ -223,10 +225,7 @@ TEST_F(LeaseTest, EvictsNoOtherEntryForTheExpiredValue) {
   options.max_value_bytes = 48;
   options.extent_pool_bytes = 10 * options.extent_bytes;
   TableBuffer buffer(options);
-  Update update;
-  update.value = "a value of thirty-two bytes here";
-  update.expiry_ns = 100;
-  update.flags = StaleFlags(1000 * kMs);
+  const Update update = ExpiringAt100("a value of thirty-two bytes here", 1000 * kMs);
   ASSERT_TRUE(buffer.Do("k", update).ok());
   int taken = 0;
   while (buffer.table().fixed().extents.free_count.load() != 0) {
@@ -258,11 +257,8 @@ TEST_F(LeaseTest, OfTheLongestKeyAndValueIsRepaired) {
   }
   TableBuffer buffer(geometry);
   const std::string key(geometry.max_key_bytes, 'k');
-  Update update;
   const std::string value(geometry.max_value_bytes, 'v');
-  update.value = value;
-  update.expiry_ns = 100;
-  update.flags = StaleFlags(1000 * kMs);
+  const Update update = ExpiringAt100(value, 1000 * kMs);
   ASSERT_TRUE(buffer.Do(key, update).ok());
   const TableBuffer before(absl::string_view(buffer.memory(), geometry.total_bytes));
   LeaseRequest request = Request();
@@ -288,10 +284,7 @@ TEST_F(LeaseTest, AStoreWithoutExtentsKeepsTheValueThatFitsTheSlot) {
   ASSERT_EQ(buffer.geometry().extent_count, 0u) << "so that the case is what it says";
   for (const bool fits : {true, false}) {
     const std::string key = fits ? "k" : "twelve bytes";
-    Update update;
-    update.value = "8 bytes!";
-    update.expiry_ns = 100;
-    update.flags = StaleFlags(1000 * kMs);
+    const Update update = ExpiringAt100("8 bytes!", 1000 * kMs);
     ASSERT_TRUE(buffer.Do(key, update).ok());
     LeaseRequest request = Request();
     request.key = key;
@@ -301,10 +294,7 @@ TEST_F(LeaseTest, AStoreWithoutExtentsKeepsTheValueThatFitsTheSlot) {
 }
 
 TEST_F(LeaseTest, SweepsRemoveStaleValuesAndLeasesWhenTheirTimeHasCome) {
-  Update update;
-  update.value = "old";
-  update.expiry_ns = 100;
-  update.flags = StaleFlags(9 * kMs);
+  const Update update = ExpiringAt100("old", 9 * kMs);
   ASSERT_TRUE(buffer_.Do("k", update).ok());
   EXPECT_EQ(Sweep(100 + 9 * kMs - 1), 0u);
   EXPECT_EQ(buffer_.table().fixed().expiry.next_expiry.load(), 100 + 9 * kMs);
