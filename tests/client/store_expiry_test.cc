@@ -195,7 +195,7 @@ TEST_F(FullStoreTest, APutRemovesNoMoreExpiredEntriesThanItNeeds) {
   auto store = Open();
   ASSERT_TRUE(ExpiresInTime(*store, absl::StrCat(kEntries - 1)));
   ASSERT_TRUE(store->Put("new", "v").ok());
-  EXPECT_LE(store->Stats().expired, table::kRemovedPerStep + 4 * table::kMaxWays);
+  EXPECT_LE(store->Stats().expired, table::kRemovedPerStep + uint64_t{4} * table::kMaxWays);
 }
 
 TEST_F(FullStoreTest, APutLooksForExpiredEntriesNoLongerThanItsTimeout) {

@@ -150,7 +150,7 @@ TEST_F(SweepTest, AStepEndsAfterSoManyEntries) {
     Step(sweep_);
     // A bucket's are removed together, with those that would move there.
     EXPECT_LE(sweep_.removed() - before,
-              kRemovedPerStep + buffer_.geometry().ways + kMovesPerHole * buffer_.geometry().ways);
+              kRemovedPerStep + uint64_t{buffer_.geometry().ways} * (1 + kMovesPerHole));
   }
   EXPECT_EQ(sweep_.removed(), 300u);
   for (uint64_t group = 0; group < ExpiryGroups(buffer_.geometry()); ++group) {
