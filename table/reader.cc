@@ -43,10 +43,8 @@ bool FlaggedLengthIsPossible(const Geometry& geometry, const SlotLengths& length
   constexpr uint32_t kOfAllStores = kSlotFlagExtents | kSlotFlagLongKey;
   if ((lengths.flags & ~(kOfAllStores | geometry.lease_flags)) != 0) return false;
   const uint32_t record_bytes = lengths.lease() ? kLeaseRecordBytes : 0;
-  if (lengths.value_bytes < record_bytes ||
-      lengths.value_bytes - record_bytes > geometry.max_value_bytes) {
-    return false;
-  }
+  // Wraps, to more than any limit, for a lease that is shorter than its record.
+  if (lengths.value_bytes - record_bytes > geometry.max_value_bytes) return false;
   if (!lengths.in_extents()) {
     return !lengths.long_key() &&
            RoundUp8(lengths.key_bytes) + lengths.value_bytes <= geometry.max_inline_bytes;
