@@ -98,6 +98,11 @@ TEST_F(LeaseTest, AnEntryIsReturned) {
   EXPECT_EQ(buffer_.Get("k"), "v");
 }
 
+TEST_F(LeaseTest, IsFoundByNoGet) {
+  ASSERT_EQ(Lease(Request(os::BootNanos() + 3600'000 * kMs), 1).outcome, Outcome::kGranted);
+  EXPECT_EQ(buffer_.Get("k"), "<not found>");
+}
+
 TEST_F(LeaseTest, IsGrantedOnceAndShowsItsOwner) {
   const Writer::Leased granted = Lease(Request(50), 1);
   EXPECT_EQ(granted.outcome, Outcome::kGranted);

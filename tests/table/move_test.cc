@@ -248,6 +248,18 @@ TEST_F(MoveTest, TheExpiryOfAnEntryThatMovesPastASweepIsNoted) {
   EXPECT_LE(buffer.table().fixed().expiry.next_expiry.load(), 10u);
 }
 
+TEST_F(MoveTest, IterationVisitsEntriesBehindTheirHome) {
+  TableBuffer buffer(TinyOptions());
+  const std::vector<std::string> keys = KeysOfOneHome(buffer, 3);
+  for (const std::string& key : keys) ASSERT_TRUE(buffer.Put(key, "v").ok());
+  ASSERT_NE(BucketOf(buffer, keys[2]), buffer.HomeOf(keys[2]));
+  std::vector<ScannedEntry> entries;
+  ASSERT_EQ(ScanHome(buffer.table(), buffer.HomeOf(keys[2]), &entries), Outcome::kFound);
+  int seen = 0;
+  for (const ScannedEntry& entry : entries) seen += entry.key == keys[2];
+  EXPECT_EQ(seen, 1);
+}
+
 TEST_F(MoveTest, IterationVisitsAnEntryOnceThatIsLiveTwice) {
   TableBuffer buffer(TinyOptions());
   const std::vector<std::string> keys = KeysOfOneHome(buffer, 3);

@@ -141,6 +141,7 @@ TEST_F(SweepTest, VisitsOnlyGroupsInWhichSomethingHasExpired) {
   if (bucket / kBucketsPerExpiry != bucket_later / kBucketsPerExpiry) {
     EXPECT_EQ(noted(bucket), 0u);
   }
+  EXPECT_THAT(Check(buffer_.table()).problems, IsEmpty());
 }
 
 TEST_F(SweepTest, AStepEndsAfterSoManyEntries) {
