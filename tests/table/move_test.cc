@@ -19,6 +19,8 @@
 namespace cubby::table {
 namespace {
 
+using ::testing::Contains;
+using ::testing::Field;
 using ::testing::IsEmpty;
 
 class MoveTest : public ::testing::Test {
@@ -255,9 +257,7 @@ TEST_F(MoveTest, IterationVisitsEntriesBehindTheirHome) {
   ASSERT_NE(BucketOf(buffer, keys[2]), buffer.HomeOf(keys[2]));
   std::vector<ScannedEntry> entries;
   ASSERT_EQ(ScanHome(buffer.table(), buffer.HomeOf(keys[2]), &entries), Outcome::kFound);
-  int seen = 0;
-  for (const ScannedEntry& entry : entries) seen += entry.key == keys[2];
-  EXPECT_EQ(seen, 1);
+  EXPECT_THAT(entries, Contains(Field(&ScannedEntry::key, keys[2])).Times(1));
 }
 
 TEST_F(MoveTest, IterationVisitsAnEntryOnceThatIsLiveTwice) {
