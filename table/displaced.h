@@ -21,15 +21,11 @@ struct Displaced {
   uint64_t second_hash;
   PackedPlace place;
 };
-static_assert(sizeof(Displaced) == 24, "checker.h names this size");
+static_assert(sizeof(Displaced) == 24, "checker.h adds it to 8 bytes for an end");
 
-inline bool Before(const Displaced& a, const Displaced& b) {
-  return std::tie(a.hash, a.second_hash) < std::tie(b.hash, b.second_hash);
-}
-
-// Displaced entries in the order of Before(), sorted without a long pause: each run of kRunEntries
-// is sorted when it is full, and reading merges the runs. Memory is allocated and freed a run at a
-// time.
+// Displaced entries in the order of their hashes, sorted without a long pause: each run of
+// kRunEntries is sorted when it is full, and reading merges the runs. Memory is allocated and freed
+// a run at a time.
 class DisplacedEntries {
  public:
   void Add(const Displaced& entry) {
@@ -72,6 +68,9 @@ class DisplacedEntries {
     std::vector<Displaced> entries;
     size_t begin = 0;
   };
+  static bool Before(const Displaced& a, const Displaced& b) {
+    return std::tie(a.hash, a.second_hash) < std::tie(b.hash, b.second_hash);
+  }
   // Makes the heap one whose front has the first entry of all.
   static bool FirstIsLater(const Run& a, const Run& b) { return Before(b.first(), a.first()); }
 
