@@ -332,7 +332,7 @@ void Writer::LeaveGhostOf(const Victim& victim) {
 absl::Status Writer::Evict(const Victim& victim) {
   LeaveGhostOf(victim);
   RETURN_IF_ERROR(Erase(victim.place, victim.hash, victim.total));
-  PullBack(victim.place);
+  PullBack(victim.place, kByClock);
   return absl::OkStatus();
 }
 
@@ -343,7 +343,7 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline absl::Status Writer::Remove(const Located& l
   RETURN_IF_ERROR(
       Erase(located.place, hash,
             located.visible || HasLease(located) ? &Counters::deletes : &Counters::expired));
-  PullBack(located.place);
+  PullBack(located.place, kByClock);
   return located.visible ? absl::OkStatus() : not_found;
 }
 

@@ -139,8 +139,8 @@ class Writer {
     absl::Status damage;
   };
   // Deletes those entries of `bucket` that have expired by `now_ns`, and been kept as long after it
-  // as their puts said. No move takes an entry past a
-  // sweep that had expired when the sweep began.
+  // as their puts said, and of those behind it that it would move. No move takes an entry past a
+  // sweep that had expired when the sweep began. REQUIRES: `now_ns` is not 0.
   Cleared ClearExpired(uint64_t bucket, uint64_t now_ns) CUBBY_REQUIRES_WRITER_LOCK;
   // Deletes the entries of `bucket`, and those that live behind it and have their home in it or
   // before: then no entry from behind can move there, unless it lives more than kLongestPath
@@ -224,9 +224,9 @@ class Writer {
   // there or before. False if there is none. Needs no lock to guess.
   bool ChooseForHole(uint64_t hole, Place* place) const;
   // Moves an entry from behind a bucket that has room into it, then one from behind to where that
-  // was, and so on. `hole.way` was vacated last. Deletes expired entries that it would move. False
-  // if it moved none.
-  bool PullBack(Place hole) CUBBY_REQUIRES_WRITER_LOCK;
+  // was, and so on. `hole.way` was vacated last. Deletes entries that it would move and that are
+  // gone by `now_ns`. False if it moved none.
+  bool PullBack(Place hole, uint64_t now_ns) CUBBY_REQUIRES_WRITER_LOCK;
   // Moves the live entry in `from`, whose key has that hash, to the hole's bucket.
   bool Move(const Place& from, uint64_t hash, const Place& hole) CUBBY_REQUIRES_WRITER_LOCK;
   // Sets what a head, the hints and the distances say of a way that is not live yet.
@@ -242,8 +242,10 @@ class Writer {
   // Returns the hash of the key of a live way; DataLoss if no put left the slot so.
   absl::StatusOr<uint64_t> HashOf(const Place& place) const;
   bool HasExpired(const SlotHead& slot) const;
-  // True if a sweep would remove the entry.
-  bool IsGone(const SlotHead& slot) const;
+  // True if a sweep at `now_ns` would remove the entry. kByClock reads the clock, and only if it
+  // matters.
+  bool IsGone(const SlotHead& slot, uint64_t now_ns) const;
+  static constexpr uint64_t kByClock = 0;
 
   const WritableTable& table_;
   const os::Clock clock_;
@@ -299,9 +301,9 @@ inline bool Writer::HasLease(const Located& located) const {
                                    .lease();
 }
 
-inline bool Writer::IsGone(const SlotHead& slot) const {
+inline bool Writer::IsGone(const SlotHead& slot, uint64_t now_ns) const {
   const uint64_t gone = GoneNs(slot);
-  return gone != 0 && clock_() >= gone;
+  return gone != 0 && (now_ns == kByClock ? clock_() : now_ns) >= gone;
 }
 
 inline uint32_t Writer::Live(uint64_t bucket) const {

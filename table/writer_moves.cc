@@ -44,13 +44,13 @@ bool Writer::ChooseForHole(uint64_t hole, Place* place) const {
   return found;
 }
 
-bool Writer::PullBack(Place hole) {
+bool Writer::PullBack(Place hole, uint64_t now_ns) {
   Place from;
   bool moved = false;
   for (int moves = 0; moves < kMovesPerHole && ChooseForHole(hole.bucket, &from); ++moves) {
     const absl::StatusOr<uint64_t> hash = HashOf(from);
     if (!hash.ok()) break;  // damaged: stays, for the checker
-    if (IsGone(table_.slot(from.bucket, from.way))) {
+    if (IsGone(table_.slot(from.bucket, from.way), now_ns)) {
       // A sweep may have visited the bucket of the hole: it is to find the entry where it was.
       if (!Erase(from, *hash, &Counters::expired).ok()) break;
       continue;
@@ -128,7 +128,7 @@ Writer::Cleared Writer::ClearExpired(uint64_t bucket, uint64_t now_ns) {
   ClearWays(bucket, ~0u, /*everything=*/false, now_ns, &cleared);
   if (cleared.removed != 0) {
     for (uint32_t way = 0; way < table_.geometry().ways && HasRoom(bucket); ++way) {
-      if (!PullBack({bucket, way})) break;
+      if (!PullBack({bucket, way}, now_ns)) break;
     }
     // Those that it met behind this bucket, too.
     cleared.removed = static_cast<uint32_t>(expired.load(kRelaxed) - before);

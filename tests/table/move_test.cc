@@ -220,6 +220,21 @@ TEST_F(MoveTest, AnExpiredEntryIsRemovedInPlaceOfMoving) {
   EXPECT_THAT(Check(buffer.table()).problems, IsEmpty());
 }
 
+TEST_F(MoveTest, ASweepMovesWhatHasNotExpiredAtItsTime) {
+  TableBuffer buffer(TinyOptions());
+  const std::vector<std::string> keys = KeysOfOneHome(buffer, 3);
+  ASSERT_TRUE(buffer.Put(keys[0], "v", UpdateKind::kSet, /*expiry_ns=*/10).ok());
+  ASSERT_TRUE(buffer.Put(keys[1], "v").ok());
+  // Before the boot clock's time, and after the sweep's.
+  ASSERT_TRUE(buffer.Put(keys[2], "v", UpdateKind::kSet, /*expiry_ns=*/12).ok());
+  const lock::HeldWriterRole role;
+  Sweep sweep(buffer.table(), /*everything=*/false);
+  while (!sweep.done()) ASSERT_TRUE(sweep.Step(/*now_ns=*/11).ok());
+  EXPECT_EQ(sweep.removed(), 1u);
+  EXPECT_EQ(BucketOf(buffer, keys[2]), buffer.HomeOf(keys[2]));
+  EXPECT_THAT(Check(buffer.table()).problems, IsEmpty());
+}
+
 TEST_F(MoveTest, AnEntryThatIsKeptAfterItsExpiryMoves) {
   TableBuffer buffer(TinyOptions());
   const std::vector<std::string> keys = KeysOfOneHome(buffer, 3);

@@ -370,7 +370,7 @@ TEST(WriterTest, EveryOperationRepairsFirst) {
       {"clear",
        [](TableBuffer* b) {
          const lock::HeldWriterRole role;
-         Writer(b->table()).ClearExpired(0, 0);
+         Writer(b->table()).ClearExpired(0, 1);
        }},
   };
   for (const Case& c : cases) {
