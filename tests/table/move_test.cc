@@ -110,7 +110,6 @@ TEST_F(MoveTest, AnEntryDoesNotMoveBeforeItsHome) {
   options.ways = 2;
   TableBuffer buffer(options);
   const uint64_t buckets = buffer.geometry().bucket_count;
-  // At its home, behind another of the bucket before that has overflowed past it.
   const std::string first = "k0";
   std::string twin, next;
   for (int i = 1; twin.empty() || next.empty(); ++i) {
@@ -118,11 +117,38 @@ TEST_F(MoveTest, AnEntryDoesNotMoveBeforeItsHome) {
     if (buffer.HomeOf(key) == buffer.HomeOf(first) && twin.empty()) twin = key;
     if (buffer.HomeOf(key) == (buffer.HomeOf(first) + 1) % buckets && next.empty()) next = key;
   }
-  for (const std::string& key : {next, first, twin}) ASSERT_TRUE(buffer.Put(key, "v").ok());
-  ASSERT_TRUE(buffer.Delete(first).ok());
-  EXPECT_EQ(BucketOf(buffer, next), buffer.HomeOf(next));
-  EXPECT_EQ(BucketOf(buffer, twin), buffer.HomeOf(twin));
+  // `next` at its home, and the twin of `first` overflowed past it; and the twin there, which
+  // drives `next` one bucket behind its home and two behind the hole.
+  for (const std::vector<std::string>& order :
+       {std::vector<std::string>{next, first, twin}, std::vector<std::string>{first, twin, next}}) {
+    for (const std::string& key : order) ASSERT_TRUE(buffer.Put(key, "v").ok());
+    ASSERT_TRUE(buffer.Delete(first).ok());
+    EXPECT_EQ(BucketOf(buffer, next), buffer.HomeOf(next));
+    EXPECT_EQ(BucketOf(buffer, twin), buffer.HomeOf(twin));
+    EXPECT_THAT(Check(buffer.table()).problems, IsEmpty());
+    for (const std::string& key : {next, twin}) ASSERT_TRUE(buffer.Delete(key).ok());
+  }
+}
+
+TEST_F(MoveTest, ARecountCountsWhatLivesSomeBucketsBehindItsHome) {
+  GeometryOptions options = TinyOptions();
+  options.ways = 2;
+  TableBuffer buffer(options);
+  const std::vector<std::string> keys = KeysOfOneHome(buffer, 4, /*one_class=*/true);
+  for (const std::string& key : keys) ASSERT_TRUE(buffer.Put(key, "v").ok());
+  const lock::HeldWriterRole role;
+  RecountOverflow(buffer.table(), {buffer.HomeOf(keys[3]), BucketOf(buffer, keys[3]),
+                                   OverflowClass(buffer.Hash(keys[3]))});
   EXPECT_THAT(Check(buffer.table()).problems, IsEmpty());
+  EXPECT_EQ(SumOfOverflow(buffer), 1u + 2u + 3u);
+}
+
+TEST_F(MoveTest, EachOfItsCommitsHasARevision) {
+  TableBuffer buffer(TinyOptions());
+  const std::vector<std::string> keys = KeysOfOneHome(buffer, 3);
+  for (const std::string& key : keys) ASSERT_TRUE(buffer.Put(key, "v").ok());
+  ASSERT_TRUE(buffer.Delete(keys[0]).ok());  // and moves keys[2]
+  EXPECT_EQ(buffer.Put(keys[1], "w").value(), 3u + 1u + 2u + 1u);
 }
 
 TEST_F(MoveTest, EntriesAreAsNearToTheirHomesAfterLongUse) {

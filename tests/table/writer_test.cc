@@ -326,6 +326,26 @@ TEST(WriterTest, AForgedIntentLeadsNowhere) {
        [](Intent* i, const Geometry& g) {
          i->chain_lengths.store((LongestChain(g) + 1) << 32 | 1);
        }},
+      {"victim's bucket",
+       [](Intent* i, const Geometry& g) {
+         i->operation.store(static_cast<uint64_t>(Operation::kEvict));
+         i->gone_bucket.store(g.bucket_count);
+       }},
+      {"victim's home",
+       [](Intent* i, const Geometry& g) {
+         i->operation.store(static_cast<uint64_t>(Operation::kEvict));
+         i->gone_home.store(g.bucket_count);
+       }},
+      {"bucket of a move",
+       [](Intent* i, const Geometry& g) {
+         i->operation.store(static_cast<uint64_t>(Operation::kMove));
+         i->gone_bucket.store(g.bucket_count);
+       }},
+      {"class of a move",
+       [](Intent* i, const Geometry&) {
+         i->operation.store(static_cast<uint64_t>(Operation::kMove));
+         i->gone_overflow_class.store(kOverflowClasses);
+       }},
   };
   for (const Case& c : cases) {
     TableBuffer buffer(TinyOptions());
@@ -342,8 +362,8 @@ TEST(WriterTest, AForgedIntentLeadsNowhere) {
     intent.freed.store(PackLink(2, 2));
     intent.chain_lengths.store(uint64_t{1} << 32 | 1);
     intent.extents_after.store(uint64_t{3} << 32 | 2);
-    c.forge(&intent, buffer.geometry());
     intent.operation.store(static_cast<uint64_t>(Operation::kPut));
+    c.forge(&intent, buffer.geometry());
     const lock::HeldWriterRole role;
     RepairIfNeeded(table);
     EXPECT_EQ(intent.operation.load(), static_cast<uint64_t>(Operation::kNone)) << c.name;
