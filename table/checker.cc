@@ -13,6 +13,7 @@
 #include "absl/types/optional.h"
 #include "base/plural.h"
 #include "os/process.h"
+#include "table/changes.h"
 #include "table/displaced.h"
 #include "table/entry.h"
 #include "table/expiry.h"
@@ -25,8 +26,9 @@ namespace {
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
 
-// Buckets, extents, words of the extent map or displaced entries that a step visits. Each takes 20
-// ns to a microsecond; a bucket some 100 us if its keys are as long as keys can be.
+// Buckets, extents, words of the extent map, displaced entries or change records that a step
+// visits. Each takes 20 ns to a microsecond; a bucket some 100 us if its keys are as long as keys
+// can be.
 constexpr int kVisitsPerStep = 64;
 
 // The bits of a revision that word0 has.
@@ -37,7 +39,10 @@ constexpr uint64_t kWord0Revisions = (uint64_t{1} << 48) - 1;
 class Checker::Impl {
  public:
   explicit Impl(const Table& table)
-      : table_(table), geometry_(table.geometry()), extent_seen_(geometry_.extent_count, false) {
+      : table_(table),
+        geometry_(table.geometry()),
+        extent_seen_(geometry_.extent_count, false),
+        changes_(table) {
     if (table_.fixed().intent.operation.load(kRelaxed) != static_cast<uint64_t>(Operation::kNone)) {
       Problem(
           "a killed writer's operation is not repaired yet (the next put or delete repairs it)");
@@ -52,6 +57,8 @@ class Checker::Impl {
         return VisitOverflow();
       case Phase::kExtentMap:
         return VisitMapWord();
+      case Phase::kChanges:
+        return VisitChange();
       case Phase::kDone:
         return;
     }
@@ -62,7 +69,7 @@ class Checker::Impl {
 
  private:
   // What a step visits next: all of one kind, then all of the next.
-  enum class Phase { kSlots, kOverflow, kExtentMap, kDone };
+  enum class Phase { kSlots, kOverflow, kExtentMap, kChanges, kDone };
 
   void Problem(std::string line) {
     if (result_.problems.size() < kMaxProblems) {
@@ -349,7 +356,13 @@ class Checker::Impl {
       Problem(absl::StrCat("the search for free extents would begin at ", hand, " of ",
                            geometry_.extent_count));
     }
-    CheckCounters();
+    phase_ = Phase::kChanges;
+  }
+
+  void VisitChange() {
+    if (changes_.done()) return CheckCounters();
+    std::string problem = changes_.Step();
+    if (!problem.empty()) Problem(std::move(problem));
   }
 
   // The last of all.
@@ -410,6 +423,8 @@ class Checker::Impl {
   uint64_t next_map_word_ = 0;
   uint64_t free_found_ = 0;
   uint64_t lost_ = 0;  // extents that the map calls in use and no value has
+
+  ChangeWalk changes_;
 
   uint64_t expiring_ = 0;
   uint64_t earliest_gone_ = ~uint64_t{0};

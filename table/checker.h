@@ -31,7 +31,8 @@ inline constexpr size_t kMaxProblems = 100;
 // and distance; each key is in one
 // place only and found from its home bucket (overflow counts are high enough on the way); every
 // bucket has a dead way; each extent is either free in the extent map or in exactly one live value;
-// counters equal the table's contents; no repair is pending.
+// counters equal the table's contents; the records of the change ring follow each other in the
+// order of their revisions; no repair is pending.
 //
 //   Checker checker(table);
 //   while (!checker.done()) checker.Step();

@@ -9,9 +9,10 @@
 //   owner:     1. revision := next            (never used twice, even if the owner is killed)
 //              2. intent := the whole plan, operation last
 //              3. overflow counts up, earliest expiry down    (a put)
-//              4. extents, slot, tag and recency of a dead way (a put)
+//              4. extents, slot, tag and recency of a dead way (a put); while commits are recorded,
+//                 the change record behind the ring's head
 //              5. COMMIT: word0 := plan.word0_after
-//              6. counters and extents := the plan's values
+//              6. counters, extents and the ring's head := the plan's values
 //              7. overflow counts down                         (a delete, a move, an eviction)
 //              8. intent.operation := none
 //   successor: operation = none             -> nothing to do: killed in step 1, or after 8
@@ -41,6 +42,7 @@
 #include "absl/base/attributes.h"
 #include "absl/status/status.h"
 #include "lock/writer_role.h"
+#include "table/changes.h"
 #include "table/expiry.h"
 #include "table/extents.h"
 #include "table/overflow.h"
@@ -86,6 +88,18 @@ struct Gone {
   std::atomic<uint64_t> Counters::*total = nullptr;  // an eviction: counts this kind of victim
 };
 
+// The counter of the commits that do this.
+inline std::atomic<uint64_t> Counters::*TotalOf(ChangeKind kind) {
+  constexpr std::atomic<uint64_t> Counters::*kTotals[] = {nullptr,
+                                                          &Counters::puts,
+                                                          &Counters::deletes,
+                                                          &Counters::expired,
+                                                          &Counters::evictions,
+                                                          &Counters::deletes,
+                                                          &Counters::puts};
+  return kTotals[static_cast<size_t>(kind)];
+}
+
 // Sets the extents' fields of `books`. Returns DataLoss if the count of free extents is impossible.
 ABSL_ATTRIBUTE_ALWAYS_INLINE inline absl::Status PlanExtents(const Table& table, const Chain& taken,
                                                              const Chain& freed, Books* books) {
@@ -128,13 +142,14 @@ inline void ClearIntent(const WritableTable& table) CUBBY_REQUIRES_WRITER_LOCK {
 // Executes the plan and returns the revision of the (first) commit. `fill(revision)` does step 4.
 // Nothing can fail. REQUIRES: `gone` is set if it is a move or an eviction.
 template <Operation kOperation, typename Fill>
-ABSL_ATTRIBUTE_ALWAYS_INLINE inline uint64_t Execute(const WritableTable& table, const Plan& plan,
-                                                     const Fill& fill, const Gone* gone = nullptr)
-    CUBBY_REQUIRES_WRITER_LOCK {
+ABSL_ATTRIBUTE_ALWAYS_INLINE inline uint64_t Execute(
+    const WritableTable& table, const Plan& plan, const Fill& fill, const Gone* gone = nullptr,
+    const Changes* changes = nullptr) CUBBY_REQUIRES_WRITER_LOCK {
   constexpr bool kMoves = kOperation == Operation::kMove;
   constexpr bool kEvicts = kOperation == Operation::kEvict;
   Counters& counters = table.mutable_fixed().counters;
-  const uint64_t revision = counters.revision.load(std::memory_order_relaxed) + 1;
+  // The record of an eviction's victim has the revision before.
+  const uint64_t revision = counters.revision.load(std::memory_order_relaxed) + (kEvicts ? 2 : 1);
   // Release: a successor that sees the revision in a slot or a word0 sees it handed out too.
   counters.revision.store(revision + (kMoves ? 1 : 0), std::memory_order_release);  // 1
   WriteIntent(table, kOperation, plan, revision, gone);                             // 2
@@ -146,6 +161,8 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline uint64_t Execute(const WritableTable& table,
     NoteExpiry(table, plan.path.bucket, plan.expiry_ns);
   }
   fill(revision);  // 4
+  const uint64_t changes_head =
+      changes != nullptr ? WriteChanges(table, *changes, revision) : 0;  // 4
   // Release: publishes slot, tag, extents and overflow counts to every reader that loads this
   // word0, and a reader that sees an entry gone sees nothing older than that.
   table.mutable_head(plan.path.bucket)
@@ -155,7 +172,8 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline uint64_t Execute(const WritableTable& table,
     table.mutable_head(gone->path.bucket)
         .word0.store(Word0After(*gone, revision), std::memory_order_release);  // 5b
   }
-  SetBooks(table, plan.books);  // 6
+  SetBooks(table, plan.books);                               // 6
+  if (changes != nullptr) ShowChanges(table, changes_head);  // 6
   const auto count = [&counters](std::atomic<uint64_t> Counters::*total) {
     (counters.*total)
         .store((counters.*total).load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);

@@ -83,13 +83,16 @@ constexpr RegionRule kRegionRules[] = {
     {RegionKind::kExpiries,
      [](const Geometry& geometry) { return ExpiryGroups(geometry) * sizeof(GroupExpiry); },
      &Geometry::expiries_offset, 0, kExpiriesFeature},
+    {RegionKind::kChanges, [](const Geometry& geometry) { return geometry.changes_bytes; },
+     &Geometry::changes_offset, 0, kChangesFeature},
 };
 static_assert(std::size(kRegionRules) <= kMaxRegions);
 
 // The features that a writer of such a store needs.
 uint64_t FeaturesToWrite(const Geometry& geometry) {
   return kRequiredToWriteFeatures | (geometry.evicts() ? kEvictionFeature : 0) |
-         (geometry.has_expiries ? kExpiriesFeature : 0);
+         (geometry.has_expiries ? kExpiriesFeature : 0) |
+         (geometry.changes_bytes != 0 ? kChangesFeature : 0);
 }
 
 // Sets what follows from the numbers in the header, except the regions. REQUIRES: those are within
@@ -154,6 +157,14 @@ void WriteRegions(const Geometry& geometry, RegionTable* table) {
   }
 }
 
+uint64_t LeastChangesBytes(const Geometry& geometry) {
+  return kLeastChanges * ChangeBytes(geometry.max_key_bytes);
+}
+bool ChangesArePossible(const Geometry& geometry) {
+  return (geometry.changes_bytes & (geometry.changes_bytes - 1)) == 0 &&
+         geometry.changes_bytes >= LeastChangesBytes(geometry);
+}
+
 // Takes the offsets of a region table whose checksum is right. False if it is impossible: anyone
 // can compute a checksum.
 bool TakeRegions(const RegionTable& table, Geometry* geometry) {
@@ -179,8 +190,9 @@ bool TakeRegions(const RegionTable& table, Geometry* geometry) {
     if (region == regions.end() || region->bytes < rule.bytes(*geometry)) return false;
     if (rule.fixed_offset != 0 && region->offset != rule.fixed_offset) return false;
     if (rule.offset != nullptr) geometry->*rule.offset = region->offset;
+    if (rule.kind == RegionKind::kChanges) geometry->changes_bytes = region->bytes;
   }
-  return true;
+  return geometry->changes_bytes == 0 || ChangesArePossible(*geometry);
 }
 
 absl::Status OutOfLimits(absl::string_view what, uint64_t value, uint64_t least, uint64_t most) {
@@ -255,6 +267,26 @@ absl::Status TooSmall(const char* memory, size_t size) {
                                           ": restart its cubbyd with --fresh"));
 }
 
+// Adds the change ring to a store whose other regions are placed.
+absl::Status PlanChanges(const GeometryOptions& options, Geometry* geometry) {
+  const uint64_t least = ChangesBytes(LeastChangesBytes(*geometry));
+  if (options.changes_bytes.has_value()) {
+    const uint64_t bytes = *options.changes_bytes;
+    if (bytes == 0) return absl::OkStatus();
+    if (bytes < least || bytes > kMaxChangesBytes) {
+      return OutOfLimits("changes", bytes, least, kMaxChangesBytes);
+    }
+    geometry->changes_bytes = ChangesBytes(bytes);
+  } else {
+    constexpr uint64_t kShare = 32;
+    constexpr uint64_t kUsualMost = 8 << 20;
+    const uint64_t share = std::min(geometry->total_bytes / kShare, kUsualMost);
+    geometry->changes_bytes = std::max(ChangesBytes(share / 2 + 1), least);
+  }
+  PlaceRegions(geometry);
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<Geometry> PlanGeometry(const GeometryOptions& options) {
@@ -306,6 +338,7 @@ absl::StatusOr<Geometry> PlanGeometry(const GeometryOptions& options) {
   geometry.extent_count = static_cast<uint32_t>(extents);
   Derive(&geometry);  // again: the longest key depends on the extents
   PlaceRegions(&geometry);
+  RETURN_IF_ERROR(PlanChanges(options, &geometry));
 
   geometry.hash_seed = os::RandomBits();
   geometry.instance[0] = os::RandomBits();
@@ -392,6 +425,8 @@ absl::StatusOr<Geometry> ReadGeometry(const char* memory, size_t size) {
   geometry.clock_offset_ns = regions.clock_offset_ns;
   if ((regions.required & kLeaseFeature) != 0) geometry.lease_flags = kSlotFlagLease | kStaleFlags;
   geometry.has_expiries = (regions.required_to_write & kExpiriesFeature) != 0;
+  // Not 0: TakeRegions() finds the number.
+  geometry.changes_bytes = (regions.required_to_write & kChangesFeature) != 0 ? 1 : 0;
   geometry.unknown_to_write = regions.required_to_write & ~kKnownFeatures;
   const absl::Status impossible =
       absl::DataLossError("its header contradicts itself: restart its cubbyd with --fresh");

@@ -20,6 +20,7 @@ inline constexpr uint64_t kMinSlotBytes = 48;
 inline constexpr uint64_t kMaxSlotBytes = 65536;
 inline constexpr uint64_t kMinExtentBytes = 64;
 inline constexpr uint64_t kMaxExtentBytes = 1 << 24;
+inline constexpr uint64_t kMaxChangesBytes = uint64_t{1} << 30;
 inline constexpr uint64_t kMaxMaxValueBytes = uint64_t{1} << 30;
 // 1 KiB of value in each: common sizes waste little, and a value of 1 MiB takes 1024 hops, which
 // the hardware prefetches.
@@ -33,6 +34,9 @@ struct GeometryOptions {
   // least four values of the largest size, or none if every allowed value fits its slot.
   absl::optional<uint64_t> extent_pool_bytes;
   uint64_t extent_bytes = kDefaultExtentBytes;  // rounded up to a multiple of 8
+  // Memory for the change ring, rounded up to a power of two; 0: no change can be recorded. Unset:
+  // a 32nd of the rest, at most 8 MiB, and at least kLeastChanges records of the longest key.
+  absl::optional<uint64_t> changes_bytes;
   uint32_t ways = kMaxWays;
   FullPolicy full_policy = FullPolicy::kReject;
 };
@@ -48,6 +52,8 @@ struct Geometry {
   uint64_t extents_offset;
   uint64_t extent_map_offset;
   uint64_t expiries_offset;  // only if has_expiries
+  uint64_t changes_offset;   // only if changes_bytes is not 0
+  uint64_t changes_bytes;    // a power of two; 0 in a store that was made before layout 5.4
   uint64_t marks_offset;     // this and the next two only if evicts()
   uint64_t ranks_offset;
   uint64_t ghosts_offset;
@@ -93,6 +99,19 @@ inline uint64_t MapWords(const Geometry& geometry) {
   return (uint64_t{geometry.extent_count} + 63) / 64;
 }
 inline uint64_t SummaryWords(const Geometry& geometry) { return (MapWords(geometry) + 63) / 64; }
+
+// The size of the change record of a key.
+inline uint64_t ChangeBytes(uint64_t key_bytes) {
+  return kChangeHeadBytes + ((key_bytes + 7) & ~7u);
+}
+// The size of the change ring for which `asked_for` bytes are given: the next power of two, or 0.
+inline uint64_t ChangesBytes(uint64_t asked_for) {
+  uint64_t bytes = asked_for == 0 ? 0 : 1;
+  while (bytes < asked_for && bytes < uint64_t{1} << 63) bytes *= 2;
+  return bytes;
+}
+// How many records of the longest key a change ring has room for, at least: an eviction's.
+inline constexpr uint64_t kLeastChanges = 2;
 
 // How many groups of buckets have an earliest expiry (table/expiry.h).
 inline uint64_t ExpiryGroups(const Geometry& geometry) {

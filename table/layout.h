@@ -11,7 +11,7 @@
 //          832    intent        192 B   the commit in progress, for the lock owner's successor
 //          1024   expiry line    64 B   when the next entry expires
 //          1088   recency line   64 B   eviction: its clock, and where it looks for entries with extents
-//          1152   changes line   64 B   reserved for the change ring
+//          1152   changes line   64 B   the change ring: its ends, and what watchers sleep on
 //          1216   upstream line  64 B   reserved for the near-cache
 //          1280   lease line     64 B   what processes that wait for a lease's end sleep on
 //          1344   unused                zero
@@ -30,6 +30,8 @@
 //          ghosts         16 B   for each bucket: fingerprints of keys evicted lately, and which ways have extents
 //   and, since 5.3:
 //          expiries        8 B   for each 32 buckets: when the first of their entries expires
+//   and, since 5.4:
+//          changes               a ring of records of the last commits, while they are recorded
 //
 //   head:     0        8                   24                   32
 //             | word0  | tags[16], 8 bit   | overflow[16], 4 bit |
@@ -42,6 +44,10 @@
 //
 //   extent:   0           8       12      16
 //             | sequence  | next  | spare | extent_bytes - 16 bytes of the value, or of long key, padded to 8, and value |
+//
+//   change:   0           8       10     11        16
+//             | revision  | key   | kind | zero    | key, padded to 8 |
+//             |           | bytes |      |         |                  |
 // clang-format on
 //
 // All integers are little-endian. Every word that changes is accessed as a lock-free atomic;
@@ -64,7 +70,7 @@ static_assert(std::atomic<uint8_t>::is_always_lock_free && sizeof(std::atomic<ui
 
 inline constexpr uint64_t kMagic = 0x0001'7962'6275'63ff;  // ff 'c' 'u' 'b' 'b' 'y' 01 00
 inline constexpr uint16_t kLayoutMajor = 5;                // another major cannot be read
-inline constexpr uint16_t kLayoutMinor = 3;
+inline constexpr uint16_t kLayoutMinor = 4;
 inline constexpr uint32_t kByteOrderMark = 0x0a0b'0c0d;
 
 inline constexpr uint32_t kMaxWays = 16;          // bits in word0
@@ -102,11 +108,11 @@ enum class FullPolicy : uint32_t {
 
 // What a program must know to use a store. A bit that it does not know in `required` makes it
 // refuse the store; in `required_to_write`, only to refuse to write it. kFeatureNames has a name
-// for each bit, for the message. Bits 2 and 3 have their meanings reserved.
+// for each bit, for the message. Bit 3 has its meaning reserved.
 inline constexpr const char* kFeatureNames[] = {
     "eviction",       // writers maintain recency marks, ranks and ghosts
     "leases",         // slots may have kSlotFlagLease
-    "change ring",    // writers append each commit to it
+    "change ring",    // writers append each commit to it, while commits are recorded
     "near-cache",     // slots may have kSlotFlagAbsent; the upstream line bounds an entry's age
     "moved entries",  // a delete may move an entry to its home, or nearer
     "extent map",     // writers maintain it, and runs
@@ -123,8 +129,11 @@ inline constexpr uint64_t kEvictionFeature = uint64_t{1} << 0;
 inline constexpr uint64_t kLeaseFeature = uint64_t{1} << 1;
 // The same, required to write.
 inline constexpr uint64_t kExpiriesFeature = uint64_t{1} << 7;
+// That of stores of layout 5.4 and later that have a change ring, required to write.
+inline constexpr uint64_t kChangesFeature = uint64_t{1} << 2;
 inline constexpr uint64_t kKnownFeatures = kRequiredFeatures | kRequiredToWriteFeatures |
-                                           kEvictionFeature | kLeaseFeature | kExpiriesFeature;
+                                           kEvictionFeature | kLeaseFeature | kExpiriesFeature |
+                                           kChangesFeature;
 
 // A part of the mapping behind the fixed part's lines. Every region begins on a multiple of 64, and
 // no two overlap. A program ignores the kinds that it does not know.
@@ -139,7 +148,7 @@ enum class RegionKind : uint32_t {
   kMarks = 6,
   kRanks = 7,
   kGhosts = 8,
-  kChanges = 9,  // reserved
+  kChanges = 9,  // not of stores made before layout 5.4, or without a change ring
   kDistances = 10,
   kExtentMap = 11,
   kExpiries = 12,  // not of stores made before layout 5.3
@@ -263,8 +272,8 @@ struct Intent {
   std::atomic<uint64_t> gone_home;
   std::atomic<uint64_t> gone_overflow_class;
   uint64_t reserved2[2];
-  // Reserved for the change ring: its head after the commit.
-  uint64_t changes_head_after;
+  // ChangesLine::head after the commit; 0: it appends no record. 0 while there is no operation.
+  std::atomic<uint64_t> changes_head_after;
   uint64_t reserved1;
 };
 
@@ -284,14 +293,46 @@ struct RecencyLine {
   uint64_t reserved[6];
 };
 
-// Reserved for the change ring: how many bytes were ever appended, how many of them are gone, and
-// the word that watchers sleep on.
+// The ends of the change ring (table/changes.h). A position is a number of bytes ever appended: the
+// byte at position p lies at p modulo the region's size. All but the last two words are written by
+// the owner of the writer lock.
 struct ChangesLine {
-  uint64_t head;
-  uint64_t tail;
-  uint64_t wake;
-  uint64_t reserved[5];
+  std::atomic<uint64_t> head;  // where the next record begins
+  std::atomic<uint64_t> tail;  // where the oldest whole record begins
+  // The newest revision of which no record tells any more. Every commit after it has one.
+  std::atomic<uint64_t> lost;
+  std::atomic<uint64_t> recording;  // ChangeRecording
+  // What watchers sleep on: [ count of commits : 63 | a process may sleep : 1 ].
+  std::atomic<uint64_t> wake;
+  // Advice: the BootNanos() until which watchers want commits to be recorded.
+  std::atomic<uint64_t> wanted_until_ns;
+  uint64_t reserved[2];
 };
+
+// Whether commits are recorded. Every other value counts as kOn.
+enum class ChangeRecording : uint64_t {
+  kOff = 0,
+  kOn = 1,
+  kForReaders = 2,  // and each wakes all watchers, also those that cannot write
+};
+
+// What happened to a key, as watchers are told.
+enum class ChangeKind : uint8_t {
+  kPut = 1,
+  kDelete = 2,
+  kExpire = 3,  // its entry had expired, and is removed
+  kEvict = 4,   // its entry made room for another
+  kFlush = 5,   // it was deleted with all others
+  kHidden = 6,  // no get sees a difference: a lease was made, or ended without a value
+};
+
+// A record of the change ring, on a multiple of 8; it goes on at the ring's beginning if it reaches
+// the end. Behind it lies the key, padded with zeros to a multiple of 8.
+struct ChangeHead {
+  uint64_t revision;
+  uint64_t rest;  // [ zero : 40 | ChangeKind : 8 | key bytes : 16 ]
+};
+inline constexpr uint64_t kChangeHeadBytes = sizeof(ChangeHead);
 
 // Reserved for the near-cache: entries older than the floor are not answers, and as_of bounds the
 // age of the others.
@@ -443,6 +484,7 @@ static_assert(sizeof(RegionTable) == 384 && offsetof(FixedPart, lock) == 640);
 static_assert(offsetof(FixedPart, counters) == 704 && offsetof(FixedPart, extents) == 768);
 static_assert(offsetof(FixedPart, intent) == 832 && sizeof(Intent) == 192);
 static_assert(offsetof(Intent, taken) == 56 && offsetof(Intent, gone_bucket) == 128);
+static_assert(offsetof(Intent, changes_head_after) == 176);
 static_assert(offsetof(ExtentLine, free_count) == 8 && sizeof(ExtentLine) == 64);
 static_assert(offsetof(FixedPart, expiry) == 1024 && sizeof(ExpiryLine) == 64);
 static_assert(offsetof(FixedPart, recency) == 1088 && sizeof(RecencyLine) == 64);

@@ -38,6 +38,7 @@ constexpr Definition kDefinitions[] = {
     {"bucket_count", "", "Buckets", [](const Geometry& g) -> Value { return g.bucket_count; }},
     {"extent_bytes", "bytes", "Size of an extent: 16 bytes of head and a part of an entry", [](const Geometry& g) -> Value { return g.extent_bytes; }},
     {"extent_count", "", "Extents", [](const Geometry& g) -> Value { return g.extent_count; }},
+    {"changes_bytes", "bytes", "Size of the change ring, which `cubby watch` reads", [](const Geometry& g) -> Value { return g.changes_bytes; }},
     {"total_bytes", "bytes", "Size of the shared memory", [](const Geometry& g) -> Value { return g.total_bytes; }},
     {"bytes_per_entry", "bytes", "total_bytes divided by capacity, rounded up", [](const Geometry& g) -> Value { return (g.total_bytes + g.capacity - 1) / g.capacity; }},
     {"generation", "", "0; one more with each resize", [](const Geometry& g) -> Value { return g.generation; }},

@@ -20,6 +20,7 @@ struct Intended {
   Path gone;
   uint64_t gone_word0_after;
   Books books;
+  uint64_t changes_head;
 };
 
 // True if an entry may have such a chain, as far as that can be told without following it.
@@ -58,6 +59,13 @@ absl::optional<Intended> ReadIntent(const Table& table) {
   books.freed = intent.freed.load(kRelaxed);
   books.chain_lengths = intent.chain_lengths.load(kRelaxed);
   books.extents_after = intent.extents_after.load(kRelaxed);
+  // 0: the commit has no record, or the owner was killed before it was written; as is done with an
+  // impossible one.
+  const uint64_t changes_head = intent.changes_head_after.load(kRelaxed);
+  const bool shown =
+      changes_head % 8 == 0 &&
+      changes_head - table.fixed().changes.head.load(kRelaxed) <= geometry.changes_bytes;
+  intended.changes_head = shown ? changes_head : 0;
   const auto path_ok = [&geometry](const Path& checked) {
     return checked.bucket < geometry.bucket_count && checked.home < geometry.bucket_count &&
            checked.overflow_class < kOverflowClasses;
@@ -81,10 +89,12 @@ void Repair(const WritableTable& table) {
           .word0.store(intended->gone_word0_after, std::memory_order_release);
     }
     if (committed) SetBooks(table, intended->books);
+    if (committed && intended->changes_head != 0) ShowChanges(table, intended->changes_head);
     // Whatever the killed owner did, no count is too low.
     if (!intended->moves) RecountOverflow(table, path);
     if (intended->moves || intended->evicts) RecountOverflow(table, intended->gone);
   }
+  table.mutable_fixed().intent.changes_head_after.store(0, kRelaxed);
   table.mutable_fixed().counters.repairs.fetch_add(1, kRelaxed);
   ClearIntent(table);
 }

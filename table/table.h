@@ -76,6 +76,13 @@ class Table {
                                                  group * sizeof(GroupExpiry));
   }
 
+  // The word of the change ring at a position that is a multiple of 8. REQUIRES:
+  // geometry().changes_bytes is not 0.
+  const std::atomic<uint64_t>& change_word(uint64_t position) const {
+    return *reinterpret_cast<const std::atomic<uint64_t>*>(
+        memory_ + geometry_.changes_offset + (position & (geometry_.changes_bytes - 8)));
+  }
+
   // These three REQUIRE: geometry().evicts().
   const MarkRow& marks(uint64_t bucket) const {
     return *reinterpret_cast<const MarkRow*>(memory_ + geometry_.marks_offset +
@@ -118,6 +125,9 @@ class WritableTable : public Table {
   }
   GroupExpiry& mutable_group_expiry(uint64_t group) const {
     return const_cast<GroupExpiry&>(group_expiry(group));
+  }
+  std::atomic<uint64_t>& mutable_change_word(uint64_t position) const {
+    return const_cast<std::atomic<uint64_t>&>(change_word(position));
   }
   MarkRow& mutable_marks(uint64_t bucket) const { return const_cast<MarkRow&>(marks(bucket)); }
   RankRow& mutable_ranks(uint64_t bucket) const { return const_cast<RankRow&>(ranks(bucket)); }

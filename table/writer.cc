@@ -246,11 +246,28 @@ absl::StatusOr<uint64_t> Writer::Put(const PutRequest& request) {
 
   Placement placement;
   RETURN_IF_ERROR(PlanPut(request, old, /*victim=*/nullptr, content, &placement));
+  if (ABSL_PREDICT_FALSE(Recording(table_))) {
+    return PutRecording(request, old, content, placement);
+  }
 
   return Execute<Operation::kPut>(
       table_, placement.plan, [&](uint64_t revision) CUBBY_REQUIRES_WRITER_LOCK {
         FillSlot(placement, request.key, request.hash, content, revision);
       });
+}
+
+ABSL_ATTRIBUTE_NOINLINE uint64_t Writer::PutRecording(const PutRequest& request, const Located& old,
+                                                      const Content& content,
+                                                      const Placement& placement) {
+  Changes changes;
+  changes.kind = KindOfPut(old, content);
+  changes.key = request.key;
+  return Execute<Operation::kPut>(
+      table_, placement.plan,
+      [&](uint64_t revision) CUBBY_REQUIRES_WRITER_LOCK {
+        FillSlot(placement, request.key, request.hash, content, revision);
+      },
+      /*gone=*/nullptr, &changes);
 }
 
 ABSL_ATTRIBUTE_NOINLINE absl::StatusOr<uint64_t> Writer::PutEvicting(const PutRequest& request,
@@ -259,6 +276,12 @@ ABSL_ATTRIBUTE_NOINLINE absl::StatusOr<uint64_t> Writer::PutEvicting(const PutRe
   const uint64_t home = HomeBucket(request.hash, geometry.bucket_count);
   RETURN_IF_ERROR(EvictForExtents(request, content.value, &old));
   Placement placement;
+  Changes changes;
+  const bool records = Recording(table_);
+  if (records) {
+    changes.kind = KindOfPut(old, content);
+    changes.key = request.key;
+  }
   const auto fill = [&](uint64_t revision) CUBBY_REQUIRES_WRITER_LOCK {
     FillSlot(placement, request.key, request.hash, content, revision);
     NoteExtents(table_, placement.place, placement.taken.length != 0);
@@ -281,19 +304,23 @@ ABSL_ATTRIBUTE_NOINLINE absl::StatusOr<uint64_t> Writer::PutEvicting(const PutRe
       const Gone gone = {{HomeBucket(victim.hash, geometry.bucket_count), victim.place.bucket,
                           OverflowClass(victim.hash)},
                          /*live_after=*/0,
-                         victim.total};
+                         TotalOf(victim.kind)};
+      if (records) {
+        RETURN_IF_ERROR(NoteGone(victim.place, victim.kind, &changes.gone));
+      }
       return Execute<Operation::kEvict>(
           table_, placement.plan,
           [&](uint64_t revision) CUBBY_REQUIRES_WRITER_LOCK {
             fill(revision);
             LeaveGhostOf(victim);
           },
-          &gone);
+          &gone, records ? &changes : nullptr);
     }
     RETURN_IF_ERROR(Evict(victim));
   }
   RETURN_IF_ERROR(PlanPut(request, old, /*victim=*/nullptr, content, &placement));
-  return Execute<Operation::kPut>(table_, placement.plan, fill);
+  return Execute<Operation::kPut>(table_, placement.plan, fill, /*gone=*/nullptr,
+                                  records ? &changes : nullptr);
 }
 
 absl::Status Writer::EvictForExtents(const PutRequest& request, absl::string_view value,
@@ -319,19 +346,19 @@ absl::StatusOr<Writer::Victim> Writer::VictimIn(const Place& place) const {
   victim.place = place;
   ASSIGN_OR_RETURN(victim.hash, HashOf(place));
   const bool expired = HasExpired(table_.slot(place.bucket, place.way));
-  victim.total = expired ? &Counters::expired : &Counters::evictions;
+  victim.kind = expired ? ChangeKind::kExpire : ChangeKind::kEvict;
   return victim;
 }
 
 void Writer::LeaveGhostOf(const Victim& victim) {
-  if (victim.total == &Counters::expired) return;
+  if (victim.kind == ChangeKind::kExpire) return;
   LeaveGhost(table_, victim.place, HomeBucket(victim.hash, table_.geometry().bucket_count),
              victim.hash);
 }
 
 absl::Status Writer::Evict(const Victim& victim) {
   LeaveGhostOf(victim);
-  RETURN_IF_ERROR(Erase(victim.place, victim.hash, victim.total));
+  RETURN_IF_ERROR(Erase(victim.place, victim.hash, victim.kind));
   PullBack(victim.place, kByClock);
   return absl::OkStatus();
 }
@@ -342,7 +369,7 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline absl::Status Writer::Remove(const Located& l
   if (!located.slot_found) return not_found;
   RETURN_IF_ERROR(
       Erase(located.place, hash,
-            located.visible || HasLease(located) ? &Counters::deletes : &Counters::expired));
+            located.visible || HasLease(located) ? ChangeKind::kDelete : ChangeKind::kExpire));
   PullBack(located.place, kByClock);
   return located.visible ? absl::OkStatus() : not_found;
 }
@@ -364,8 +391,7 @@ absl::StatusOr<Existing> Writer::Take(absl::string_view key, uint64_t hash, std:
   return existing;
 }
 
-absl::Status Writer::Erase(const Place& place, uint64_t hash,
-                           std::atomic<uint64_t> Counters::*total) {
+absl::Status Writer::Erase(const Place& place, uint64_t hash, ChangeKind kind) {
   const Geometry& geometry = table_.geometry();
   const Counters& counters = table_.fixed().counters;
   const SlotHead& slot = table_.slot(place.bucket, place.way);
@@ -377,8 +403,9 @@ absl::Status Writer::Erase(const Place& place, uint64_t hash,
   plan.books.entries_after = counters.entries.load(kRelaxed) - 1;
   plan.books.expiring_after =
       counters.expiring.load(kRelaxed) - (slot.expiry_ns.load(kRelaxed) != 0 ? 1 : 0);
-  plan.total = total;
+  plan.total = TotalOf(kind);
   RETURN_IF_ERROR(PlanExtents(table_, Chain(), freed, &plan.books));
+  if (ABSL_PREDICT_FALSE(Recording(table_))) return EraseRecording(place, kind, plan);
 
   Execute<Operation::kDelete>(table_, plan, [](uint64_t /*revision*/) {});
   return absl::OkStatus();

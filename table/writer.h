@@ -158,7 +158,7 @@ class Writer {
   struct Victim {
     Place place;
     uint64_t hash = 0;
-    std::atomic<uint64_t> Counters::*total = nullptr;  // &Counters::evictions or expired
+    ChangeKind kind = ChangeKind::kEvict;  // or kExpire
   };
   // What a put leaves.
   struct Content {
@@ -236,9 +236,18 @@ class Writer {
                    uint64_t sequence, SlotHead* slot) CUBBY_REQUIRES_WRITER_LOCK;
   // Deletes the entry or lease. NotFound if it is not visible.
   absl::Status Remove(const Located& located, uint64_t hash) CUBBY_REQUIRES_WRITER_LOCK;
-  // Deletes the live entry in `place` and counts it in `total`. REQUIRES: `hash` is its key's.
-  absl::Status Erase(const Place& place, uint64_t hash,
-                     std::atomic<uint64_t> Counters::*total) CUBBY_REQUIRES_WRITER_LOCK;
+  // Deletes the live entry in `place`; `kind` says why. REQUIRES: `hash` is its key's.
+  absl::Status Erase(const Place& place, uint64_t hash, ChangeKind kind) CUBBY_REQUIRES_WRITER_LOCK;
+  // The same, planned, while commits are recorded.
+  absl::Status EraseRecording(const Place& place, ChangeKind kind,
+                              const Plan& plan) CUBBY_REQUIRES_WRITER_LOCK;
+  // The end of a put into a store that does not evict, while commits are recorded.
+  uint64_t PutRecording(const PutRequest& request, const Located& old, const Content& content,
+                        const Placement& placement) CUBBY_REQUIRES_WRITER_LOCK;
+  // What the record of a put says.
+  ChangeKind KindOfPut(const Located& old, const Content& content) const;
+  // Sets the record of the entry in `place`, which goes. DataLoss if its key is damaged.
+  absl::Status NoteGone(const Place& place, ChangeKind kind, Changes::Gone* gone) const;
   // Returns the hash of the key of a live way; DataLoss if no put left the slot so.
   absl::StatusOr<uint64_t> HashOf(const Place& place) const;
   bool HasExpired(const SlotHead& slot) const;

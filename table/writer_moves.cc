@@ -52,7 +52,7 @@ bool Writer::PullBack(Place hole, uint64_t now_ns) {
     if (!hash.ok()) break;  // damaged: stays, for the checker
     if (IsGone(table_.slot(from.bucket, from.way), now_ns)) {
       // A sweep may have visited the bucket of the hole: it is to find the entry where it was.
-      if (!Erase(from, *hash, &Counters::expired).ok()) break;
+      if (!Erase(from, *hash, ChangeKind::kExpire).ok()) break;
       continue;
     }
     if (!Move(from, *hash, hole)) break;
@@ -113,7 +113,7 @@ void Writer::ClearWays(uint64_t bucket, uint32_t ways, bool everything, uint64_t
     }
     const absl::StatusOr<uint64_t> hash = HashOf(place);
     const absl::Status erased =
-        hash.ok() ? Erase(place, *hash, everything ? &Counters::deletes : &Counters::expired)
+        hash.ok() ? Erase(place, *hash, everything ? ChangeKind::kFlush : ChangeKind::kExpire)
                   : hash.status();
     if (erased.ok()) ++cleared->removed;
     cleared->damage.Update(erased);

@@ -217,12 +217,12 @@ TEST_F(AttachmentTest, RefusesAStoreOnAnotherBootClock) {
 TEST_F(AttachmentTest, RefusesToWriteWithoutAFeatureThatWritersNeed) {
   const table::WritableTable& table = store_.Make(0);
   table::FixedPart& fixed = table.mutable_fixed();
-  fixed.regions.required_to_write |= 4;
+  fixed.regions.required_to_write |= 8;
   table::Sign(&fixed);
   EXPECT_TRUE(OpenStatus(os::Access::kReadOnly).ok());
   const absl::Status status = OpenStatus();
   EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented);
-  EXPECT_THAT(std::string(status.message()), HasSubstr("(change ring)"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("(near-cache)"));
   EXPECT_THAT(std::string(status.message()), HasSubstr("--fresh"));
 }
 

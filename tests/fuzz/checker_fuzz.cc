@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/types/optional.h"
+#include "table/changes.h"
 #include "table/checker.h"
 #include "table/scan.h"
 #include "tests/fuzz/damaged_table.h"
@@ -43,6 +44,12 @@ void Checker(absl::string_view bytes) {
     }
   }
   Require(found == result.entries, "a sound table has the entries it says");
+  table::ChangeFollower follower(table, table.fixed().changes.lost.load());
+  table::ChangeFollower::Change change;
+  table::ChangeFollower::Outcome outcome;
+  while ((outcome = follower.Next(&change)) == table::ChangeFollower::Outcome::kChange) {
+  }
+  Require(outcome != table::ChangeFollower::Outcome::kOverrun, "a sound ring is told whole");
 }
 
 }  // namespace cubby::fuzz

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "table/changes.h"
 #include "table/hash.h"
 #include "table/layout.h"
 #include "table/writer.h"
@@ -33,6 +34,10 @@ SoundTable MakeSound(const table::GeometryOptions& options) {
   table::Format(memory.data(), geometry);
   const table::WritableTable made(memory.data(), geometry);
   table::Writer writer(made, FuzzedNow);
+  if (options.ways == 3) {
+    const lock::HeldWriterRole role;
+    table::SetRecording(made, table::ChangeRecording::kOn);
+  }
   // As many entries as it takes: each third with a value as long as may be, some that expire.
   for (size_t i = 0; i < geometry.capacity && i < Keys().size(); ++i) {
     const std::string value(i % 3 == 2 ? geometry.max_value_bytes : i % 5, 'v');
@@ -58,7 +63,7 @@ const std::vector<SoundTable>& SoundTables() {
     few_ways.slot_bytes = 64;
     few_ways.max_value_bytes = 400;
     few_ways.extent_bytes = 64;
-    few_ways.ways = 3;
+    few_ways.ways = 3;  // and recorded changes
     table::GeometryOptions evicting = few_ways;
     evicting.full_policy = table::FullPolicy::kEvict;
     table::GeometryOptions no_extents;

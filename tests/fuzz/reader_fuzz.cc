@@ -1,9 +1,11 @@
 // Whether gets and scans of damaged bytes end, stay inside, change nothing, and agree.
+#include <atomic>
 #include <cstring>
 #include <string>
 #include <vector>
 
 #include "absl/types/optional.h"
+#include "table/changes.h"
 #include "table/hash.h"
 #include "table/reader.h"
 #include "table/scan.h"
@@ -56,6 +58,32 @@ void GetWithEachSink(const table::Table& table, absl::string_view key) {
           "a buffer that is a byte too small is");
 }
 
+// Each record once, and then overruns that lead to the end.
+void FollowChanges(const table::Table& table) {
+  const uint64_t lost = table.fixed().changes.lost.load(std::memory_order_relaxed);
+  for (table::ChangeFollower follower :
+       {table::ChangeFollower(table), table::ChangeFollower(table, lost)}) {
+    table::ChangeFollower::Change change;
+    uint64_t told = 0;
+    for (int overruns = 0; overruns < 3;) {
+      const table::ChangeFollower::Outcome outcome = follower.Next(&change);
+      if (outcome == table::ChangeFollower::Outcome::kNone ||
+          outcome == table::ChangeFollower::Outcome::kOff) {
+        break;
+      }
+      if (outcome == table::ChangeFollower::Outcome::kOverrun) {
+        ++overruns;
+        follower.Resume();
+        continue;
+      }
+      Require(!change.key.empty() && change.key.size() <= table.geometry().max_key_bytes,
+              "a change has a key within the limit");
+      Require(++told <= 3 * table.geometry().changes_bytes / table::ChangeBytes(1),
+              "a ring of still bytes ends");
+    }
+  }
+}
+
 }  // namespace
 
 void Reader(absl::string_view bytes) {
@@ -67,6 +95,8 @@ void Reader(absl::string_view bytes) {
   SetFuzzedNow(input.Byte() * uint64_t{8});
   for (const std::string& key : Keys()) GetWithEachSink(table, key);
   GetWithEachSink(table, input.Rest());
+
+  FollowChanges(table);
 
   std::vector<table::ScannedEntry> entries;
   for (uint64_t bucket = 0; bucket < table.geometry().bucket_count; ++bucket) {

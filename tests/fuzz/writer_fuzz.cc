@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/types/optional.h"
 #include "table/bytes.h"
+#include "table/changes.h"
 #include "table/checker.h"
 #include "table/hash.h"
 #include "table/repair.h"
@@ -340,6 +341,24 @@ bool IsSound(const table::Table& table) {
          table.fixed().counters.revision.load(std::memory_order_relaxed) < kManyRevisions;
 }
 
+// The last change that is told of a key is what has become of it.
+void RequireChangesTell(const Model& contents, table::ChangeFollower* follower) {
+  std::map<std::string, table::ChangeKind> last;
+  table::ChangeFollower::Change change;
+  table::ChangeFollower::Outcome outcome;
+  while ((outcome = follower->Next(&change)) == table::ChangeFollower::Outcome::kChange) {
+    last[change.key] = change.kind;
+  }
+  // Else it has fallen behind a ring that was short to begin with.
+  if (outcome != table::ChangeFollower::Outcome::kNone) return;
+  for (const auto& [key, kind] : last) {
+    // A lease may have left a value that had expired before.
+    if (kind == table::ChangeKind::kHidden) continue;
+    Require((kind == table::ChangeKind::kPut) == (contents.count(key) != 0),
+            "the last change of a key is told");
+  }
+}
+
 }  // namespace
 
 void Writer(absl::string_view bytes) {
@@ -358,6 +377,7 @@ void Writer(absl::string_view bytes) {
     return;
   }
   Model model = Contents(table);
+  table::ChangeFollower follower(table);
   Operations(table, &input, &model).Run();
   const table::CheckResult after = table::Check(table);
   Require(after.sound(), after.sound() ? "" : absl::StrCat("still sound: ", after.problems[0]));
@@ -369,6 +389,7 @@ void Writer(absl::string_view bytes) {
                 found->second.expiry_ns == expected.expiry_ns,
             "an entry is as it was put last");
   }
+  if (table::Recording(table)) RequireChangesTell(contents, &follower);
 }
 
 }  // namespace cubby::fuzz

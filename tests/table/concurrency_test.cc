@@ -14,6 +14,7 @@
 #include "absl/types/optional.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "table/changes.h"
 #include "table/checker.h"
 #include "table/eviction.h"
 #include "table/scan.h"
@@ -146,6 +147,89 @@ TEST_P(ConcurrencyTest, NoValueIsTornAndNoPresentKeyMissed) {
   EXPECT_EQ(not_scanned_once, 0);
   RecordProperty("contended", contended);
   RecordProperty("scans", scans);
+  EXPECT_THAT(Check(buffer.table()).problems, IsEmpty());
+}
+
+// Followers of the change ring, which is so small that they are passed again and again: what they
+// are told are commits that happened, in their order.
+TEST(ConcurrentChangesTest, NoRecordIsTornAndNoneToldTwice) {
+  GeometryOptions options = TinyOptions();
+  options.capacity = 100;
+  options.ways = kMaxWays;
+  options.full_policy = FullPolicy::kEvict;
+  TableBuffer buffer(options);
+  {
+    const lock::HeldWriterRole role;
+    SetRecording(buffer.table(), ChangeRecording::kOn);
+  }
+  constexpr int kOfEach = 2;
+  constexpr int kKeys = 300;
+  // Keys of several words, in each of which the number is.
+  const auto key_of = [](uint64_t i) {
+    const std::string word = absl::StrCat("word", 1000 + i);
+    std::string key;
+    for (uint64_t n = 0; n <= i % 4; ++n) key += word;
+    return key;
+  };
+  std::set<std::string> keys;
+  for (int i = 0; i < kKeys; ++i) keys.insert(key_of(i));
+  std::mutex lock;
+  std::atomic<int> following{0};
+  std::atomic<int> writing{kOfEach};
+  std::atomic<int> torn{0};
+  std::atomic<int> disordered{0};
+  std::atomic<int> uncommitted{0};
+  std::atomic<uint64_t> told{0};
+  std::vector<std::thread> threads;
+  threads.reserve(size_t{2} * kOfEach);
+  for (int t = 0; t < kOfEach; ++t) {
+    threads.emplace_back([&, t] {
+      std::mt19937_64 random(t);
+      while (following < kOfEach) std::this_thread::yield();
+      for (int n = 0; n < 20'000; ++n) {
+        const std::string key = key_of(random() % kKeys);
+        std::lock_guard<std::mutex> guard(lock);
+        if (n % 4 == 0) {
+          (void)buffer.Delete(key);
+        } else {
+          EXPECT_TRUE(buffer.Put(key, "v").ok());
+        }
+      }
+      --writing;
+    });
+    threads.emplace_back([&] {
+      ChangeFollower follower(buffer.table());
+      ChangeFollower::Change change;
+      Found found;
+      ++following;
+      for (bool last = false; !last;) {
+        last = writing == 0;
+        for (;;) {
+          const uint64_t before = follower.revision();
+          const ChangeFollower::Outcome outcome = follower.Next(&change);
+          if (outcome == ChangeFollower::Outcome::kNone) break;
+          if (outcome == ChangeFollower::Outcome::kOverrun) {
+            follower.Resume();
+            continue;
+          }
+          ++told;
+          if (keys.count(change.key) == 0) ++torn;
+          if (change.revision <= before) ++disordered;
+          // The table is at least as new.
+          if (change.kind == ChangeKind::kPut &&
+              Reader(buffer.table()).Get(change.key, NoSink(), &found) == Outcome::kFound &&
+              found.revision < change.revision) {
+            ++uncommitted;
+          }
+        }
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(torn, 0);
+  EXPECT_EQ(disordered, 0);
+  EXPECT_EQ(uncommitted, 0);
+  EXPECT_GT(told, 0u);
   EXPECT_THAT(Check(buffer.table()).problems, IsEmpty());
 }
 

@@ -249,18 +249,18 @@ TEST(GeometryTest, RegionsMayComeInAnyOrderAndUnknownOnesAreIgnored) {
 
 TEST(GeometryTest, NamesTheFeaturesThatItDoesNotKnow) {
   TableBuffer buffer(TinyOptions());
-  RegionsOf(&buffer).required = uint64_t{1} << 2 | uint64_t{1} << 40;
+  RegionsOf(&buffer).required = uint64_t{1} << 3 | uint64_t{1} << 40;
   const absl::Status status = ReadSigned(&buffer).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented);
-  EXPECT_THAT(std::string(status.message()), HasSubstr("(change ring, feature 40)"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("(near-cache, feature 40)"));
 }
 
 TEST(GeometryTest, FeaturesThatOnlyWritersNeedDoNotKeepReadersOut) {
   TableBuffer buffer(TinyOptions());
-  RegionsOf(&buffer).required_to_write |= 4;
+  RegionsOf(&buffer).required_to_write |= 8;
   const absl::StatusOr<Geometry> read = ReadSigned(&buffer);
   ASSERT_TRUE(read.ok()) << read.status();
-  EXPECT_EQ(read->unknown_to_write, 4u);
+  EXPECT_EQ(read->unknown_to_write, 8u);
 }
 
 TEST(GeometryTest, NamesAnotherByteOrder) {

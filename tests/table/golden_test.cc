@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "table/changes.h"
 #include "table/checker.h"
 #include "table/expiry.h"
 #include "table/update.h"
@@ -37,8 +38,10 @@ Geometry GoldenGeometry(FullPolicy full_policy) {
 }
 
 // An overwrite, a delete, keys away from home, a value in extents, a long key, an expiry far ahead,
-// a lease, and an entry that is kept after its expiry.
+// a lease, and an entry that is kept after its expiry, all of them recorded.
 void FillGolden(TableBuffer* buffer) {
+  const lock::HeldWriterRole role;
+  SetRecording(buffer->table(), ChangeRecording::kOn);
   ASSERT_TRUE(buffer->Put("short", "old").ok());
   ASSERT_TRUE(buffer->Put("short", "value").ok());
   ASSERT_TRUE(buffer->Put("empty", "").ok());
@@ -120,6 +123,25 @@ TEST_P(CompatibleTest, AnEarlierStoreIsReadAndWrittenWithoutWhatItLacks) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Versions, CompatibleTest, ::testing::Values("5.1", "5.2", "5.2-evict"));
+
+class WithoutRingTest : public ::testing::TestWithParam<const char*> {};
+TEST_P(WithoutRingTest, AStoreOfLayout53IsReadAndWrittenAndRecordsNothing) {
+  TableBuffer buffer(Golden(GetParam()));
+  ExpectGolden(buffer);
+  EXPECT_EQ(buffer.geometry().changes_bytes, 0u);
+  // As hostile bytes may say.
+  buffer.table().mutable_fixed().changes.recording.store(1);
+  EXPECT_FALSE(Recording(buffer.table()));
+  EXPECT_TRUE(buffer.Put("short", "new").ok());
+  EXPECT_TRUE(buffer.Delete("k3").ok());
+  EXPECT_TRUE(buffer.Put("another", "v").ok());
+  EXPECT_EQ(buffer.Get("short"), "new");
+  EXPECT_EQ(buffer.table().fixed().changes.head.load(), 0u);
+  ChangeFollower::Change change;
+  EXPECT_EQ(ChangeFollower(buffer.table()).Next(&change), ChangeFollower::Outcome::kOff);
+  EXPECT_THAT(Check(buffer.table()).problems, ::testing::IsEmpty());
+}
+INSTANTIATE_TEST_SUITE_P(Versions, WithoutRingTest, ::testing::Values("5.3", "5.3-evict"));
 
 void ExpectRefused(const std::string& version, const std::string& words) {
   const std::string bytes = Golden(version);

@@ -12,6 +12,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "gtest/gtest.h"
+#include "table/changes.h"
 #include "table/hash.h"
 #include "tests/table/table_buffer.h"
 
@@ -80,6 +81,17 @@ class BySpec {
     extents_ = Region("extents");
   }
 
+  // Where a region begins.
+  uint64_t Region(absl::string_view name) const {
+    const auto count = At<uint32_t>(m_, page_.Offset("Region table", "region count"));
+    for (uint32_t i = 0; i < count; ++i) {
+      const uint64_t region = page_.Offset("Region table", "regions") + uint64_t{i} * 24;
+      if (At<uint32_t>(m_, region) == page_.Kind(name)) return At<uint64_t>(m_, region + 8);
+    }
+    ADD_FAILURE() << "no region of " << name;
+    return 0;
+  }
+
   std::optional<std::string> Get(const std::string& key) const {
     const uint64_t bucket_bytes = (uint64_t{ways_} * slot_bytes_ + 63) / 64 * 64;
     const uint64_t h = XXH3_64bits_withSeed(key.data(), key.size(), seed_);
@@ -131,15 +143,6 @@ class BySpec {
   T Header(absl::string_view field) const {
     return At<T>(m_, page_.Offset("Header", field));
   }
-  uint64_t Region(absl::string_view name) const {
-    const auto count = At<uint32_t>(m_, page_.Offset("Region table", "region count"));
-    for (uint32_t i = 0; i < count; ++i) {
-      const uint64_t region = page_.Offset("Region table", "regions") + uint64_t{i} * 24;
-      if (At<uint32_t>(m_, region) == page_.Kind(name)) return At<uint64_t>(m_, region + 8);
-    }
-    ADD_FAILURE() << "no region of " << name;
-    return 0;
-  }
 
   const char* m_;
   const Page page_;
@@ -183,7 +186,7 @@ TEST(LayoutSpecTest, FieldsAreWhereThePageSays) {
                                            "cubby\x01\x00",
                                            8));
   EXPECT_EQ(At<uint16_t>(m, header("layout major")), 5);
-  EXPECT_EQ(At<uint16_t>(m, header("layout minor")), 3);
+  EXPECT_EQ(At<uint16_t>(m, header("layout minor")), 4);
   EXPECT_EQ(At<uint32_t>(m, header("header bytes")), 8192u);
   EXPECT_EQ(At<uint64_t>(m, header("total bytes")), geometry.total_bytes);
   EXPECT_EQ(At<uint32_t>(m, header("extent count")), geometry.extent_count);
@@ -197,7 +200,7 @@ TEST(LayoutSpecTest, FieldsAreWhereThePageSays) {
   EXPECT_EQ(At<uint64_t>(m, header("checksum")), XXH3_64bits_withSeed(m + 8, 112, magic));
   EXPECT_EQ(At<uint64_t>(m, header("region checksum")), XXH3_64bits_withSeed(m + 256, 384, magic));
   EXPECT_EQ(At<uint64_t>(m, regions("required")), 1u << 1 | 1u << 4 | 1u << 6);
-  EXPECT_EQ(At<uint64_t>(m, regions("required to write")), 1u << 5 | 1u << 7);
+  EXPECT_EQ(At<uint64_t>(m, regions("required to write")), 1u << 2 | 1u << 5 | 1u << 7);
   EXPECT_EQ(At<int64_t>(m, regions("clock offset")), geometry.clock_offset_ns);
   EXPECT_EQ(At<uint64_t>(m, page.Offset("State line", "state")), 1u);
   // Newest revision, entries.
@@ -205,6 +208,46 @@ TEST(LayoutSpecTest, FieldsAreWhereThePageSays) {
   EXPECT_EQ(At<uint64_t>(m, 712), 1u);
   EXPECT_EQ(At<uint64_t>(m, 832), 0u) << "no intent";
   EXPECT_EQ(At<uint64_t>(m, 1024), ~uint64_t{0}) << "nothing expires";
+}
+
+TEST(LayoutSpecTest, TheChangeRingIsReadByTheNumbersOfTheSpecification) {
+  TableBuffer buffer(TinyOptions());
+  const lock::HeldWriterRole role;
+  SetRecording(buffer.table(), ChangeRecording::kOn);
+  // So many that the records go around, in as many places as there are words.
+  std::vector<std::string> keys;
+  for (size_t i = 0; keys.size() < 1000; ++i) {
+    keys.emplace_back(1 + i % 30, static_cast<char>('a' + i % 26));
+    ASSERT_TRUE(buffer.Put(keys.back(), "v").ok());
+    ASSERT_TRUE(buffer.Delete(keys.back()).ok());
+  }
+  const char* m = buffer.memory();
+  const Page page;
+  const auto line = [&](absl::string_view field) {
+    return At<uint64_t>(m, page.Offset("The change ring", field));
+  };
+  const uint64_t size = buffer.geometry().changes_bytes;
+  const uint64_t ring = BySpec(m).Region("changes");
+  const auto word = [&](uint64_t position) { return At<uint64_t>(m, ring + position % size); };
+  EXPECT_EQ(line("recording"), 1u);
+  const uint64_t head = line("head");
+  uint64_t revision = line("lost");
+  uint64_t told = 0;
+  for (uint64_t at = line("tail"); at != head; ++told) {
+    EXPECT_EQ(word(at + page.Offset("The change ring", "revision")), ++revision);
+    const std::string& key = keys[(revision - 1) / 2];
+    const uint64_t what = word(at + page.Offset("The change ring", "what"));
+    EXPECT_EQ(what >> 16, 2 - revision % 2) << "a put or a delete";
+    ASSERT_EQ(what & 0xffff, key.size());
+    at += page.Offset("The change ring", "key");
+    for (size_t i = 0; i < key.size(); i += 8, at += 8) {
+      uint64_t padded = 0;
+      std::memcpy(&padded, key.data() + i, std::min<size_t>(8, key.size() - i));
+      EXPECT_EQ(word(at), padded);
+    }
+  }
+  EXPECT_EQ(revision, 2000u);
+  EXPECT_GT(told, 10u);
 }
 
 // Stores outlive programs: these values may never change.

@@ -373,6 +373,30 @@ TEST(WriterTest, AForgedIntentLeadsNowhere) {
   }
 }
 
+TEST(WriterTest, AForgedEndOfAChangeRecordIsNotShown) {
+  TableBuffer buffer(TinyOptions());
+  ASSERT_TRUE(buffer.Put("k", "v").ok());
+  const WritableTable& table = buffer.table();
+  uint64_t bucket = 0;
+  buffer.SlotOf("k", &bucket);
+  for (const uint64_t end : {buffer.geometry().changes_bytes + 8, uint64_t{4}}) {
+    Intent& intent = table.mutable_fixed().intent;
+    intent.bucket.store(bucket);
+    intent.home.store(bucket);
+    intent.word0_after.store(table.head(bucket).word0.load());
+    intent.entries_after.store(1);
+    intent.changes_head_after.store(end);
+    intent.operation.store(static_cast<uint64_t>(Operation::kPut));
+    table.mutable_fixed().counters.entries.store(7);
+    const lock::HeldWriterRole role;
+    RepairIfNeeded(table);
+    EXPECT_EQ(table.fixed().counters.entries.load(), 1u) << "the rest is repaired";
+    EXPECT_EQ(table.fixed().changes.head.load(), 0u) << end;
+    EXPECT_EQ(intent.changes_head_after.load(), 0u) << end;
+    EXPECT_THAT(Check(table).problems, IsEmpty()) << end;
+  }
+}
+
 TEST(WriterTest, EveryOperationRepairsFirst) {
   struct Case {
     const char* name;

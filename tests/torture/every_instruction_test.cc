@@ -36,10 +36,12 @@
 #include "lock/writer_lock.h"
 #include "os/clock.h"
 #include "os/mapping.h"
+#include "table/changes.h"
 #include "table/checker.h"
 #include "table/geometry.h"
 #include "table/hash.h"
 #include "table/reader.h"
+#include "table/repair.h"
 #include "table/sweep.h"
 #include "table/table.h"
 #include "table/writer.h"
@@ -93,6 +95,13 @@ struct Operation {
   // Whether the lock belongs to one who died before it: how far that one's put had come.
   enum class DeadOwner { kNone, kNotCommitted, kCommitted } dead_owner = DeadOwner::kNone;
 
+  // Whether commits are recorded in the change ring.
+  bool recorded = false;
+
+  Operation& Recorded() {
+    recorded = true;
+    return *this;
+  }
   Operation& WithLongKey() {
     key = LongKey();
     return *this;
@@ -139,6 +148,15 @@ void RunPass(Victim& victim, bool everything) {
 }
 void Flush(Victim& victim) { RunPass(victim, /*everything=*/true); }
 void Sweep(Victim& victim) { RunPass(victim, /*everything=*/false); }
+
+// As a watcher, or the daemon, does it.
+template <table::ChangeRecording kRecording>
+void Record(Victim& victim) {
+  if (!victim.lock.Acquire(absl::Seconds(5)).ok()) _exit(3);
+  lock::WriterLockHolder holder(&victim.lock);
+  table::RepairIfNeeded(victim.table);
+  table::SetRecording(victim.table, kRecording);
+}
 
 // The key, and its company, in one call.
 void PutMany(Victim& victim) {
@@ -402,6 +420,30 @@ class EveryInstructionTest : public test::DaemonFixture,
     return true;
   }
 
+  // The change ring tells of the key what the table has. REQUIRES: nothing is to be repaired.
+  static void ExpectChangesTell(const table::Table& table, const std::string& key) {
+    if (!table::Recording(table)) return;
+    table::ChangeFollower follower(table, table.fixed().changes.lost.load());
+    table::ChangeFollower::Change change;
+    table::ChangeFollower::Change last;
+    table::ChangeFollower::Outcome outcome;
+    while ((outcome = follower.Next(&change)) == table::ChangeFollower::Outcome::kChange) {
+      if (change.key == key) last = change;
+    }
+    ASSERT_EQ(outcome, table::ChangeFollower::Outcome::kNone);
+    if (last.key.empty()) return;
+    table::Found found;
+    const bool there = table::Reader(table).FindHidden(key, &found) == table::Outcome::kFound;
+    if (there) {
+      ASSERT_EQ(found.revision, last.revision);
+    }
+    if (last.kind == table::ChangeKind::kHidden) {  // a lease, or what had expired before it
+      ASSERT_EQ(table::Reader(table).Get(key, table::NoSink(), &found), table::Outcome::kNotFound);
+    } else {
+      ASSERT_EQ(last.kind == table::ChangeKind::kPut, there && !found.lease);
+    }
+  }
+
   // On a copy of the mapping's bytes: another writer puts a key, after which all is sound and the
   // key is as it was seen.
   void JudgeBytes(const os::Mapping& mapping, const Operation& operation,
@@ -419,6 +461,10 @@ class EveryInstructionTest : public test::DaemonFixture,
     const table::CheckResult check = table::Check(table);
     ASSERT_THAT(check.problems, IsEmpty());
     ASSERT_EQ(check.loose_overflow_counts, 0u);
+    if (operation.recorded) {
+      ASSERT_NO_FATAL_FAILURE(ExpectChangesTell(table, operation.key));
+      ASSERT_NO_FATAL_FAILURE(ExpectChangesTell(table, fillers[0]));
+    }
     std::string value;
     ASSERT_NO_FATAL_FAILURE(ReadKeys(table, operation, fillers, &value));
     ASSERT_EQ(value, seen);
@@ -464,6 +510,16 @@ TEST_P(EveryInstructionTest, LeavesOldOrNewAndTheNextWriterGoesOn) {
   const std::vector<std::string> fillers = Fillers(table.geometry(), operation);
   // Only victim and successor may change anything: the daemon would sweep during a check.
   KillDaemon();
+
+  if (operation.recorded) {
+    const auto attachment = attach::Attachment::Open(store(), {});
+    ASSERT_TRUE(attachment.ok()) << attachment.status();
+    const auto record = [](const table::WritableTable& writable) CUBBY_REQUIRES_WRITER_LOCK {
+      table::SetRecording(writable, table::ChangeRecording::kOn);
+      return absl::OkStatus();
+    };
+    ASSERT_TRUE((*attachment)->AsWriter(absl::Seconds(5), record).ok());
+  }
 
   // First, one walk from end to end, with every stop judged by its bytes.
   ASSERT_NO_FATAL_FAILURE(Prepare(successor, operation, fillers));
@@ -513,6 +569,9 @@ TEST_P(EveryInstructionTest, LeavesOldOrNewAndTheNextWriterGoesOn) {
     const table::CheckResult check = table::Check(table);
     ASSERT_THAT(check.problems, IsEmpty()) << "killed after " << at;
     ASSERT_EQ(check.loose_overflow_counts, 0u) << "killed after " << at;
+    if (operation.recorded) {
+      ASSERT_NO_FATAL_FAILURE(ExpectChangesTell(table, operation.key)) << "killed after " << at;
+    }
   }
   const uint64_t takeovers = successor.Stats().lock_takeovers - takeovers_before;
   test::Report(absl::StrCat("every instruction of ", operation.name),
@@ -587,6 +646,25 @@ INSTANTIATE_TEST_SUITE_P(
             .Scattered(),
         Operation{"TouchOverflowed", "old", absl::StrCat("old", kExpires), Touch}.FullHome(),
         Operation{"Persist", absl::StrCat("old", kExpires), "old", Persist},
+        Operation{"StartRecording", "old", "old", Record<table::ChangeRecording::kOn>},
+        Operation{"StopRecording", "old", "old", Record<table::ChangeRecording::kOff>}.Recorded(),
+        Operation{"RecordedPutNew", kAbsent, "new"}.Recorded(),
+        Operation{"RecordedOverwriteInExtents", Long(1500, 'o'), Long(1200, 'n')}.Recorded(),
+        Operation{"RecordedDelete", "old", kAbsent}.Recorded(),
+        Operation{"RecordedDeleteLongKey", "", kAbsent}.WithLongKey().Recorded(),
+        Operation{"RecordedMoveHome", "old", "old", DeleteFromHome}
+            .FullHome()
+            .OthersGo()
+            .Recorded(),
+        Operation{"RecordedSweep", kAbsent, kAbsent, Sweep}.Expired().Recorded(),
+        Operation{"RecordedFlush", "old", kAbsent, Flush}.OthersGo().Recorded(),
+        Operation{"RecordedEvictFromHome", kAbsent, "new"}.Evicting(Evicts::kFromHome).Recorded(),
+        Operation{"RecordedEvictFromNext", kAbsent, "new"}.Evicting(Evicts::kFromNext).Recorded(),
+        Operation{"RecordedEvictForExtents", kAbsent, Long(1500, 'n')}
+            .Evicting(Evicts::kForExtents)
+            .Recorded(),
+        Operation{"RecordedCompute", kAbsent, "new", Compute}.Expired().Recorded(),
+        Operation{"RecordedFailToCompute", kAbsent, kAbsent, FailToCompute}.Expired().Recorded(),
         Operation{"TakeOverFromUncommitted", "old", "new"}.After(DeadOwner::kNotCommitted),
         Operation{"TakeOverFromCommitted", "old", "new"}.After(DeadOwner::kCommitted)),
     [](const auto& info) { return info.param.name; });

@@ -31,6 +31,11 @@ USUAL = (
          "-DPREFILLED -DBUCKETS=2 -DWAYS=2 -DKEYS=2 -DOPERATIONS=1 -DDEATHS=1 -DEXTENTS -DIN_ORDER"),
     Case("lock", "lock", "-DPROCESSES=3 -DSEATS=2 -DTURNS=3 -DDEATHS=1"),
     Case("spare-seat", "lock", "-DPROCESSES=2 -DSEATS=3 -DTURNS=3 -DDEATHS=1"),
+    Case("ring", "changes", "-DWORDS=4 -DOPERATIONS=4 -DDEATHS=1"),
+    Case("ring-moves", "changes", "-DWORDS=4 -DOPERATIONS=3 -DDEATHS=2 -DMOVES"),
+    Case("ring-pairs", "changes", "-DWORDS=6 -DOPERATIONS=3 -DDEATHS=1 -DPAIRS"),
+    Case("ring-starts", "changes", "-DWORDS=4 -DOPERATIONS=4 -DDEATHS=1 -DSTARTS"),
+    Case("ring-sleeps", "changes", "-DWORDS=4 -DOPERATIONS=3 -DDEATHS=1 -DSLEEPS -DSTARTS"),
 )
 WHOLE = (
     Case("overwrites", "table", "-DBUCKETS=1 -DWAYS=2 -DKEYS=1 -DOPERATIONS=5 -DDEATHS=3"),
@@ -46,6 +51,13 @@ WHOLE = (
     Case("moved-extents", "table", "-DPREFILLED -DBUCKETS=2 -DWAYS=2 -DKEYS=2 -DOPERATIONS=1 -DDEATHS=1 -DEXTENTS"),
     Case("two-readers", "table", "-DBUCKETS=1 -DWAYS=2 -DKEYS=1 -DOPERATIONS=3 -DDEATHS=1 -DREADERS=2"),
     Case("lock", "lock", "-DPROCESSES=3 -DSEATS=2 -DTURNS=4 -DDEATHS=3"),
+    Case("ring", "changes", "-DWORDS=4 -DOPERATIONS=6 -DDEATHS=2"),
+    Case("ring-moves", "changes", "-DWORDS=4 -DOPERATIONS=4 -DDEATHS=2 -DMOVES"),
+    Case("ring-pairs", "changes", "-DWORDS=6 -DOPERATIONS=4 -DDEATHS=1 -DPAIRS"),
+    Case("ring-starts", "changes", "-DWORDS=4 -DOPERATIONS=5 -DDEATHS=2 -DSTARTS"),
+    Case("ring-all", "changes", "-DWORDS=4 -DOPERATIONS=4 -DDEATHS=1 -DPAIRS -DMOVES -DSTARTS"),
+    Case("ring-sleeps", "changes", "-DWORDS=4 -DOPERATIONS=3 -DDEATHS=2 -DSLEEPS -DSTARTS"),
+    Case("ring-long-sleeps", "changes", "-DWORDS=4 -DOPERATIONS=4 -DDEATHS=1 -DSLEEPS"),
 )
 
 # What is to be broken: mutants, and the size, by name, that is enough to see it: a usual one, or else one of the whole.
@@ -93,6 +105,30 @@ MUTANTS = {
     "SEAT_NOT_ASKED": "spare-seat",
     "TAKES_OVER_WITHOUT_COMPARING": "lock",
     "RELEASE_NOT_RELEASED": "lock",
+    "LOST_AFTER_TAIL": "ring",
+    "TAIL_AFTER_RECORD": "ring",
+    "NO_FENCE_BEFORE_RECORD": "ring",
+    "RECORD_NOT_RELEASED_BY_COMMIT": "ring",
+    "INTENT_HEAD_AFTER_COMMIT": "ring",
+    "HEAD_BEFORE_COMMIT": "ring",
+    "INTENT_HEAD_CLEARED_BEFORE_HEAD": "ring",
+    "HEAD_NOT_ACQUIRED": "ring",
+    "TAIL_CHECKED_BEFORE_COPY": "ring",
+    "NO_FENCE_BEFORE_TAIL": "ring",
+    "OLD_RECORDS_TOLD": "ring",
+    "LOST_LOADED_BEFORE_TAIL": "ring",
+    "HEAD_NOT_SHOWN_BY_SUCCESSOR": "ring-moves",
+    "HEAD_SHOWN_WITHOUT_A_LOOK": "ring-moves",
+    "INTENT_HEAD_NOT_CLEARED_BY_SUCCESSOR": "ring-moves",
+    "STARTS_AT_HEAD": "ring-starts",
+    "START_IGNORES_TAIL": "ring-starts",
+    "START_SETS_NO_LOST": "ring-starts",
+    "START_MOVES_HEAD_FIRST": "ring-starts",
+    "RECORDING_NOT_ACQUIRED": "ring-starts",
+    "MAY_SLEEP_NOT_SET": "ring-sleeps",
+    "COUNT_LOADED_AFTER_LOOK": "ring-sleeps",
+    "COUNTED_BEFORE_HEAD": "ring-sleeps",
+    "SLEEPS_WITHOUT_COMPARING": "ring-sleeps",
 }
 
 
