@@ -28,6 +28,7 @@
 #include "absl/time/time.h"
 #include "attach/mapped_table.h"
 #include "attach/name_watch.h"
+#include "attach/watchers.h"
 #include "lock/seats.h"
 #include "lock/writer_lock.h"
 #include "lock/writer_role.h"
@@ -182,6 +183,7 @@ auto Attachment::AsWriter(absl::Duration timeout, const Operation& operation)
     if (!writable.ok()) return std::move(writable).status();
     generation = *writable;
   }
+  const WatchersCall call(generation->table());
   lock::WriterLockHolder holder(generation->lock());
   auto result = operation(generation->table());
   generation->RetireIfOrphaned();

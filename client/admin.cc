@@ -1,5 +1,7 @@
 #include "client/admin.h"
 
+#include <algorithm>
+#include <cstdint>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -175,6 +177,13 @@ absl::StatusOr<CheckReport> Admin::Check() {
   report.extents_in_use = answer.extents_in_use();
   report.loose_overflow_counts = answer.loose_overflow_counts();
   return report;
+}
+
+absl::Status Admin::RecordChanges(absl::Duration duration) {
+  control::Request request;
+  request.mutable_record()->set_duration_ns(
+      static_cast<uint64_t>(std::max<int64_t>(absl::ToInt64Nanoseconds(duration), 0)));
+  return impl_->Call(std::move(request), control::Response::kRecord).status();
 }
 
 absl::Status Admin::Shutdown(const ShutdownOptions& options) {

@@ -79,6 +79,10 @@ class Admin {
   // Checks the whole table. Writers wait meanwhile, about 0.1 s per million entries, so that in a
   // store of 50 million entries they reach their default timeout of 5 s; readers do not wait.
   absl::StatusOr<CheckReport> Check();
+  // Has the store's changes recorded for `duration` from now on, an hour at most, and watchers
+  // woken that have the store open read-only: for WatchOptions::ask_daemon. Unimplemented if the
+  // store has no change ring.
+  absl::Status RecordChanges(absl::Duration duration);
   // Returns when the daemon has removed the store's names, or, to keep the store, when the next
   // daemon can start. A store that is kept stays as it is for those who have it open (on Windows it
   // lasts as long as any do).

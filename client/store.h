@@ -166,6 +166,10 @@ struct Limits {
   uint64_t max_inline_bytes = 0;
 };
 
+// client/watch.h
+class Watcher;
+struct WatchOptions;
+
 class Store {
  public:
   // Opens the store that a daemon made under `name`. Errors:
@@ -298,6 +302,14 @@ class Store {
       absl::FunctionRef<bool(absl::string_view key, absl::string_view value, const Entry& entry)>
           visit,
       const ForEachOptions& options = {}) const;
+
+  // Begins to follow the store's changes; include client/watch.h, which has the options. The store
+  // must outlive the watcher. Errors:
+  //   Unimplemented       the store has no change ring: it was made with --changes 0, or by a
+  //                       version before layout 5.4
+  //   FailedPrecondition  the store is open read-only, and no changes are recorded
+  // and, of a store that is open for writing, the errors of the lock as of Put().
+  absl::StatusOr<std::unique_ptr<Watcher>> Watch(const WatchOptions& options) const;
 
   Limits limits() const;
   // Returns what the store counts (base/stats.h).

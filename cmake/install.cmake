@@ -9,7 +9,7 @@ include(cmake/bundle.cmake)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/cubby)
 
 # The tree knows a public header by its folder, users know it by the project's name.
-set(public_headers base/property.h base/stats.h client/store.h client/admin.h)
+set(public_headers base/property.h base/stats.h client/store.h client/watch.h client/admin.h)
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${public_headers})
 foreach(header ${public_headers})
   file(READ ${header} text)

@@ -1,6 +1,8 @@
 #include "server/control.h"
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <utility>
 #include <variant>
@@ -24,6 +26,7 @@
 #include "server/check_job.h"
 #include "server/flush_job.h"
 #include "server/log.h"
+#include "server/record_job.h"
 #include "table/geometry.h"
 #include "table/properties.h"
 #include "table/stats.h"
@@ -33,6 +36,8 @@ namespace {
 
 // A client that takes longer to read its answer has stopped reading it.
 constexpr absl::Duration kAnswerTimeout = absl::Seconds(5);
+// What a client asks for that does not come back costs writers so long.
+constexpr uint64_t kLongestRecordingNs = uint64_t{3600} * 1'000'000'000;
 // Bounds the memory for requests that wait. The control channel holds as many unread answers.
 constexpr size_t kMaxJobs = 100;
 
@@ -74,11 +79,13 @@ void AddNumbers(const StatsField<Stats> (&fields)[kCount], const Stats& values,
 
 }  // namespace
 
-Control::Control(OwnedStore* store, os::PipeServer* pipe, Jobs* jobs, JobLock* lock)
+Control::Control(OwnedStore* store, os::PipeServer* pipe, Jobs* jobs, JobLock* lock,
+                 Recorder* recorder)
     : store_(*store),
       pipe_(*pipe),
       jobs_(*jobs),
       lock_(*lock),
+      recorder_(*recorder),
       name_(store->name()),
       instance_(table::InstanceOf(store->table().geometry())),
       started_ns_(os::BootNanos()) {}
@@ -121,6 +128,10 @@ void Control::HandleOne(const Client& client, const control::Request& request) {
       return AddJob<FlushJob>(client, request);
     case control::Request::kCheck:
       return AddJob<CheckJob>(client, request);
+    case control::Request::kRecord:
+      return AddJob<RecordJob>(client, request, &recorder_,
+                               absl::Nanoseconds(static_cast<int64_t>(
+                                   std::min(request.record().duration_ns(), kLongestRecordingNs))));
     case control::Request::kShutdown:
       if (stopping_ && request.shutdown().keep() != keep_requested_) {
         return Answer(client, Stopping()).IgnoreError();
@@ -214,8 +225,8 @@ absl::Status Control::Stopping() const {
       absl::StrCat("the daemon is stopping: start another for store '", name_, "' and ask again"));
 }
 
-template <typename KindOfJob>
-void Control::AddJob(const Client& client, const control::Request& request) {
+template <typename KindOfJob, typename... More>
+void Control::AddJob(const Client& client, const control::Request& request, More... more) {
   if (jobs_under_way_ >= kMaxJobs) {
     return Answer(client, absl::UnavailableError(absl::StrCat(
                               "the daemon of store '", name_, "' has ", kMaxJobs,
@@ -228,7 +239,8 @@ void Control::AddJob(const Client& client, const control::Request& request) {
                           [this, client](absl::StatusOr<control::Response> result) {
                             --jobs_under_way_;
                             Answer(client, std::move(result)).IgnoreError();
-                          }}));
+                          }},
+      more...));
 }
 
 void Control::Stop(bool keep) {

@@ -18,6 +18,7 @@
 #include "server/job.h"
 #include "server/job_lock.h"
 #include "server/owned_store.h"
+#include "server/recorder.h"
 #include "server/request_job.h"
 
 namespace cubby::server {
@@ -26,7 +27,7 @@ namespace cubby::server {
 class Control {
  public:
   // All outlive this, except the store: it may be destroyed after Stop(). Requests add to `jobs`.
-  Control(OwnedStore* store, os::PipeServer* pipe, Jobs* jobs, JobLock* lock);
+  Control(OwnedStore* store, os::PipeServer* pipe, Jobs* jobs, JobLock* lock, Recorder* recorder);
 
   // Answers the requests in `received`, or adds jobs that answer them; skips and counts bytes that
   // are not a request.
@@ -67,8 +68,9 @@ class Control {
   // True if the successor is to carry the request out.
   bool PutsOff(const control::Request& request) const;
   void AskAgain(const Client& client);
-  template <typename KindOfJob>
-  void AddJob(const Client& client, const control::Request& request);
+  // Adds a job that answers the request. `more` is for its constructor.
+  template <typename KindOfJob, typename... More>
+  void AddJob(const Client& client, const control::Request& request, More... more);
   absl::Status Answer(const Client& client, absl::StatusOr<control::Response> result);
   absl::Status Send(const Client& client, control::Response response);
 
@@ -79,6 +81,7 @@ class Control {
   os::PipeServer& pipe_;
   Jobs& jobs_;
   JobLock& lock_;
+  Recorder& recorder_;
   const std::string name_;      // the store's
   const std::string instance_;  // the store's
   const uint64_t started_ns_;

@@ -27,7 +27,9 @@
 #include "server/job_lock.h"
 #include "server/log.h"
 #include "server/owned_store.h"
+#include "server/recorder.h"
 #include "server/sweep_job.h"
+#include "table/changes.h"
 #include "table/layout.h"
 #include "table/stats.h"
 
@@ -211,14 +213,23 @@ absl::Status RunDaemon(Options options) {
   os::PipeServer* const pipe = channel.release();
   woken.store(pipe);
 
-  JobLock lock(&store->lock());
+  JobLock lock(&store->lock(), &store->table());
+  Recorder recorder(store.get(), options.record_changes);
   Jobs jobs;
   jobs.Add(std::make_unique<SweepJob>(store.get(), &lock));
   jobs.Add(std::make_unique<ChannelJob>(options.store, pipe));
+  auto recorder_job = std::make_unique<RecorderJob>(&recorder, &lock);
+  const absl::Status ring = table::CheckChangeRing(store->table().geometry());
+  if (options.record_changes && !ring.ok()) {
+    Log(LogLevel::kWarning, options.store, absl::StrCat("--record-changes: ", ring.message()));
+  }
+  // Before the store is served, so that no change of it is missed that is to be recorded always.
+  recorder_job->Step(os::Deadline(absl::ZeroDuration()));
+  jobs.Add(std::move(recorder_job));
   if (options.huge_pages == HugePages::kAuto) {
     jobs.Add(std::make_unique<HugePagesJob>(store.get()));
   }
-  Control control(store.get(), pipe, &jobs, &lock);
+  Control control(store.get(), pipe, &jobs, &lock, &recorder);
   Heartbeat heartbeat(store.get());
   NoteAtEnd(options, store.get());
   if (store->taken_over()) AnnounceSuccession(options);

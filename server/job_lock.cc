@@ -1,5 +1,6 @@
 #include "server/job_lock.h"
 
+#include "attach/watchers.h"
 #include "base/status_macros.h"
 
 namespace cubby::server {
@@ -12,6 +13,7 @@ absl::Status JobLock::Acquire() {
 }
 
 void JobLock::Release() {
+  const attach::WatchersCall call(table_);
   owned_ = false;
   lock_.Release();
 }

@@ -6,6 +6,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "lock/writer_lock.h"
+#include "table/table.h"
 
 namespace cubby::server {
 
@@ -17,18 +18,20 @@ class JobLock {
   // How long a job is blocked when another job owns the lock.
   static constexpr absl::Duration kPause = absl::Milliseconds(10);
 
-  // `lock` outlives this.
-  explicit JobLock(lock::WriterLock* lock) : lock_(*lock) {}
+  // Both outlive this.
+  JobLock(lock::WriterLock* lock, const table::WritableTable* table)
+      : lock_(*lock), table_(*table) {}
 
   // OK: the caller owns the lock until Release(), which may come many steps later.
   // Unavailable, at once, if another job owns it; DeadlineExceeded if another process has kept it
   // for kPatience.
   absl::Status Acquire();
-  // REQUIRES: the caller owns the lock.
+  // Wakes those that watch the store's changes. REQUIRES: the caller owns the lock.
   void Release();
 
  private:
   lock::WriterLock& lock_;
+  const table::WritableTable& table_;
   bool owned_ = false;  // by a job
 };
 

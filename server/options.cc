@@ -123,12 +123,13 @@ absl::Status ReadReplaceTimeout(absl::string_view source, const std::string& wor
                                                  "as 500ms or 2m"));
 }
 
-absl::Status ReadKeepOnExit(absl::string_view source, const std::string& word, Options* options) {
+template <bool Options::*kMember>
+absl::Status ReadFlag(absl::string_view source, const std::string& word, Options* options) {
   if (word != "true" && word != "false") {
     return absl::InvalidArgumentError(
         absl::StrCat("bad ", source, " '", word, "': use true or false"));
   }
-  options->keep_on_exit = word == "true";
+  options->*kMember = word == "true";
   return absl::OkStatus();
 }
 
@@ -156,6 +157,10 @@ constexpr Definition kDefinitions[] = {
      [] { return absl::StrCat(table::GeometryOptions().extent_bytes); }, &ReadSize<&Options::extent_bytes>},
     {"--full", "POLICY", "What a full store does with a new key: reject it, or evict another entry",
      [] { return std::string(table::NameOf(table::GeometryOptions().full_policy)); }, &ReadFullPolicy},
+    {"--changes", "SIZE", "Memory for the change ring, which `cubby watch` reads, rounded up to a power of two; 0: none",
+     [] { return std::string("a 32nd of the store, at most 8MiB, at least two of the longest key"); }, &ReadSize<&Options::changes_bytes>},
+    {"--record-changes", "", "Record changes always, and not only while a process watches",
+     [] { return std::string("false"); }, &ReadFlag<&Options::record_changes>},
     {"--mode", "MODE", "Permissions of the store, as a file's mode, such as 0644 to let others read",
      [] { return absl::StrFormat("%#o", kDefaultMode); }, &ReadMode},
     {"--group", "GROUP", "Group that the group bits of --mode apply to; not on Windows",
@@ -167,7 +172,7 @@ constexpr Definition kDefinitions[] = {
     {"--ready-fd", "N", "Open descriptor to write the line 'ready' to, and close, once the store is served; not on Windows",
      [] { return std::string("none"); }, &ReadReadyFd},
     {"--keep-on-exit", "", "Leave the store and its entries to the next cubbyd when a signal stops this one, as a kill does",
-     [] { return std::string("false"); }, &ReadKeepOnExit},
+     [] { return std::string("false"); }, &ReadFlag<&Options::keep_on_exit>},
     {"--replace-timeout", "DURATION", "How long --replace waits for the running daemon, which finishes flushes and checks first",
      [] { return absl::FormatDuration(Options().replace_timeout); }, &ReadReplaceTimeout},
 };

@@ -37,6 +37,7 @@ struct Options {
   absl::optional<uint64_t> extent_pool_bytes;
   absl::optional<uint64_t> extent_bytes;
   absl::optional<table::FullPolicy> full_policy;
+  absl::optional<uint64_t> changes_bytes;
   absl::optional<uint32_t> mode;  // POSIX permission bits of the store's mapping; else kDefaultMode
   // The group that the mode's group bits apply to; unset: the daemon's own group.
   absl::optional<uint32_t> group;
@@ -48,7 +49,8 @@ struct Options {
   bool fresh = false;           // discards the entries of an existing store
   bool replace = false;         // takes the store over from the daemon that serves it
   absl::Duration replace_timeout = absl::Seconds(30);
-  bool keep_on_exit = false;  // a signal that stops the daemon leaves the store
+  bool record_changes = false;  // always, and not only while they are watched
+  bool keep_on_exit = false;    // a signal that stops the daemon leaves the store
   // Returns what ParseOptions() with the same arguments would return by now, or InvalidArgument.
   std::function<absl::StatusOr<Options>()> read_again;
 };

@@ -8,6 +8,7 @@
 #include "absl/types/optional.h"
 #include "attach/leftover.h"
 #include "attach/store_clock.h"
+#include "attach/watchers.h"
 #include "base/plural.h"
 #include "base/status_macros.h"
 #include "lock/seats.h"
@@ -411,8 +412,11 @@ void OwnedStore::Retire() {
   if (!acquired.ok()) {
     Log(name(), absl::StrCat("retiring it without its lock: ", acquired.message()));
   }
-  SetState(table(), table::State::kRetired);
-  if (acquired.ok()) lock().Release();
+  {
+    const attach::WatchersCall call(table());  // they learn of it as of a change
+    SetState(table(), table::State::kRetired);
+    if (acquired.ok()) lock().Release();
+  }
   for (const absl::Status& removed :
        {attachment_.current().mapped().mapping().Remove(), seats_.Remove()}) {
     if (!removed.ok()) Log(name(), removed.message());

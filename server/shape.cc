@@ -54,6 +54,11 @@ absl::Status CheckShape(const Options& options, const os::Mapping& mapping,
   if (full_policy != geometry.full_policy) {
     return Conflict("--full", table::NameOf(geometry.full_policy), table::NameOf(full_policy));
   }
+  if (options.changes_bytes.has_value() &&
+      table::ChangesBytes(*options.changes_bytes) != geometry.changes_bytes) {
+    return Conflict("--changes", SizeText(geometry.changes_bytes),
+                    SizeText(*options.changes_bytes));
+  }
   if (options.mode.has_value() && !HasModeAskedFor(mapping, options)) {
     return Conflict("--mode", Octal(mapping.mode()), Octal(*options.mode));
   }
@@ -67,7 +72,7 @@ bool SameShape(const table::Geometry& a, const table::Geometry& b) {
   return a.capacity == b.capacity && a.max_value_bytes == b.max_value_bytes &&
          a.slot_bytes == b.slot_bytes && a.ways == b.ways && a.bucket_count == b.bucket_count &&
          a.extent_bytes == b.extent_bytes && a.extent_count == b.extent_count &&
-         a.full_policy == b.full_policy;
+         a.full_policy == b.full_policy && a.changes_bytes == b.changes_bytes;
 }
 
 table::GeometryOptions ShapeAskedFor(const Options& options) {
@@ -78,6 +83,7 @@ table::GeometryOptions ShapeAskedFor(const Options& options) {
   shape.extent_pool_bytes = options.extent_pool_bytes;
   shape.extent_bytes = options.extent_bytes.value_or(shape.extent_bytes);
   shape.full_policy = options.full_policy.value_or(shape.full_policy);
+  shape.changes_bytes = options.changes_bytes;
   return shape;
 }
 

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "client/store.h"
+#include "client/watch.h"
 #include "gtest/gtest.h"
 #include "tests/client/refused_allocations.h"
 #include "tests/support/daemon.h"
@@ -20,6 +21,8 @@ namespace {
 
 // Of the entry whose value takes several extents.
 constexpr char kLongKey[] = "long";
+// A string of it allocates.
+constexpr char kOtherKey[] = "the key of an entry that calls delete";
 
 struct Call {
   const char* name;
@@ -68,7 +71,7 @@ TEST_F(AllocationFailureTest, LeavesTheStoreWholeAndUnlocked) {
       {"put without room for it",
        [&](Store* store) {
          absl::Status status;
-         for (const char* key : {"k", kLongKey, "3", "4"}) {
+         for (const char* key : {"k", kLongKey, "3", kOtherKey}) {
            status.Update(store->Put(key, long_value).status());
          }
          return status;
@@ -128,6 +131,18 @@ TEST_F(AllocationFailureTest, LeavesTheStoreWholeAndUnlocked) {
          return store->ForEach(
              [](absl::string_view, absl::string_view, const Entry&) { return true; });
        }},
+      // The calls after this one are recorded.
+      {"watch",
+       [](Store* store) {
+         absl::StatusOr<std::unique_ptr<Watcher>> watcher = store->Watch({});
+         Change change;
+         if (!watcher.ok()) return watcher.status();
+         absl::Status status = store->Delete(kOtherKey);
+         status.Update((*watcher)->Next(&change, absl::ZeroDuration()));
+         return status;
+       }},
+      {"put, recorded", [](Store* store) { return store->Put("k", "v").status(); }},
+      {"delete, recorded", [](Store* store) { return store->Delete(kOtherKey); }},
   };
   const std::unique_ptr<Store> store = OpenStore();
   ASSERT_NE(store, nullptr);
@@ -136,7 +151,7 @@ TEST_F(AllocationFailureTest, LeavesTheStoreWholeAndUnlocked) {
     bool was_refused = true;
     for (int64_t allowed = 0; was_refused; ++allowed) {
       ASSERT_LT(allowed, 1000) << call.name;
-      for (const char* key : {"k", "3", "4"}) ASSERT_TRUE(store->Put(key, "as ever").ok());
+      for (const char* key : {"k", "3", kOtherKey}) ASSERT_TRUE(store->Put(key, "as ever").ok());
       ASSERT_TRUE(store->Put(kLongKey, long_value).ok());
       {
         test::RefusedAllocations refused(allowed);

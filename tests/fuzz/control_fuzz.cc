@@ -109,6 +109,9 @@ std::string Request(Input* input) {
     case 5:
       request.mutable_shutdown();
       break;
+    case 6:
+      request.mutable_record()->set_duration_ns(input->Number64());
+      break;
     default:
       break;
   }
@@ -120,9 +123,10 @@ std::string Request(Input* input) {
 void Control(absl::string_view bytes) {
   Input input(bytes);
   server::OwnedStore* const store = TheDaemon().store.get();
-  server::JobLock lock(&store->lock());
+  server::JobLock lock(&store->lock(), &store->table());
   server::Jobs jobs;
-  server::Control control(store, TheDaemon().pipe.get(), &jobs, &lock);
+  server::Recorder recorder(store, /*always=*/false);
+  server::Control control(store, TheDaemon().pipe.get(), &jobs, &lock, &recorder);
   std::string received;
   while (!input.empty()) {
     const uint8_t what = input.Byte();

@@ -1,5 +1,6 @@
 // The installed library, without a daemon: opening a store that does not exist returns NotFound.
 #include <cubby/store.h>
+#include <cubby/watch.h>
 
 #include <iostream>
 

@@ -94,7 +94,7 @@ class StoreJobTest : public ::testing::Test {
         OwnedStore::Open(options, [](const lock::Seats&) { return absl::OkStatus(); });
     ASSERT_TRUE(opened.ok()) << opened.status();
     store_ = *std::move(opened);
-    lock_.emplace(&store_->lock());
+    lock_.emplace(&store_->lock(), &store_->table());
     absl::StatusOr<std::unique_ptr<Store>> client = Store::Open(options.store);
     ASSERT_TRUE(client.ok()) << client.status();
     for (uint64_t i = 0; i < kEntries; ++i) {

@@ -1,6 +1,7 @@
 // Four writers (storm_writer.cc), of which one after the other is killed at a random moment, and
 // two read-only readers (storm_reader.cc): no acknowledged write is lost, no value is torn, no
-// process is stuck, and the next writer goes on at once.
+// process is stuck, the next writer goes on at once, and a watcher (storm_replica.h) is told of
+// every change.
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -23,6 +24,7 @@
 #include "tests/torture/patient_store.h"
 #include "tests/torture/storm_fixture.h"
 #include "tests/torture/storm_notes.h"
+#include "tests/torture/storm_replica.h"
 
 namespace cubby {
 namespace {
@@ -38,7 +40,8 @@ class KillStormTest : public test::StormFixture {
 
   // Fills the store's common keys, and starts readers and writers.
   void Begin() {
-    ASSERT_TRUE(StartDaemon({"--capacity", "128", "--max-value", "4KiB", "--extent-pool", "2MiB"}));
+    ASSERT_TRUE(StartDaemon({"--capacity", "128", "--max-value", "4KiB", "--extent-pool", "2MiB",
+                             "--changes", "16MiB", "--record-changes"}));
     auto fixed = test::SharedView<const table::FixedPart>::Open(store());
     ASSERT_TRUE(fixed.ok()) << fixed.status();
     fixed_ = std::make_unique<test::SharedView<const table::FixedPart>>(*std::move(fixed));
@@ -48,6 +51,7 @@ class KillStormTest : public test::StormFixture {
     absl::StatusOr<std::unique_ptr<Store>> successor = test::OpenPatiently(store());
     ASSERT_TRUE(successor.ok()) << successor.status();
     successor_ = *std::move(successor);
+    replica_ = std::make_unique<test::StormReplica>(successor_.get());
     for (uint64_t i = 0; i < test::kCommonKeys; ++i) ASSERT_TRUE(PutCommon(i).ok());
     for (int i = 0; i < kReaders; ++i) {
       readers_.push_back(StartUser("StormReader", {absl::StrCat(Random())}));
@@ -92,7 +96,8 @@ class KillStormTest : public test::StormFixture {
       const test::ExitResult ended = process->Wait(kStuck);
       EXPECT_EQ(ended.exit_code, 137) << ended.err;
     }
-    ExpectSound();
+    ExpectSound();  // and repaired
+    replica_->ExpectEqual();
   }
 
   void ReportFigures() const {
@@ -107,6 +112,8 @@ class KillStormTest : public test::StormFixture {
                                 {"kills", absl::StrCat(next_put_ms_.size())},
                                 {"with the lock held", absl::StrCat(takeover_ms_.size())},
                                 {"repaired", absl::StrCat(successor_->Stats().repairs)},
+                                {"changes told", absl::StrCat(replica_->told())},
+                                {"times that some were lost", absl::StrCat(replica_->losses())},
                                 {"next put p50", ms(next_put_ms_, 0.5)},
                                 {"next put p99", ms(next_put_ms_, 0.99)},
                                 {"takeover p50", ms(takeover_ms_, 0.5)},
@@ -142,6 +149,7 @@ class KillStormTest : public test::StormFixture {
   std::unique_ptr<test::SharedView<const table::FixedPart>> fixed_;
   std::unique_ptr<Store> reader_;
   std::unique_ptr<Store> successor_;  // writes when a writer has been killed
+  std::unique_ptr<test::StormReplica> replica_;
   std::vector<std::unique_ptr<test::Subprocess>> readers_;
   std::vector<std::unique_ptr<test::Subprocess>> writers_;
   std::vector<double> next_put_ms_;
