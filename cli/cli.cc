@@ -167,9 +167,9 @@ constexpr absl::Duration kWaitPause = absl::Milliseconds(5);
 
 std::vector<Command> AllCommands() {
   std::vector<Command> all;
-  for (const auto& commands :
-       {KeyCommands(), UpdateCommands(), ListingCommands(), FileCommands(), AdminCommands(),
-        StoresCommands(), DoctorCommands(), BenchCommands(), TraceCommands(), VersionCommands()}) {
+  for (const auto& commands : {KeyCommands(), UpdateCommands(), ListingCommands(), FileCommands(),
+                               WatchCommands(), AdminCommands(), StoresCommands(), DoctorCommands(),
+                               BenchCommands(), TraceCommands(), VersionCommands()}) {
     all.insert(all.end(), commands.begin(), commands.end());
   }
   return all;

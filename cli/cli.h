@@ -155,6 +155,7 @@ absl::Span<const Command> KeyCommands();      // get mget put add replace cas de
 absl::Span<const Command> UpdateCommands();   // incr decr append getset getdel touch ttl persist
 absl::Span<const Command> ListingCommands();  // scan count
 absl::Span<const Command> FileCommands();     // dump load verify
+absl::Span<const Command> WatchCommands();    // watch
 absl::Span<const Command> AdminCommands();    // ping info stats flush check shutdown
 absl::Span<const Command> StoresCommands();   // ls clean
 absl::Span<const Command> DoctorCommands();   // doctor

@@ -30,6 +30,9 @@ bool InputIsTerminal();
 bool OutputIsTerminal();
 // Returns true if standard output is a pipe or a socket.
 bool OutputIsPipe();
+// Returns false if standard output is a pipe or a socket whose reader has closed its end, so that a
+// write would fail. Always true on Windows.
+bool OutputHasReader();
 
 // Returns how many characters a line of the terminal has that standard error is; 0 if it is none.
 int ErrorColumns();

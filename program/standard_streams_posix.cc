@@ -44,6 +44,11 @@ bool OutputIsPipe() {
   return fstat(STDOUT_FILENO, &info) == 0 && (S_ISFIFO(info.st_mode) || S_ISSOCK(info.st_mode));
 }
 
+bool OutputHasReader() {
+  struct pollfd output = {STDOUT_FILENO, 0, 0};
+  return !OutputIsPipe() || poll(&output, 1, 0) <= 0 || (output.revents & (POLLERR | POLLHUP)) == 0;
+}
+
 int ErrorColumns() {
   struct winsize size;
   if (isatty(STDERR_FILENO) != 1) return 0;

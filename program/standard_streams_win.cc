@@ -45,6 +45,9 @@ bool OutputIsTerminal() { return _isatty(_fileno(stdout)) != 0; }
 
 bool OutputIsPipe() { return GetFileType(GetStdHandle(STD_OUTPUT_HANDLE)) == FILE_TYPE_PIPE; }
 
+// No call tells that the other end of a pipe is closed, short of a write.
+bool OutputHasReader() { return true; }
+
 int ErrorColumns() {
   CONSOLE_SCREEN_BUFFER_INFO info;
   if (!GetConsoleScreenBufferInfo(GetStdHandle(STD_ERROR_HANDLE), &info)) return 0;

@@ -70,6 +70,11 @@ TEST_F(CliStreamsTest, EveryScanPrintsTheSameExpiryAndLoadKeepsIt) {
   EXPECT_EQ(Cubby({"scan"}).out, scanned);
 }
 
+TEST_F(CliStreamsTest, AWatchEndsWithItsOutputsReader) {
+  const ExitResult watch = Shell("{ $CUBBY watch; echo $? >&2; } | true");
+  EXPECT_EQ(watch.err, "0\n") << "though nothing changes";
+}
+
 TEST_F(CliStreamsTest, ClosedOutputIsAnError) {
   const ExitResult get = Shell("$CUBBY get k >&-");
   EXPECT_EQ(get.exit_code, 10);
