@@ -176,7 +176,10 @@ absl::Status Watcher::Impl::Next(Change* change, const os::Deadline& deadline) {
       }
       case ChangeFollower::Outcome::kOff:
         RETURN_IF_ERROR(Record());
-        continue;
+        if (table::Recording(table()) || !generation->Readable()) continue;
+        return absl::UnavailableError(
+            absl::StrCat("another process has ended the recording of the changes of store '",
+                         attachment.name(), "': try again"));
       case ChangeFollower::Outcome::kNone:
         break;
     }
