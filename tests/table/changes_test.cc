@@ -258,6 +258,26 @@ TEST_F(ChangesTest, TheCheckerReportsDamage) {
   ExpectSound();
 }
 
+TEST_F(ChangesTest, ARecordThatIsBeingOverwrittenIsNotTold) {
+  Start();
+  // Its records lie at the same places, time after time.
+  const std::string key(16, 'k');
+  const uint64_t records = buffer_.geometry().changes_bytes / ChangeBytes(key.size());
+  for (uint64_t i = 0; i <= records; ++i) ASSERT_TRUE(buffer_.Put(key, "v").ok());
+  FixedPart& fixed = buffer_.table().mutable_fixed();
+  ChangeFollower follower(buffer_.table(), fixed.changes.lost.load());
+  // As a put does before its commit.
+  const uint64_t revision = fixed.counters.revision.load() + 1;
+  fixed.counters.revision.store(revision);
+  Changes changes;
+  changes.kind = ChangeKind::kPut;
+  changes.key = key;
+  const lock::HeldWriterRole role;
+  WriteChanges(buffer_.table(), changes, revision);
+  ChangeFollower::Change change;
+  EXPECT_EQ(follower.Next(&change), Outcome::kOverrun);
+}
+
 class EvictingChangesTest : public ChangesTest {
  protected:
   static GeometryOptions Options() {
