@@ -18,14 +18,10 @@ constexpr absl::Duration kPoll = absl::Milliseconds(10);
 
 void WatchersCall::Wake() const {
   table::ChangesLine& line = table_.mutable_fixed().changes;
-  uint64_t before = line.wake.load(std::memory_order_relaxed);
-  // Sequentially consistent, as the watcher's accesses: either that one sees the new count, or this
-  // one sees that it may sleep.
-  while (!line.wake.compare_exchange_weak(before, (before | 1) + 1)) {
-  }
+  const bool may_sleep = os::RaiseCount(line.wake);
   const bool for_readers = line.recording.load(std::memory_order_relaxed) ==
                            static_cast<uint64_t>(table::ChangeRecording::kForReaders);
-  if ((before & 1) != 0 || for_readers) os::WakeWaiters(line.wake, INT_MAX);
+  if (may_sleep || for_readers) os::WakeWaiters(line.wake, INT_MAX);
 }
 
 uint64_t CountOfChanges(const table::Table& table) { return table.fixed().changes.wake.load(); }

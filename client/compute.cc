@@ -55,12 +55,7 @@ std::atomic<uint64_t>& EndsOf(const table::WritableTable& table, uint64_t hash) 
 // Wakes those that wait for a key with this hash.
 void TellEnd(const table::WritableTable& table, uint64_t hash) {
   std::atomic<uint64_t>& ends = EndsOf(table, hash);
-  uint64_t before = ends.load(std::memory_order_relaxed);
-  // Sequentially consistent, as the other process's: either that sees the new count, or this one
-  // sees that it may sleep.
-  while (!ends.compare_exchange_weak(before, (before | 1) + 1)) {
-  }
-  if ((before & 1) != 0) os::WakeWaiters(ends, INT_MAX);
+  if (os::RaiseCount(ends)) os::WakeWaiters(ends, INT_MAX);
 }
 
 }  // namespace
