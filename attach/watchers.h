@@ -12,8 +12,8 @@
 
 namespace cubby::attach {
 
-// Wakes the watchers, at its end, if commits are recorded. To be made before the writer lock is
-// acquired, so that the watchers do not wait for the lock when they wake.
+// Wakes the watchers when it is destroyed, if commits are recorded. That is to be after the release
+// of the writer lock, so that no watcher waits for the lock when it wakes.
 class WatchersCall {
  public:
   // `table` outlives this.

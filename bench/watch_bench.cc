@@ -6,10 +6,10 @@
 // turns (bench/round_robin.h): the Time is that of the first, in ns for a Put over a random entry,
 // and the counters are the ratios of the others to it.
 //
-//   BM_WatchedPut   unwatched: a store with a change ring that nobody watches. none: the Time's,
-//   one
-//                   without a ring. recorded: changes are recorded, and no watcher sleeps. asleep:
-//                   a watcher, in a thread of its own, sleeps before each turn, and follows it
+//   BM_WatchedPut   none, the Time's: a store without a change ring. unwatched: one with a ring
+//   that
+//                   nobody watches. recorded: changes are recorded, and no watcher sleeps. asleep:
+//                   a watcher, in a thread of its own, follows each change
 //   BM_WatcherWakes the time from before a Put to the return of Watcher::Next() in a thread that
 //                   sleeps in it, p50_us and p99_us
 #include <array>

@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/optional.h"
+#include "table/bytes.h"
 #include "table/layout.h"
 
 namespace cubby::table {
@@ -101,9 +102,7 @@ inline uint64_t MapWords(const Geometry& geometry) {
 inline uint64_t SummaryWords(const Geometry& geometry) { return (MapWords(geometry) + 63) / 64; }
 
 // The size of the change record of a key.
-inline uint64_t ChangeBytes(uint64_t key_bytes) {
-  return kChangeHeadBytes + ((key_bytes + 7) & ~7u);
-}
+inline uint64_t ChangeBytes(uint64_t key_bytes) { return kChangeHeadBytes + RoundUp8(key_bytes); }
 // The size of the change ring for which `asked_for` bytes are given: the next power of two, or 0.
 inline uint64_t ChangesBytes(uint64_t asked_for) {
   uint64_t bytes = asked_for == 0 ? 0 : 1;
